@@ -1,0 +1,15 @@
+/* Reading clocks.  Only engine, sensor, capture and cli call these: time is a parameter elsewhere. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include "base/attr.h"
+
+#define NS_PER_SEC 1000000000ull
+#define NS_PER_MS 1000000ull
+#define NS_PER_US 1000ull
+
+uint64_t clock_wall_ns(void);
+uint64_t clock_mono_ns(void);
+uint64_t clock_cpu_ns(void); /* CPU time of the process */
+
+#endif

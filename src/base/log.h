@@ -1,0 +1,17 @@
+/*
+ * The log of the program itself (not of events).  Only engine, sensor and cli call it.
+ * Lines go to standard error as Suricata's do ("Notice: area: text") or, when a file or syslog is
+ * set, there.  Any thread.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/attr.h"
+
+enum log_level { LOG_AT_ERROR, LOG_AT_WARNING, LOG_AT_NOTICE, LOG_AT_INFO, LOG_AT_DEBUG };
+void log_set_level(enum log_level most);
+/* Also append to this descriptor (-1: none). */
+void log_set_fd(int fd);
+void log_at(enum log_level level, const char *area, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+#endif

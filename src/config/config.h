@@ -1,0 +1,107 @@
+/*
+ * Configuration: a tree of nodes read from YAML (ours or a suricata.yaml) or made from a
+ * snort.conf, and the table of settings that the program knows.
+ *
+ * A setting is one row: path, type, unit, range, default, live or restart, help.  conf_get_* give
+ * the value of a path: from --set, else from the file, else the row's default (a file that lacks a
+ * key means the built-in default).  Lists and maps (outputs, address groups, host-os-policy) are
+ * walked as nodes.  All is built before start and read-only afterwards: any thread may read.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/diag.h"
+#include "base/str.h"
+
+enum conf_kind { CONF_SCALAR, CONF_MAP, CONF_LIST };
+enum conf_from { CONF_DEFAULT, CONF_FILE, CONF_SET };
+struct conf_node {
+    struct conf_node *next;  /* sibling */
+    struct conf_node *child; /* first of a map or list */
+    struct conf_node *parent;
+    const char *name;  /* key in a map; "0", "1" ... in a list */
+    const char *value; /* scalar's text (never NULL for one); NULL else */
+    enum conf_kind kind;
+    enum conf_from from;
+    const char *file;
+    uint32_t line, column;
+};
+
+enum conf_format { CONF_FORMAT_AUTO, CONF_FORMAT_RIPOSTE, CONF_FORMAT_SURICATA, CONF_FORMAT_SNORT };
+
+struct conf;
+/* `stock`: values as Suricata's stock configuration has them (what replay uses without -c). */
+struct conf *conf_new(void);
+void conf_free(struct conf *c);
+/* The configuration that holds when there is no -c: Suricata's stock behaviour in our own words. */
+int conf_load_stock(struct conf *c) MUST_CHECK;
+/*
+ * Reads a file; includes are relative to it.  -ENOENT, -EINVAL with diags filled.  The format is
+ * told by its marks when AUTO.  Unknown keys are warnings with the nearest known one.
+ */
+int conf_load(struct conf *c, const char *path, enum conf_format format, struct diags *d) MUST_CHECK;
+enum conf_format conf_format(const struct conf *c);
+/* "a.b.0.c=value": makes what is missing.  Also replaces inside a list by number or, as Suricata
+ * does, by the name of the list's single-key map ("outputs.eve-log..." does not work there, a number does). */
+int conf_set(struct conf *c, const char *assignment, struct diags *d) MUST_CHECK;
+
+/* Node at a dotted path below `from` (NULL: the root); NULL if there is none. */
+const struct conf_node *conf_node(const struct conf *c, const char *path);
+const struct conf_node *conf_sub(const struct conf_node *from, const char *path);
+/* For lists of single-key maps ("- eve-log: {...}"): the inner node of the n-th item, and its name. */
+const struct conf_node *conf_item(const struct conf_node *list_item, const char **name);
+
+/* Values of rows in the settings table; a path without a row is a programmer's mistake (assert). */
+bool conf_bool(const struct conf *c, const char *path);
+int64_t conf_int(const struct conf *c, const char *path);
+uint64_t conf_bytes(const struct conf *c, const char *path);
+uint64_t conf_ns(const struct conf *c, const char *path);     /* times: "10", "10s", "100ms", "1m" */
+const char *conf_str(const struct conf *c, const char *path); /* NULL if unset and no default */
+/* Values below any node, with a default, for lists and maps whose paths vary. */
+bool conf_sub_bool(const struct conf_node *n, const char *path, bool dflt);
+int64_t conf_sub_int(const struct conf_node *n, const char *path, int64_t dflt);
+uint64_t conf_sub_bytes(const struct conf_node *n, const char *path, uint64_t dflt);
+const char *conf_sub_str(const struct conf_node *n, const char *path, const char *dflt);
+/* yes/no/true/false/on/off/1/0; -1 if it is none. */
+int conf_truth(const char *s);
+
+/*
+ * The settings that the program knows.  X(path, type, default, min, max, when, help)
+ * type: BOOL INT BYTES TIME STR MAP LIST; default as text; when: LIVE or RESTART.
+ * The table itself stands in config/settings.def.
+ */
+enum setting_type { SET_BOOL, SET_INT, SET_BYTES, SET_TIME, SET_STR, SET_MAP, SET_LIST };
+struct setting {
+    const char *path, *dflt;
+    int64_t min, max;
+    enum setting_type type;
+    bool live;
+    const char *help;
+};
+const struct setting *settings_all(size_t *n);
+const struct setting *setting_find(const char *path);
+const char *setting_nearest(const char *path);
+/* Calls f for every row with its effective value and source ("default", "file:line", "--set"). */
+void conf_each(const struct conf *c,
+               void (*f)(void *ctx, const struct setting *s, const char *value, const char *source),
+               void *ctx);
+
+/* Variables of vars.address-groups / port-groups (or ipvar, portvar): name without $, text. */
+const char *conf_address_var(const struct conf *c, const char *name);
+const char *conf_port_var(const struct conf *c, const char *name);
+int conf_each_var(const struct conf *c, bool ports,
+                  void (*f)(void *ctx, const char *name, const char *text), void *ctx);
+
+/*
+ * What a snort.conf says besides settings and variables: rule lines that stand in it or its
+ * includes (as file and line ranges), include'd rule files in order, and output lines.
+ */
+struct conf_rule_file {
+    const char *path;
+    const char *dialect; /* "snort2", "snort3", "suricata" or NULL: to be found out */
+};
+size_t conf_rule_files(const struct conf *c, const struct conf_rule_file **out);
+
+#endif
