@@ -1,0 +1,138 @@
+/*
+ * Capture: where frames come from, where verdicts and our own frames go.
+ *
+ * capture_recv fills a burst, the worker judges it, capture_verdict carries the judgement out.  A
+ * capture is owned by one worker; opening needs rights, using it does not (the supervisor opens and
+ * passes the descriptors).  Frames are borrowed until their verdict; a held frame stays valid until
+ * it is released or its deadline has passed (then it leaves as `pass`, counted in held_late).
+ */
+#ifndef CAPTURE_CAPTURE_H
+#define CAPTURE_CAPTURE_H
+
+#include "base/attr.h"
+#include "base/diag.h"
+#include "packet/packet.h"
+
+enum { BURST_MAX = 64, CAPTURE_IFACES = 32 };
+
+enum capture_verdict {
+    VERDICT_PASS,
+    VERDICT_DROP,
+    VERDICT_MODIFIED, /* pass, with the bytes in burst.data[i] / burst.len[i] instead */
+    VERDICT_HOLD,     /* keep it until burst.until_ns[i], or until capture_release */
+};
+
+struct burst {
+    unsigned n;
+    uint64_t now_ns; /* packet time after this burst: the clock of everything behind it */
+    struct frame frame[BURST_MAX];
+    uint8_t verdict[BURST_MAX]; /* enum capture_verdict; capture_recv sets PASS */
+    uint64_t until_ns[BURST_MAX];
+    const uint8_t *data[BURST_MAX]; /* MODIFIED: caller's until capture_verdict returns */
+    uint32_t len[BURST_MAX];
+    uint64_t hold_id[BURST_MAX]; /* set by capture_verdict for HOLD: a handle for capture_release */
+};
+
+struct capture_counters {
+    uint64_t received, bytes;  /* delivered to the worker */
+    uint64_t kernel_packets, kernel_drops; /* as the kernel counts; drops are losses */
+    uint64_t truncated;        /* snapped frames */
+    uint64_t passed, dropped, modified, held, released, held_late, held_refused;
+    uint64_t out_sent, out_failed; /* forwarded frames */
+    uint64_t checksum_unfinished, super_frames;
+};
+
+struct capture;
+
+enum capture_state { CAPTURE_MORE, CAPTURE_END, CAPTURE_ERROR };
+/*
+ * Waits at most wait_ms (0: not at all) for frames and fills up to BURST_MAX of them.  END: the file is
+ * at its end and no frame is held.  ERROR: capture_error says why.  A live capture never ends by itself;
+ * an interface that went away gives empty bursts and is looked for again.
+ */
+enum capture_state capture_recv(struct capture *c, struct burst *b, int wait_ms) MUST_CHECK;
+/* Carries out the verdicts of the burst that capture_recv gave last, in order. */
+void capture_verdict(struct capture *c, struct burst *b);
+/* Lets a held frame go: PASS, DROP or MODIFIED.  False if it has gone already. */
+bool capture_release(struct capture *c, uint64_t hold_id, enum capture_verdict v, const uint8_t *data,
+                     uint32_t len);
+/* Passes held frames whose deadline is over.  capture_recv calls it with the burst's time, too. */
+void capture_expire(struct capture *c, uint64_t now_ns);
+const char *capture_error(const struct capture *c);
+const struct capture_counters *capture_counters(struct capture *c);
+const char *capture_iface_name(const struct capture *c, unsigned iface);
+void capture_close(struct capture *c);
+
+/*
+ * Capture files: pcap and pcapng (both byte orders, us and ns, several interfaces), plain or .gz, a
+ * file, a folder (its files in order of name, or of first packet's time when `by_time`), "-" for
+ * standard input.  Files are mapped; frames point into the map.
+ * A broken file ends the run of that file with CAPTURE_ERROR after its last whole frame.
+ */
+struct capture_file_options {
+    const char *bpf;      /* filter, or NULL */
+    const char *out_path; /* forwarded.pcap: what would have left (inline); NULL: none */
+    bool by_time, recursive;
+    uint64_t hold_cap_bytes; /* 0: 16 MiB */
+};
+struct capture *capture_file_open(const char *path, const struct capture_file_options *o, struct diags *d);
+
+/* A capture that tests fill themselves: frames in, verdicts seen. */
+struct capture *capture_mem_open(const struct frame *frames, size_t n, uint64_t hold_cap_bytes,
+                                 void (*left)(void *ctx, const struct frame *f), void *ctx);
+
+/*
+ * Mirror ports.  One capture a worker reads member `member` of the fanout group of every interface.
+ * RING_V2 answers quickest, RING_V3 costs least.
+ */
+enum capture_ring { RING_V2, RING_V3, RING_NONE /* libpcap */ };
+struct capture_live_options {
+    const char *iface[CAPTURE_IFACES]; /* NULL ends */
+    enum capture_ring ring;
+    uint64_t ring_bytes;  /* an interface and worker; 0: 64 MiB */
+    uint32_t v3_timeout_ms;
+    uint16_t fanout_group; /* 0: no fanout (one worker) */
+    const char *bpf;
+    bool promisc;
+};
+/*
+ * Opening is split so that the supervisor opens and an engine uses: capture_live_socket makes one bound,
+ * filtered, fanned-out socket with its ring configured (not mapped); capture_live_attach maps the
+ * sockets of one worker.  `fd[i]` belongs to iface[i].  Errors are filled into d (interface, reason, hint).
+ */
+int capture_live_socket(const struct capture_live_options *o, unsigned iface, struct diags *d) MUST_CHECK;
+struct capture *capture_live_attach(const struct capture_live_options *o, const int *fd, unsigned n,
+                                    struct diags *d);
+/* libpcap (also a PF_RING one): opens by itself, one interface list, one worker. */
+struct capture *capture_pcap_open(const struct capture_live_options *o, struct diags *d);
+
+/*
+ * The response port: sends whole frames (or raw IP packets where no interface is given) without ever
+ * blocking.  The socket receives nothing.  One injector may be used by one worker.
+ */
+struct injector;
+struct injector_counters {
+    uint64_t sent, failed, would_block;
+};
+int injector_socket(const char *iface, struct diags *d) MUST_CHECK; /* link layer */
+int injector_raw_socket(int ver, struct diags *d) MUST_CHECK;       /* IPPROTO_RAW, header included */
+struct injector *injector_attach(int fd_link, int fd_raw4, int fd_raw6, const char *iface);
+bool injector_send_frame(struct injector *i, const void *frame, size_t n);
+bool injector_send_ip(struct injector *i, const void *packet, size_t n);
+bool injector_has_link(const struct injector *i);
+const uint8_t *injector_mac(const struct injector *i); /* of the response port, 6 bytes */
+/* Test double: everything sent goes to f. */
+struct injector *injector_mem(void (*f)(void *ctx, const void *frame, size_t n, bool link), void *ctx);
+const struct injector_counters *injector_counters(const struct injector *i);
+void injector_close(struct injector *i);
+/* Makes a port silent: IPv6 off, ARP off, no multicast; up and promiscuous.  Port may lack an address. */
+int capture_silence_port(const char *iface, struct diags *d) MUST_CHECK;
+
+/* Writes capture files. Rotation is the caller's. */
+struct pcap_writer;
+struct pcap_writer *pcap_writer_open(const char *path, uint16_t link, bool nanosecond);
+int pcap_writer_put(struct pcap_writer *w, uint64_t ts_ns, const void *data, uint32_t len,
+                    uint32_t wire_len); /* 0, or negative errno of a full disk; the file stays whole */
+int pcap_writer_close(struct pcap_writer *w);
+
+#endif
