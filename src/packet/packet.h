@@ -63,6 +63,7 @@ enum {
     PACKET_VLANS = 3,
     PACKET_EVENTS = 8,
     PACKET_LAYERS_MAX = 16,
+    STREAM_EVENT_BASE = 512, /* events of the flow layer (flow.h) in packet.events */
 };
 
 /*
@@ -186,7 +187,7 @@ struct packet {
     uint8_t src_kind;  /* enum packet_source */
     uint8_t depth;     /* tunnel depth, 0 outermost */
     uint8_t n_events;
-    uint8_t events[PACKET_EVENTS]; /* enum decode_event */
+    uint16_t events[PACKET_EVENTS]; /* enum decode_event, or STREAM_EVENT_BASE + enum stream_event */
 
     /* IPv4 and IPv6 fields */
     uint8_t ttl, tos;
@@ -269,7 +270,7 @@ const struct decode_counters *decoder_counters(const struct decoder *d);
 
 /* Symmetric hash for the flow table, seeded; also sets p->hash. */
 uint32_t packet_hash(struct packet *p, uint64_t seed, bool use_vlan);
-void packet_event(struct packet *p, enum decode_event e); /* kept if there is room */
+void packet_event(struct packet *p, unsigned event); /* kept if there is room */
 
 /* RFC 1071 sum over the pseudo header and data; give the result to a header field in network order. */
 uint16_t csum_inet(const void *p, size_t n);
