@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Integers at an address whose bounds the caller has checked (see cursor.h). */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Bounded reading of untrusted bytes.
  *
@@ -23,7 +24,10 @@ static inline struct cursor cur_of(const void *p, size_t n)
     const uint8_t *b = p;
     return (struct cursor){.at = b, .end = b + n, .bad = false};
 }
-static inline size_t cur_left(const struct cursor *c) { return (size_t)(c->end - c->at); }
+static inline size_t cur_left(const struct cursor *c)
+{
+    return (size_t)(c->end - c->at);
+}
 
 /* A block of n bytes, or NULL (and bad). */
 static inline const uint8_t *cur_take(struct cursor *c, size_t n)
@@ -42,7 +46,10 @@ static inline struct cursor cur_sub(struct cursor *c, size_t n)
     const uint8_t *p = cur_take(c, n);
     return (struct cursor){.at = p, .end = p ? p + n : p, .bad = !p};
 }
-static inline bool cur_skip(struct cursor *c, size_t n) { return cur_take(c, n) != NULL; }
+static inline bool cur_skip(struct cursor *c, size_t n)
+{
+    return cur_take(c, n) != NULL;
+}
 static inline uint8_t cur_u8(struct cursor *c)
 {
     const uint8_t *p = cur_take(c, 1);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a person must mend: where, what, and what to do about it. */
 #ifndef BASE_DIAG_H
 #define BASE_DIAG_H
@@ -10,9 +11,9 @@ enum diag_level { DIAG_ERROR, DIAG_WARNING };
 struct diag {
     struct diag *next;
     enum diag_level level;
-    uint32_t line, column; /* from 1; 0: none */
-    uint32_t sid;          /* the rule concerned, or 0 */
-    const char *file;      /* may be NULL */
+    uint32_t line, column;     /* from 1; 0: none */
+    uint32_t sid;              /* the rule concerned, or 0 */
+    const char *file;          /* may be NULL */
     const char *reason, *hint; /* hint may be NULL */
 };
 /* A list in the order of reports; memory is the arena's. */

@@ -1,4 +1,6 @@
-/* Hashing.  Tables on the packet's way seed it at start, so that nobody outside can aim at a slot. */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Hashing.  Tables on the packet's way seed it at start, so that nobody outside can aim at a slot.
+ */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

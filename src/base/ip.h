@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Addresses.  IPv4 addresses are kept IPv4-mapped (::ffff:a.b.c.d) so that keys have one size; an
  * address is IPv4 when its packet is, which `ver` beside it tells (an IPv6 packet may carry a

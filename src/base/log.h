@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The log of the program itself (not of events).  Only engine, sensor and cli call it.
  * Lines go to standard error as Suricata's do ("Notice: area: text") or, when a file or syslog is

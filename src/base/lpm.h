@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Longest-prefix match from an address to a 32-bit value, IPv4 and IPv6 apart.
  *
- * Built once, then read by any thread.  Lookup is a walk of at most 4 (IPv4) or 16 (IPv6) nodes of
- * 256 entries, path-compressed.
+ * Built once, then read by any thread.  Lookup is one hash probe for each prefix length that occurs
+ * (mostly one to five); memory is about 24 (IPv4) or 64 (IPv6) bytes a prefix.
  */
 #ifndef BASE_LPM_H
 #define BASE_LPM_H

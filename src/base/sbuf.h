@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A growing byte buffer, and a JSON writer on top of it.
  *
@@ -33,7 +34,10 @@ void sbuf_i64(struct sbuf *b, int64_t v);
 void sbuf_hex(struct sbuf *b, const void *p, size_t n); /* lower case, no separator */
 void sbuf_base64(struct sbuf *b, const void *p, size_t n);
 void sbuf_printf(struct sbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static inline struct str sbuf_view(const struct sbuf *b) { return str_of(b->p, b->n); }
+static inline struct str sbuf_view(const struct sbuf *b)
+{
+    return str_of(b->p, b->n);
+}
 /* NUL behind the end (not counted); NULL if the buffer failed. */
 const char *sbuf_z(struct sbuf *b);
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Strings as pointer and length: views of bytes that somebody else owns. */
 #ifndef BASE_STR_H
 #define BASE_STR_H
@@ -9,8 +10,8 @@ struct str {
     uint32_t n;
 };
 
-#define STR(lit) ((struct str){(const uint8_t *)(lit), sizeof(lit) - 1})
-#define STR_FMT "%.*s"
+#define STR(lit)   ((struct str){(const uint8_t *)(lit), sizeof(lit) - 1})
+#define STR_FMT    "%.*s"
 #define STR_ARG(s) (int)(s).n, (const char *)(s).p
 
 static inline struct str str_of(const void *p, size_t n)
