@@ -1,0 +1,79 @@
+/*
+ * Files in transfer: what a protocol carries as a file (a body, an attachment), seen in pieces.
+ *
+ * The bytes that rules still have to see are kept in a bounded window; size and digests go on behind it.
+ */
+#ifndef APP_FILE_H
+#define APP_FILE_H
+
+#include "base/attr.h"
+#include "base/hash.h"
+#include "base/str.h"
+
+struct app_flow;
+struct app_tx;
+
+enum app_file_state { FILE_OPEN, FILE_CLOSED, FILE_TRUNCATED, FILE_ERROR };
+const char *app_file_state_name(unsigned state); /* "CLOSED", "TRUNCATED", ... */
+
+/* A growing buffer of which the front may be forgotten. */
+struct app_body {
+    uint8_t *data;     /* window */
+    uint32_t n, room;
+    uint64_t offset;   /* of data[0] */
+    uint64_t total;    /* bytes seen in all, also beyond the limit */
+    uint64_t inspected; /* up to here rules have seen it */
+    uint32_t limit;    /* bytes that are kept for inspection; 0: none kept, UINT32_MAX: no limit */
+    bool done;         /* nothing follows */
+    bool limited;      /* limit met: rules see what is there */
+};
+/* Appends (up to the limit); false: no memory (counted; what fits stays). */
+bool app_body_add(struct app_flow *af, struct app_body *b, const uint8_t *p, uint32_t n);
+/* Forgets what lies before `inspected` less `keep` bytes. */
+void app_body_slide(struct app_flow *af, struct app_body *b, uint32_t keep);
+void app_body_free(struct app_flow *af, struct app_body *b);
+
+struct app_file {
+    struct app_file *next;
+    struct str name;   /* owned by the file */
+    uint32_t id;       /* in the flow, from 1 */
+    uint64_t tx_id;
+    uint8_t state;     /* enum app_file_state */
+    bool gaps, stored, logged;
+    bool want_store, no_md5;
+    uint64_t size, start, end;
+    bool has_range;
+    struct app_body body;
+    struct digest *md5, *sha1, *sha256;
+    uint8_t md5_value[16], sha1_value[20], sha256_value[32];
+    bool has_md5, has_sha1, has_sha256;
+    struct str magic; /* empty: not looked up */
+    uint32_t sids[8]; /* rules that asked for it */
+    uint8_t n_sids;
+    uint8_t dir;
+};
+struct app_files {
+    struct app_file *first, *last;
+};
+struct app_file_config {
+    bool md5, sha1, sha256;
+    uint32_t inspect_limit;
+};
+
+/* For parsers; NULL: cap met. */
+struct app_file *app_file_open(struct app_flow *af, struct app_tx *tx, unsigned dir, struct str name);
+void app_file_data(struct app_flow *af, struct app_file *f, const uint8_t *p, uint32_t n);
+void app_file_gap(struct app_flow *af, struct app_file *f, uint32_t n);
+void app_file_close(struct app_flow *af, struct app_file *f, enum app_file_state state);
+/* All files of a transaction. */
+void app_files_free(struct app_flow *af, struct app_files *files);
+/* The getter of file.data that every protocol with files puts into its buffer table. */
+struct app_get;
+struct app_view;
+bool app_file_get_data(const struct app_get *q, unsigned index, struct app_view *out);
+bool app_file_get_name(const struct app_get *q, unsigned index, struct app_view *out);
+/* EVE's "fileinfo": {...} */
+struct fields;
+void app_file_fields(const struct app_file *f, struct fields *out);
+
+#endif
