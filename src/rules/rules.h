@@ -1,0 +1,517 @@
+/*
+ * Rule languages: the text of Snort 2, Snort 3 and Suricata rules to one intermediate form.
+ *
+ * A rule is an action, a header (protocol, addresses, ports, direction), facts (sid, message, class ...)
+ * and an ordered list of tests over named buffers.  What can't be taken exactly is refused with
+ * file:line:column, reason and hint; a refused rule never stops the others.
+ *
+ * All memory is the rule set's arena.  One thread builds a set (several sets may be built in parallel);
+ * afterwards it is read-only.
+ */
+#ifndef RULES_RULES_H
+#define RULES_RULES_H
+
+#include "app/app.h"
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/diag.h"
+#include "base/ip.h"
+#include "base/str.h"
+
+struct conf;
+
+enum rule_dialect { DIALECT_AUTO = 0, DIALECT_SNORT2 = 1, DIALECT_SNORT3 = 2, DIALECT_SURICATA = 4 };
+const char *rule_dialect_name(enum rule_dialect d);
+int rule_dialect_find(struct str name); /* "snort2", "snort3", "suricata", "auto"; -1 */
+
+/* X(id, word) */
+#define RULE_ACTIONS(X)       \
+    X(ALERT, "alert")         \
+    X(PASS, "pass")           \
+    X(LOG, "log")             \
+    X(DROP, "drop")           \
+    X(SDROP, "sdrop")         \
+    X(BLOCK, "block")         \
+    X(REJECT, "reject")       \
+    X(REJECTSRC, "rejectsrc") \
+    X(REJECTDST, "rejectdst") \
+    X(REJECTBOTH, "rejectboth") \
+    X(RESET, "reset")         \
+    X(REACT, "react")         \
+    X(REPLACE, "replace")     \
+    X(BLACKLIST, "blacklist") \
+    X(ACTIVATE, "activate")   \
+    X(DYNAMIC, "dynamic")     \
+    X(ACCEPT, "accept")       \
+    X(CONFIG, "config")       \
+    X(FILE_ID, "file_id")
+#define RULE_ACTION_ID(id, word) ACTION_##id,
+enum rule_action { RULE_ACTIONS(RULE_ACTION_ID) ACTION_COUNT };
+#undef RULE_ACTION_ID
+const char *rule_action_name(unsigned a);
+
+enum rule_transport { /* bits of rule.transports */
+    RULE_TCP = 1,
+    RULE_UDP = 2,
+    RULE_ICMP4 = 4,
+    RULE_ICMP6 = 8,
+    RULE_SCTP = 16,
+    RULE_IP_OTHER = 32, /* any other IP protocol */
+    RULE_NO_IP = 64,    /* frames without IP: pkthdr, arp, ether */
+    RULE_IP_ALL = 63,
+};
+enum rule_flag {
+    RULE_PACKET_ONLY = 1u << 0,  /* tcp-pkt, dsize ...: never on the stream */
+    RULE_STREAM_ONLY = 1u << 1,  /* tcp-stream */
+    RULE_PKTHDR = 1u << 2,       /* header word pkthdr: any frame, decode events */
+    RULE_BOTH_WAYS = 1u << 3,    /* <> */
+    RULE_NOALERT = 1u << 4,
+    RULE_NEEDS_FLOW = 1u << 5,
+    RULE_TO_SERVER = 1u << 6,    /* flow, or its buffers, bind the direction */
+    RULE_TO_CLIENT = 1u << 7,
+    RULE_DISABLED = 1u << 8,     /* stood behind # and the caller asked to keep such */
+    RULE_TX_WHOLE = 1u << 9,     /* => : one rule over request and response */
+    RULE_ARP = 1u << 10,
+    RULE_ETHER = 1u << 11,
+    RULE_FILESTORE = 1u << 12,
+    RULE_FIREWALL = 1u << 13,
+    RULE_IP4_ONLY = 1u << 14,
+    RULE_IP6_ONLY = 1u << 15,
+    RULE_NO_STREAM = 1u << 16,   /* flow:no_stream */
+    RULE_ONLY_FRAG = 1u << 17,
+    RULE_NO_FRAG = 1u << 18,
+    RULE_STATELESS = 1u << 19,
+    RULE_ESTABLISHED = 1u << 20,
+    RULE_NOT_ESTABLISHED = 1u << 21,
+};
+
+/* Suricata's types; they decide when a rule is looked at and how far its action reaches (A5). */
+enum rule_type {
+    TYPE_IP_ONLY,
+    TYPE_LIKE_IP_ONLY,
+    TYPE_PD_ONLY,  /* app-layer-protocol and header only */
+    TYPE_DE_ONLY,  /* decode events */
+    TYPE_PKT,
+    TYPE_PKT_STREAM,
+    TYPE_STREAM,
+    TYPE_APP_LAYER, /* header app protocol, no transaction buffer */
+    TYPE_APP_TX,
+};
+
+/*
+ * Buffers.  Numbers below RULE_BUF_APP are packet buffers; from there on RULE_BUF_APP + app_buffer number.
+ */
+enum rule_buffer {
+    BUF_PAYLOAD, /* pkt_data: packet payload, and the stream for TCP */
+    BUF_RAW_PAYLOAD, /* rawbytes, raw_data: packet payload as it came */
+    BUF_IPV4_HDR,
+    BUF_IPV6_HDR,
+    BUF_TCP_HDR,
+    BUF_UDP_HDR,
+    BUF_ICMPV4_HDR,
+    BUF_ICMPV6_HDR,
+    BUF_BASE64,  /* result of base64_decode */
+    BUF_NONE,    /* tests that look at no buffer */
+    RULE_BUF_APP = 32,
+};
+const char *rule_buffer_name(unsigned buffer);
+
+/* X(id, keyword) Transforms of sticky buffers, applied in order. */
+#define RULE_TRANSFORMS(X)                  \
+    X(DOTPREFIX, "dotprefix")               \
+    X(LOWER, "to_lowercase")                \
+    X(UPPER, "to_uppercase")                \
+    X(STRIP_WS, "strip_whitespace")         \
+    X(COMPRESS_WS, "compress_whitespace")   \
+    X(MD5, "to_md5")                        \
+    X(SHA1, "to_sha1")                      \
+    X(SHA256, "to_sha256")                  \
+    X(URLDECODE, "url_decode")              \
+    X(XOR, "xor")                           \
+    X(CASECHANGE, "casechange")             \
+    X(HEADER_LOWER, "header_lowercase")     \
+    X(STRIP_PSEUDO, "strip_pseudo_headers") \
+    X(DOMAIN, "domain")                     \
+    X(TLD, "tld")                           \
+    X(FROM_BASE64, "from_base64")           \
+    X(GUNZIP, "gunzip")                     \
+    X(INFLATE, "zlib_deflate")              \
+    X(PCREXFORM, "pcrexform")
+#define RULE_TRANSFORM_ID(id, word) XFORM_##id,
+enum rule_transform { XFORM_NONE, RULE_TRANSFORMS(RULE_TRANSFORM_ID) XFORM_COUNT };
+#undef RULE_TRANSFORM_ID
+enum { RULE_XFORMS = 6, RULE_BYTE_VARS = 32 };
+
+/* A buffer with its transforms; equal ones are one (interned in the set: rule_test.where is an index). */
+struct rule_where {
+    uint16_t buffer;
+    uint8_t n_xform;
+    uint8_t xform[RULE_XFORMS];
+    struct str arg[RULE_XFORMS]; /* xor key, pcrexform pattern, from_base64 options */
+};
+
+/* A number in a test, or a byte variable of the rule. */
+struct rule_num {
+    int64_t v;
+    int8_t var; /* -1: v counts */
+};
+
+enum content_flag {
+    CONTENT_NOCASE = 1,
+    CONTENT_NEGATED = 2,
+    CONTENT_RELATIVE = 4, /* distance or within is given */
+    CONTENT_OFFSET = 8,   /* which of the four are given */
+    CONTENT_DEPTH = 16,
+    CONTENT_DISTANCE = 32,
+    CONTENT_WITHIN = 64,
+    CONTENT_STARTS = 128,
+    CONTENT_ENDS = 256,
+    CONTENT_FAST = 512,   /* the prefilter's */
+    CONTENT_FAST_ONLY = 1024, /* Snort: no re-check */
+    CONTENT_RAW = 2048,
+    CONTENT_REPLACE = 4096,
+};
+struct test_content {
+    struct str bytes; /* as written; nocase: lower-cased copy in `folded` */
+    struct str folded;
+    uint16_t flags;
+    uint16_t fast_offset, fast_len; /* piece for the prefilter; len 0: whole */
+    struct rule_num offset, depth, distance, within;
+    struct str replace;
+};
+enum pcre_flag { REGEX_NEGATED = 1, REGEX_RELATIVE = 2, REGEX_NO_LIMIT = 4, REGEX_RAW = 8 };
+struct test_pcre {
+    struct str pattern;
+    uint32_t options; /* PCRE2_ */
+    uint8_t flags;
+    uint8_t n_captures;
+    struct {
+        uint8_t kind; /* 0 pkt, 1 flow, 2 alert */
+        uint16_t name; /* interned */
+    } capture[4];
+};
+enum byte_op { BYTE_LT, BYTE_GT, BYTE_EQ, BYTE_LE, BYTE_GE, BYTE_AND, BYTE_XOR /* ^ : no bit set */ };
+enum byte_flag {
+    BYTE_RELATIVE = 1,
+    BYTE_LITTLE = 2,
+    BYTE_STRING = 4,
+    BYTE_DCE = 8,
+    BYTE_NEGATED = 16,
+    BYTE_ALIGN2 = 32,
+    BYTE_ALIGN4 = 64,
+    BYTE_FROM_BEGIN = 128,
+    BYTE_FROM_END = 256,
+    BYTE_ENDIAN_GIVEN = 512,
+};
+struct test_bytes { /* byte_test, byte_jump, byte_extract, byte_math */
+    uint16_t flags;
+    uint8_t base;   /* 10, 16, 8; with BYTE_STRING (0: by prefix) */
+    uint8_t op;     /* enum byte_op; byte_math: '+', '-', '*', '/', '<', '>' */
+    struct rule_num n;      /* bytes to read */
+    struct rule_num offset;
+    struct rule_num value;  /* byte_test, byte_math's rvalue */
+    int64_t multiplier, post;  /* byte_jump, byte_extract; post_offset */
+    struct rule_num post_var;
+    uint64_t bitmask;
+    int8_t result; /* variable that extract and math fill */
+};
+enum num_op { NUM_EQ, NUM_NE, NUM_LT, NUM_LE, NUM_GT, NUM_GE, NUM_IN /* a..b inclusive */, NUM_NOT_IN, NUM_MASK_SET /* v&a == b */, NUM_MASK_ANY };
+struct test_uint { /* a number against constants: header fields, lengths, application fields */
+    uint8_t op; /* enum num_op */
+    uint64_t a, b;
+};
+/* X(id, keyword): header fields and other numbers of a packet or flow that TEST_PACKET compares. */
+#define RULE_PACKET_FIELDS(X) \
+    X(TTL, "ttl") X(TOS, "tos") X(ID, "id") X(ITYPE, "itype") X(ICODE, "icode") X(ICMP_ID, "icmp_id")      \
+    X(ICMP_SEQ, "icmp_seq") X(SEQ, "seq") X(ACK, "ack") X(WINDOW, "window") X(DSIZE, "dsize")             \
+    X(MSS, "tcp.mss") X(WSCALE, "tcp.wscale") X(ICMP6_MTU, "icmpv6.mtu") X(FLOW_AGE, "flow.age")          \
+    X(FLOW_PKTS, "flow.pkts") X(FLOW_PKTS_TS, "flow.pkts_toserver") X(FLOW_PKTS_TC, "flow.pkts_toclient") \
+    X(FLOW_BYTES, "flow.bytes") X(FLOW_BYTES_TS, "flow.bytes_toserver")                                   \
+    X(FLOW_BYTES_TC, "flow.bytes_toclient") X(VLAN_LAYERS, "vlan.layers") X(VLAN_ID, "vlan.id")           \
+    X(IP_PROTO, "ip_proto") X(VXLAN_VNI, "vxlan_vni") X(TCP_HLEN, "tcp.hlen") X(IP_HLEN, "ip.hlen")
+#define RULE_PFIELD_ID(id, word) PFIELD_##id,
+enum rule_packet_field { RULE_PACKET_FIELDS(RULE_PFIELD_ID) PFIELD_COUNT };
+#undef RULE_PFIELD_ID
+
+enum bits_cmd { BITS_SET, BITS_UNSET, BITS_TOGGLE, BITS_ISSET, BITS_ISNOTSET, BITS_RESET, BITS_SETX, BITS_NOALERT };
+enum bits_scope { BITS_FLOW, BITS_HOST_SRC, BITS_HOST_DST, BITS_PAIR, BITS_TX, BITS_HOST_BOTH };
+struct test_bits { /* flowbits, xbits, hostbits */
+    uint8_t cmd, scope;
+    bool all;            /* names joined by &: all of them; else any */
+    uint8_t n;
+    uint16_t id[8];      /* interned names */
+    uint16_t group;      /* Snort's group, interned + 1; 0: none */
+    uint32_t expire_s;
+};
+struct test_flowint {
+    uint8_t op; /* '=', '+', '-', '<', '>', 'l' <=, 'g' >=, 'e' ==, 'n' !=, 's' isset, 'u' isnotset */
+    uint16_t id;
+    bool value_is_var;
+    uint16_t value_id;
+    int64_t value;
+};
+enum threshold_type { THRESH_LIMIT, THRESH_THRESHOLD, THRESH_BOTH, THRESH_BACKOFF, THRESH_DETECTION, THRESH_RATE, THRESH_SUPPRESS };
+enum threshold_track { TRACK_SRC, TRACK_DST, TRACK_RULE, TRACK_BOTH, TRACK_FLOW, TRACK_EITHER };
+struct rule_threshold {
+    uint8_t type, track;
+    uint8_t new_action;       /* rate_filter */
+    uint8_t unique_on;        /* 0, 1 src_port, 2 dst_port */
+    uint32_t count, seconds, timeout_s, multiplier;
+    bool in_file;
+    int32_t addr;             /* suppress: address expression (index in set->addr), -1: any */
+    uint32_t gid, sid;        /* of a file entry; sid 0: whole gid; gid 0 and sid 0: all */
+};
+struct test_tag {
+    uint8_t host; /* 0 session, 1 host */
+    uint8_t metric; /* 0 packets, 1 seconds, 2 bytes */
+    uint8_t dst;
+    uint32_t count;
+};
+
+enum test_kind {
+    TEST_CONTENT,
+    TEST_PCRE,
+    TEST_ISDATAAT,     /* bytes.value, flags RELATIVE, NEGATED */
+    TEST_BYTE_TEST,
+    TEST_BYTE_JUMP,
+    TEST_BYTE_EXTRACT,
+    TEST_BYTE_MATH,
+    TEST_BSIZE,        /* uint against the buffer's length (bsize, urilen, bufferlen) */
+    TEST_BASE64_DECODE, /* bytes: n (0 all), offset, flags RELATIVE */
+    TEST_BUFFER_UINT,  /* uint against an application field (where.buffer is a UINT row) */
+    TEST_BUFFER_PRESENT, /* sticky buffer without a match: it is there */
+    TEST_BUFFER_ABSENT, /* absent; or_else: u.flag */
+    TEST_PACKET,       /* field (u.packet.field) against uint */
+    TEST_TCP_FLAGS,    /* u.flags */
+    TEST_FRAGBITS,
+    TEST_FRAGOFFSET,   /* u.uint */
+    TEST_IPOPTS,       /* u.uint.a: bits of enum ip_opt; b: 1 any */
+    TEST_SAMEIP,
+    TEST_GEOIP,
+    TEST_BITS,
+    TEST_FLOWINT,
+    TEST_STREAM_SIZE,  /* u.size */
+    TEST_DECODE_EVENT, /* u.event: enum decode_event */
+    TEST_STREAM_EVENT, /* u.event: enum stream_event */
+    TEST_APP_EVENT,    /* u.event: index; app in rule_test.app; core events: app 0 */
+    TEST_APP_PROTOCOL, /* u.app_proto */
+    TEST_APP_STATE,
+    TEST_HOOK,         /* rule hook: app, dir, progress in u.hook */
+    TEST_RPC,          /* u.rpc */
+    TEST_ASN1,         /* u.asn1 */
+    TEST_FTPBOUNCE,
+    TEST_CSUM,         /* u.csum */
+    TEST_TAG,
+    TEST_THRESHOLD,    /* u.threshold */
+    TEST_DETECTION_FILTER,
+    TEST_FILESTORE,
+    TEST_FILE_HASH,
+    TEST_DATASET,
+    TEST_IPREP,
+    TEST_ENTROPY,
+    TEST_LUA_REFUSED,  /* never in a loaded rule */
+    TEST_KINDS
+};
+struct rule_test {
+    uint8_t kind;   /* enum test_kind */
+    uint8_t instance; /* of a multi buffer: a new mention of a sticky multi buffer is a new instance */
+    uint8_t tx_dir;  /* for => rules: 0 either, 1 to server, 2 to client */
+    uint8_t pad;
+    uint16_t where; /* index in set->where; 0 is always BUF_PAYLOAD without transforms */
+    uint16_t app;
+    uint32_t column;
+    union {
+        struct test_content content;
+        struct test_pcre pcre;
+        struct test_bytes bytes;
+        struct test_uint uint;
+        struct {
+            uint8_t field;
+            struct test_uint uint;
+        } packet;
+        struct {
+            uint8_t value, mask, mode; /* mode: '=' exact, '+' all of, '*' any of, '!' none of (not all) */
+        } flags; /* tcp flags, fragbits */
+        struct test_bits bits;
+        struct test_flowint flowint;
+        struct {
+            uint8_t who; /* 0 server, 1 client, 2 both, 3 either */
+            uint8_t op;  /* enum num_op */
+            uint64_t size;
+        } size;
+        struct {
+            uint16_t id;
+        } event;
+        struct {
+            uint16_t id;
+            bool negated;
+            uint8_t mode; /* 0 any, 1 final, 2 original, 3 either... as the keyword's second word */
+        } app_proto;
+        struct {
+            uint8_t dir, progress;
+        } hook;
+        struct {
+            int64_t program, version, procedure; /* -1: any */
+        } rpc;
+        struct {
+            uint32_t oversize_length;
+            bool bitstring_overflow, double_overflow, oversize;
+            int32_t absolute_offset, relative_offset;
+            bool relative;
+        } asn1;
+        struct {
+            uint8_t which; /* IPPROTO_, 0: IPv4 header */
+            uint8_t ver;
+            bool valid;
+        } csum;
+        struct test_tag tag;
+        struct rule_threshold threshold;
+        struct {
+            struct str name, file, options;
+            uint8_t cmd, type;
+            uint32_t memcap, hashsize;
+        } dataset;
+        bool flag;
+    } u;
+};
+
+/* resp:, react:, and reject actions as bits. */
+enum rule_response {
+    RESP_RST_SRC = 1,
+    RESP_RST_DST = 2,
+    RESP_ICMP_NET = 4,
+    RESP_ICMP_HOST = 8,
+    RESP_ICMP_PORT = 16,
+    RESP_ICMP_ADMIN = 32,
+    RESP_REACT = 64,
+    RESP_RST_BOTH = 3,
+    RESP_ICMP_ALL = 28,
+};
+enum rule_target { TARGET_NONE, TARGET_SRC, TARGET_DST };
+
+struct rule {
+    uint32_t gid, sid, rev;
+    uint8_t action;   /* enum rule_action */
+    uint8_t dialect;  /* enum rule_dialect */
+    uint8_t type;     /* enum rule_type */
+    uint8_t scope;    /* firewall: 0 none, 1 packet, 2 flow, 3 hook, 4 tx */
+    uint8_t transports;
+    uint8_t target;
+    uint8_t response; /* enum rule_response bits */
+    uint8_t n_apps;
+    uint16_t app;     /* header protocol, or 0 */
+    uint16_t apps[6]; /* Snort 3 service, Snort 2 metadata service (informative) */
+    uint32_t flags;
+    uint16_t hook_app;
+    uint8_t hook_dir, hook_progress; /* with a TEST_HOOK */
+    uint32_t addr[2], port[2]; /* indices of expressions in the set: source, destination */
+    uint32_t priority;
+    uint16_t class_id;  /* in set->classes, 0: none */
+    uint16_t n_tests;
+    int16_t fast;       /* index of the content that the prefilter uses; -1: none */
+    uint16_t n_vars;
+    struct rule_test *tests;
+    struct rule_threshold *threshold, *detection_filter;
+    struct str msg;
+    struct str text;    /* the whole rule, one line */
+    struct str *references; /* "system,value" */
+    uint16_t n_references;
+    uint16_t n_metadata;
+    struct rule_meta {
+        struct str key, value;
+    } *metadata;
+    uint32_t activates, activated_by, count;
+    struct str react_msg;
+    const char *file;
+    uint32_t line;
+    uint32_t index;     /* in the set */
+};
+
+struct rule_class {
+    struct str name, text;
+    uint32_t priority;
+};
+struct rule_refusal {
+    const char *file;
+    uint32_t line, column, sid;
+    const char *reason, *hint;
+};
+struct rule_file_info {
+    const char *path;
+    enum rule_dialect dialect; /* what it was taken as */
+    bool told;                 /* by option or setting; else found out by its marks */
+    uint32_t loaded, disabled, refused;
+};
+
+struct rule_set {
+    struct arena arena;
+    struct rule *const *rules; /* in order of loading, duplicates resolved */
+    uint32_t n_rules;
+    const struct rule_where *where;
+    uint32_t n_where;
+    const struct str *addr, *port; /* address and port expressions, canonical text; 0 is "any" */
+    uint32_t n_addr, n_port;
+    const struct str *bits;        /* interned names of flowbits, xbits, flowints, captures ... */
+    uint32_t n_bits;
+    const struct rule_class *classes; /* 0 unused */
+    uint32_t n_classes;
+    const struct rule_threshold *file_thresholds;
+    uint32_t n_file_thresholds;
+    const struct rule_file_info *files;
+    uint32_t n_files;
+    const struct rule_refusal *refusals;
+    uint32_t n_refusals;
+    uint32_t disabled;
+    struct diags diags; /* warnings and errors that are no rule's refusal */
+    uint64_t content_hash; /* of all input bytes: rules, classification, thresholds */
+};
+
+struct rules_options {
+    enum rule_dialect dialect;  /* AUTO: by file */
+    bool keep_disabled;         /* also load rules behind # */
+    bool firewall;              /* files are firewall rules */
+    const char *classification, *reference, *threshold; /* files, NULL: from conf, else built in */
+    /* Value of a variable for checking that it exists; NULL: not set. */
+    const char *(*var)(void *ctx, bool port, const char *name);
+    void *ctx;
+    bool init_errors_fatal;
+};
+struct rule_loader;
+/* Collects input; nothing is parsed before rules_finish. */
+struct rule_loader *rules_begin(const struct rules_options *o);
+int rules_add_file(struct rule_loader *l, const char *path, enum rule_dialect dialect, bool firewall) MUST_CHECK; /* -ENOENT ... with a diag */
+int rules_add_text(struct rule_loader *l, const char *name, struct str text, enum rule_dialect dialect) MUST_CHECK;
+/* Parses everything (on `threads` threads); NULL: no memory.  The loader is freed. */
+struct rule_set *rules_finish(struct rule_loader *l, unsigned threads);
+/* Hash of the inputs alone, for the image cache: cheap. */
+uint64_t rules_input_hash(const struct rule_loader *l);
+void rules_free(struct rule_set *s);
+/* A rule's compiled form in words. */
+void rule_explain(const struct rule_set *s, const struct rule *r, struct sbuf *out);
+/* Notes on loaded rules for `check`: no literal, one-byte literals, flowbits never set ... */
+typedef void rules_note_fn(void *ctx, const struct rule *r, const char *kind, const char *text);
+void rules_lint(const struct rule_set *s, rules_note_fn *f, void *ctx);
+
+/* Expressions of addresses and ports, resolved with variables. */
+struct ip_range {
+    struct ip_addr lo, hi;
+};
+struct ip_ranges {
+    struct ip_range *v4, *v6; /* sorted, disjoint */
+    uint32_t n4, n6;
+};
+typedef const char *rules_var_fn(void *ctx, bool port, const char *name);
+/* Variables are expanded to depth 32; a loop or an unknown name is an error in d. Empty sets are errors as in
+ * the peers ("!any"). */
+int rules_resolve_addr(struct arena *a, struct str expr, rules_var_fn *var, void *ctx, struct ip_ranges *out,
+                       struct diags *d) MUST_CHECK;
+int rules_resolve_port(struct str expr, rules_var_fn *var, void *ctx, uint8_t bits[8192], struct diags *d) MUST_CHECK;
+
+/* ---- keywords as a table, for help, docs and `riposte dev tables` */
+struct keyword_info {
+    const char *name, *arg, *help;
+    uint8_t dialects;
+};
+const struct keyword_info *rules_keywords(size_t *n);
+
+#endif
