@@ -1,0 +1,173 @@
+/*
+ * Detection: the image (compiled rules), the overlay (what one vIPS changes of it), and the matcher.
+ *
+ * image   a position-independent file, mapped read-only and shared by all processes that use it:
+ *         rules in order of evaluation, their tests as a program, one pattern database for each distinct
+ *         set of literals (vectorscan, serialised), the pcre programs, names and texts.
+ * overlay a flat array by rule index (enabled, action, response ...) plus the variables of the vIPS,
+ *         resolved: one search tells for an address, one look for a port, which expressions hold.
+ * detect  one a worker: scratch, candidates.  Image and overlay are swapped between two bursts.
+ *
+ * Matching gives a list of (rule, transaction, where); thresholds and actions are verdict's.
+ */
+#ifndef DETECT_DETECT_H
+#define DETECT_DETECT_H
+
+#include "app/app.h"
+#include "base/attr.h"
+#include "base/diag.h"
+#include "flow/flow.h"
+#include "rules/rules.h"
+
+/* ------------------------------------------------------------------ image */
+
+struct image;
+struct image_info {
+    uint64_t content_hash; /* key in the cache */
+    uint64_t bytes;
+    uint32_t n_rules, n_groups, n_patterns, n_pcre, n_slow; /* slow: rules without a literal or cheap fact */
+    uint64_t pattern_db_bytes;
+};
+/*
+ * Compiles a rule set; writes the file whole and renames it into place (mode 0644).  -ENOMEM, -errno with d.
+ * threads: pattern databases are compiled side by side.  The same input gives the same bytes.
+ */
+int image_build(const struct rule_set *s, const char *path, unsigned threads, struct diags *d) MUST_CHECK;
+/* Maps and checks a file: version, size, checksum, CPU features. NULL with d. */
+struct image *image_open(const char *path, struct diags *d);
+struct image *image_from_fd(int fd, struct diags *d); /* the descriptor stays the caller's */
+struct image *image_ref(struct image *i);
+void image_close(struct image *i);
+void image_info(const struct image *i, struct image_info *out);
+/* Where the cache keeps the image of this content: $XDG_CACHE_HOME/riposte, else the system's. -errno. */
+int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, size_t room) MUST_CHECK;
+#define IMAGE_VERSION 1
+
+/* A rule's facts, borrowed from the image. */
+struct image_rule_info {
+    uint32_t gid, sid, rev, priority, class_id;
+    uint8_t action, dialect, type, scope, response, target;
+    uint32_t flags;
+    struct str msg, text, class_name, class_text;
+    uint16_t n_references, n_metadata;
+    const void *references, *metadata;
+};
+void image_rule(const struct image *i, uint32_t rule, struct image_rule_info *out);
+uint32_t image_n_rules(const struct image *i);
+int64_t image_find_sid(const struct image *i, uint32_t gid, uint32_t sid); /* index or -1 */
+bool image_rule_reference(const struct image *i, uint32_t rule, unsigned n, struct str *out);
+bool image_rule_meta(const struct image *i, uint32_t rule, unsigned n, struct str *key, struct str *value);
+struct str image_class_name(const struct image *i, uint32_t class_id);
+/* What the engine must provide for these rules. */
+struct image_needs {
+    bool stream_raw, files, file_md5, file_sha1, file_sha256, filestore;
+};
+void image_needs(const struct image *i, struct image_needs *out);
+
+/* ------------------------------------------------------------------ overlay */
+
+struct overlay_rule {
+    uint8_t enabled;
+    uint8_t action;   /* enum rule_action */
+    uint8_t response; /* enum rule_response bits */
+    uint8_t priority; /* 0: the rule's */
+};
+struct overlay;
+struct overlay_options {
+    rules_var_fn *var;
+    void *ctx;
+    uint64_t version; /* policy version, written into events */
+    /* Changes a rule; called for each; may be NULL. */
+    void (*tune)(void *ctx, const struct image *i, uint32_t rule, struct overlay_rule *r);
+    void *tune_ctx;
+};
+/* NULL with d: no memory. A rule whose variables don't resolve is disabled, with a diag. */
+struct overlay *overlay_build(struct image *i, const struct overlay_options *o, struct diags *d);
+struct overlay *overlay_ref(struct overlay *o);
+void overlay_close(struct overlay *o);
+struct image *overlay_image(const struct overlay *o);
+uint64_t overlay_version(const struct overlay *o);
+const struct overlay_rule *overlay_rule(const struct overlay *o, uint32_t rule);
+
+/* ------------------------------------------------------------------ state shared by workers */
+
+/*
+ * Hosts, pairs, rules: thresholds, xbits, tags.  One table a vIPS, sharded, with expiry and a cap.  Replay
+ * with several workers gives `enter`, which returns when all packets of lower number are done, so that any
+ * number of workers sees one order.
+ */
+struct state;
+struct state_config {
+    uint64_t cap_bytes; /* 0: 64 MiB */
+    void (*enter)(void *ctx, unsigned worker, uint64_t number);
+    void *ctx;
+};
+struct state *state_new(const struct state_config *c);
+void state_free(struct state *s);
+struct state_counters {
+    uint64_t entries, bytes, refused, expired;
+};
+void state_counters(const struct state *s, struct state_counters *out);
+void state_tick(struct state *s, uint64_t now_ns);
+
+/* ------------------------------------------------------------------ matching */
+
+enum match_flag {
+    MATCH_STREAM = 1, /* in the stream, not only in this packet */
+    MATCH_TX = 2,
+    MATCH_IP_ONLY = 4,
+    MATCH_PD = 8,
+    MATCH_NOALERT = 16,
+};
+struct match {
+    uint32_t rule;
+    uint8_t flags;
+    uint8_t dir;
+    struct app_tx *tx; /* with MATCH_TX */
+    uint64_t tx_id;
+};
+struct matches {
+    struct match *m;
+    uint32_t n, room;
+    uint32_t overflow; /* not kept for want of room: counted */
+};
+
+struct detect_config {
+    unsigned worker;
+    bool inline_mode;       /* arrival: bodies are judged as they grow */
+    bool on_ack;
+    uint32_t pcre_match_limit, pcre_recursion_limit;
+    uint32_t recursion_limit; /* of content retries; 0: 3000 */
+    struct state *state;
+};
+struct detect_counters {
+    uint64_t packets, streams, txs, scans, scan_bytes, candidates, evaluated, matched, pcre_runs, pcre_errors,
+        limit_hits, mpm_list, alert_queue_overflow, flow_state_bytes, refused;
+};
+
+struct detect;
+struct detect *detect_new(const struct detect_config *c, struct overlay *o); /* NULL: no memory */
+void detect_free(struct detect *d);
+/* Takes another overlay (and image); old flow state stays valid as far as names are equal. */
+int detect_swap(struct detect *d, struct overlay *o) MUST_CHECK;
+struct overlay *detect_overlay(const struct detect *d);
+/*
+ * Runs all rules that this packet can fire: packet, stream, and the transactions of its flow in its
+ * direction.  Returns matches in order of evaluation, borrowed until the next call.  Rules' own state
+ * (flowbits ...) is set as they match.
+ */
+const struct matches *detect_packet(struct detect *d, struct packet *p, struct stream_engine *streams);
+/* Only the transactions (end of flow, both directions come by pseudo packets). */
+const struct detect_counters *detect_counters(const struct detect *d);
+void detect_flow_free(struct detect *d, struct flow *f);
+void detect_tx_free(struct app_tx *tx);
+
+/* Threshold of a rule for this packet: 1 alert, 0 none, 2 silent (action without alert); new_action by
+ * rate_filter or -1. */
+int detect_threshold(struct detect *d, const struct packet *p, const struct match *m, int *new_action);
+/* Does a tag of an earlier alert cover this packet? */
+bool detect_tagged(struct detect *d, const struct packet *p, uint32_t *gid, uint32_t *sid);
+/* Names of flowbits that are set, for EVE metadata. */
+unsigned detect_flowbits(const struct detect *d, const struct flow *f, struct str *out, unsigned room);
+
+#endif
