@@ -56,7 +56,12 @@ void capture_verdict(struct capture *c, struct burst *b);
 /* Lets a held frame go: PASS, DROP or MODIFIED.  False if it has gone already. */
 bool capture_release(struct capture *c, uint64_t hold_id, enum capture_verdict v, const uint8_t *data,
                      uint32_t len);
-/* Passes held frames whose deadline is over.  capture_recv calls it with the burst's time, too. */
+/*
+ * Passes held frames whose deadline is over.  capture_recv calls it with the time of the burst's first
+ * frame and capture_verdict with each frame's, so that frames leave in the order of packet time.  At the
+ * end of a file with frames held, capture_recv gives one empty burst (MORE); when it is called again,
+ * what is still held passes (held_late) and the state is END.
+ */
 void capture_expire(struct capture *c, uint64_t now_ns);
 const char *capture_error(const struct capture *c);
 const struct capture_counters *capture_counters(struct capture *c);
@@ -67,7 +72,9 @@ void capture_close(struct capture *c);
  * Capture files: pcap and pcapng (both byte orders, us and ns, several interfaces), plain or .gz, a
  * file, a folder (its files in order of name, or of first packet's time when `by_time`), "-" for
  * standard input.  Files are mapped; frames point into the map.
- * A broken file ends the run of that file with CAPTURE_ERROR after its last whole frame.
+ * A broken file ends the run of that file with CAPTURE_ERROR after its last whole frame; told once,
+ * and capture_recv may be called again: it goes on with the folder's next file, or gives END.
+ * frame.iface is the pcapng interface (31 at most).
  */
 struct capture_file_options {
     const char *bpf;      /* filter, or NULL */
@@ -133,6 +140,8 @@ struct pcap_writer;
 struct pcap_writer *pcap_writer_open(const char *path, uint16_t link, bool nanosecond);
 int pcap_writer_put(struct pcap_writer *w, uint64_t ts_ns, const void *data, uint32_t len,
                     uint32_t wire_len); /* 0, or negative errno of a full disk; the file stays whole */
+/* Writes out what is buffered (512 KiB at most). */
+int pcap_writer_flush(struct pcap_writer *w);
 int pcap_writer_close(struct pcap_writer *w);
 
 #endif

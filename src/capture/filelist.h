@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The capture files of a folder, in the order in which they are to be read. */
+#ifndef CAPTURE_FILELIST_H
+#define CAPTURE_FILELIST_H
+
+#include "base/attr.h"
+#include "base/diag.h"
+
+struct file_entry {
+    char *path;
+    uint64_t first_ns; /* first packet's time; 0 if not asked for or there is none */
+};
+struct file_list {
+    struct file_entry *entry;
+    size_t n, room;
+};
+/*
+ * Fills the list from a folder: regular files that begin as a capture file does, ordered by path or
+ * by first packet's time.  Names that begin with a dot are left out; others that are no captures
+ * give a warning.  Negative errno with an error in d.
+ */
+int file_list_folder(struct file_list *l, const char *folder, bool recursive, bool by_time,
+                     struct diags *d) MUST_CHECK;
+int file_list_add(struct file_list *l, const char *path) MUST_CHECK;
+void file_list_done(struct file_list *l);
+
+#endif

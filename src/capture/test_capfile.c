@@ -1,0 +1,958 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Capture files: every format, order and unit; every cut; broken records; folders; filters; output.
+ */
+#include "capture/test_util.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <signal.h>
+
+#include "capture/capread.h"
+
+static struct drained got; /* large */
+static struct arena arena;
+static struct diags diags;
+
+static int setup(void **state)
+{
+    (void)state;
+    arena_init(&arena, 0, 0);
+    diags_init(&diags, &arena);
+    return 0;
+}
+static int teardown(void **state)
+{
+    (void)state;
+    arena_done(&arena);
+    return 0;
+}
+
+/* ---- classic pcap ---- */
+
+struct pcap_kind {
+    uint32_t magic, units;
+    uint16_t major, minor;
+    uint8_t extra, more; /* bytes behind a record header, behind the file header */
+    bool swapped;
+};
+static const struct pcap_kind kinds[] = {
+    {0xa1b2c3d4, 1000000, 2, 4, 0, 0, false},    {0xa1b23c4d, 1000000000, 2, 4, 0, 0, false},
+    {0xa1b2cd34, 1000000, 2, 4, 8, 0, false},    {0xa1b234cd, 1000000, 2, 4, 8, 0, false},
+    {0x1c0001ac, 1000000000, 2, 4, 0, 4, false}, {0x1c0001ab, 1000000, 2, 4, 0, 4, false},
+    {0xa1b2c3d4, 1000000, 2, 2, 0, 0, true},     {0xa1b2c3d4, 1000000, 2, 3, 0, 0, false},
+    {0xa1b2c3d4, 1000000, 2, 3, 0, 0, true},     {0xa1b2c3d4, 1000000, 543, 0, 0, 0, true},
+};
+
+static void pcap_head(struct maker *m, const struct pcap_kind *k, uint32_t link)
+{
+    mk32(m, k->magic);
+    mk16(m, k->major);
+    mk16(m, k->minor);
+    mk32(m, 0);
+    mk32(m, 0);
+    mk32(m, 65535);
+    mk32(m, link);
+    mk_fill(m, 0, k->more);
+}
+static void pcap_record(struct maker *m, const struct pcap_kind *k, uint32_t sec, uint32_t frac,
+                        uint32_t len, uint32_t wire, uint8_t fill)
+{
+    mk32(m, sec);
+    mk32(m, frac);
+    mk32(m, k->swapped ? wire : len);
+    mk32(m, k->swapped ? len : wire);
+    mk_fill(m, 0xee, k->extra);
+    mk_fill(m, fill, len);
+}
+/* Five frames of 10, 11, 0, 13, 14 bytes, cut off by 100. */
+static void pcap_make(struct maker *m, const struct pcap_kind *k, bool big)
+{
+    sbuf_init(&m->b);
+    m->big = big;
+    pcap_head(m, k, LINK_SLL);
+    for (uint32_t i = 0; i < 5; i++)
+        pcap_record(m, k, 1000 + i, i * 7, i == 2 ? 0 : 10 + i, 110 + i, (uint8_t)('a' + i));
+}
+static void check_five(const struct pcap_kind *k, unsigned n)
+{
+    assert_int_equal(got.frames, n);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct frame *f = &got.frame[i];
+        assert_int_equal(f->len, i == 2 ? 0 : 10 + i);
+        assert_int_equal(f->wire_len, 110 + i);
+        assert_int_equal(f->ts_ns, (1000 + i) * 1000000000ull + i * 7 * (1000000000 / k->units));
+        assert_int_equal(f->number, i + 1);
+        assert_int_equal(f->link, LINK_SLL);
+        for (uint32_t j = 0; j < f->len; j++)
+            assert_int_equal(f->data[j], 'a' + i);
+    }
+}
+
+static void run_file(const char *path, const struct capture_file_options *o)
+{
+    struct capture *c = capture_file_open(path, o, &diags);
+    assert_non_null(c);
+    drain(c, &got);
+    capture_close(c);
+}
+
+static void pcap_of_every_kind(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        for (int big = 0; big < 2; big++)
+            for (int gz = 0; gz < 2; gz++) {
+                struct maker m;
+                pcap_make(&m, &kinds[i], big);
+                (gz ? file_put_gz : file_put)(tmp_path(&t, "x", path), m.b.p, m.b.n);
+                run_file(path, NULL);
+                assert_int_equal(got.errors, 0);
+                check_five(&kinds[i], 5);
+                sbuf_done(&m.b);
+            }
+    tmp_remove(&t);
+}
+
+/* ---- pcapng ---- */
+
+static void ng_block(struct maker *m, uint32_t type, const void *body, size_t n)
+{
+    uint32_t total = (uint32_t)(12 + n + (-n & 3));
+    mk32(m, type);
+    mk32(m, total);
+    if (n)
+        sbuf_put(&m->b, body, n);
+    mk_fill(m, 0, (uint32_t)(-n & 3));
+    mk32(m, total);
+}
+static void ng_section(struct maker *m)
+{
+    mk32(m, 0x0a0d0d0a);
+    mk32(m, 28);
+    mk32(m, 0x1a2b3c4d);
+    mk16(m, 1);
+    mk16(m, 0);
+    mk64(m, UINT64_MAX);
+    mk32(m, 28);
+}
+struct ng_if {
+    uint16_t link;
+    uint32_t snap;
+    int resol; /* -1: none */
+    int64_t offset;
+    const char *name;
+};
+static void ng_iface(struct maker *m, const struct ng_if *i)
+{
+    struct maker b = {.big = m->big};
+    sbuf_init(&b.b);
+    mk16(&b, i->link);
+    mk16(&b, 0);
+    mk32(&b, i->snap);
+    if (i->name) {
+        uint16_t n = (uint16_t)strlen(i->name);
+        mk16(&b, 2);
+        mk16(&b, n);
+        sbuf_put(&b.b, i->name, n);
+        mk_fill(&b, 0, -(uint32_t)n & 3);
+    }
+    if (i->resol >= 0) {
+        mk16(&b, 9);
+        mk16(&b, 1);
+        sbuf_byte(&b.b, (uint8_t)i->resol);
+        mk_fill(&b, 0, 3);
+    }
+    if (i->offset) {
+        mk16(&b, 14);
+        mk16(&b, 8);
+        mk64(&b, (uint64_t)i->offset);
+    }
+    mk32(&b, 0);
+    ng_block(m, 1, b.b.p, b.b.n);
+    sbuf_done(&b.b);
+}
+static void ng_packet(struct maker *m, uint32_t iface, uint64_t t, uint32_t len, uint8_t fill,
+                      bool old)
+{
+    struct maker b = {.big = m->big};
+    sbuf_init(&b.b);
+    if (old) {
+        mk16(&b, (uint16_t)iface);
+        mk16(&b, 3); /* drops */
+    } else {
+        mk32(&b, iface);
+    }
+    mk32(&b, (uint32_t)(t >> 32));
+    mk32(&b, (uint32_t)t);
+    mk32(&b, len);
+    mk32(&b, len + 1);
+    mk_fill(&b, fill, len);
+    mk_fill(&b, 0, -len & 3);
+    mk32(&b, 0x00040002); /* epb_flags */
+    mk32(&b, 1);
+    mk32(&b, 0);
+    ng_block(m, old ? 2 : 6, b.b.p, b.b.n);
+    sbuf_done(&b.b);
+}
+static void ng_simple(struct maker *m, uint32_t wire, uint32_t len, uint8_t fill)
+{
+    struct maker b = {.big = m->big};
+    sbuf_init(&b.b);
+    mk32(&b, wire);
+    mk_fill(&b, fill, len);
+    ng_block(m, 3, b.b.p, b.b.n);
+    sbuf_done(&b.b);
+}
+static const struct ng_if ng_ifs[] = {
+    {LINK_ETHERNET, 20, -1, 0, "eth0"},
+    {LINK_RAW, 0, 9, 0, "a name that is much longer than any interface's"},
+    {LINK_SLL2, 0, 0x80 | 20, 100, NULL},
+    {LINK_NULL, 0, 12, -5, NULL},
+};
+static const struct {
+    uint64_t ns;
+    uint32_t len;
+    uint16_t link, iface;
+} ng_want[] = {
+    {1000000007000, 5, LINK_ETHERNET, 0},  {1000000000007, 6, LINK_RAW, 1},
+    {1100500000000, 7, LINK_SLL2, 2},      {995000000007, 8, LINK_NULL, 3},
+    {995000000007, 20, LINK_ETHERNET, 0},  {1000000009000, 4, LINK_ETHERNET, 0},
+    {2000000000000, 9, LINK_PPP_ETHER, 0},
+};
+static void ng_make(struct maker *m, bool big)
+{
+    sbuf_init(&m->b);
+    m->big = big;
+    ng_section(m);
+    for (size_t i = 0; i < ARRAY_LEN(ng_ifs); i++)
+        ng_iface(m, &ng_ifs[i]);
+    ng_packet(m, 0, 1000000007, 5, 'a', false);
+    ng_block(m, 5, "statistics", 10);
+    ng_packet(m, 1, 1000000000007, 6, 'b', false);
+    ng_packet(m, 2, (1000ull << 20) + (1 << 19), 7, 'c', false);
+    ng_packet(m, 3, 1000000000007123, 8, 'd', false);
+    ng_simple(m, 100, 20, 'e'); /* cut by the interface's snap length */
+    ng_packet(m, 0, 1000000009, 4, 'f', true);
+    m->big = !big; /* a section of the other order forgets the interfaces */
+    ng_section(m);
+    ng_iface(m, &(struct ng_if){LINK_PPP_ETHER, 0, -1, 0, NULL});
+    ng_packet(m, 0, 2000000000, 9, 'g', false);
+}
+static void check_ng(unsigned n)
+{
+    assert_int_equal(got.frames, n);
+    for (unsigned i = 0; i < n; i++) {
+        const struct frame *f = &got.frame[i];
+        assert_int_equal(f->ts_ns, ng_want[i].ns);
+        assert_int_equal(f->len, ng_want[i].len);
+        assert_int_equal(f->wire_len, i == 4 ? 100 : f->len + 1);
+        assert_int_equal(f->link, ng_want[i].link);
+        assert_int_equal(f->iface, ng_want[i].iface);
+        for (uint32_t j = 0; j < f->len; j++)
+            assert_int_equal(f->data[j], 'a' + i);
+    }
+}
+
+static void pcapng_of_both_orders(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    for (int big = 0; big < 2; big++)
+        for (int gz = 0; gz < 2; gz++) {
+            struct maker m;
+            ng_make(&m, big);
+            (gz ? file_put_gz : file_put)(tmp_path(&t, "x", path), m.b.p, m.b.n);
+            struct capture *c = capture_file_open(path, NULL, &diags);
+            assert_non_null(c);
+            drain(c, &got);
+            assert_int_equal(got.errors, 0);
+            check_ng(ARRAY_LEN(ng_want));
+            capture_close(c);
+            sbuf_done(&m.b);
+        }
+    tmp_remove(&t);
+}
+
+static void pcapng_names(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    struct maker m = {.big = false};
+    static struct burst b;
+    sbuf_init(&m.b);
+    ng_section(&m);
+    ng_iface(&m, &ng_ifs[0]);
+    ng_iface(&m, &ng_ifs[1]);
+    ng_packet(&m, 0, 1, 1, 'a', false);
+    file_put(tmp_path(&t, "x", path), m.b.p, m.b.n);
+    struct capture *c = capture_file_open(path, NULL, &diags);
+    assert_int_equal(capture_recv(c, &b, 0), CAPTURE_MORE);
+    assert_string_equal(capture_iface_name(c, 0), "eth0");
+    assert_int_equal(strlen(capture_iface_name(c, 1)), CAP_IFNAME - 1);
+    assert_null(capture_iface_name(c, 2));
+    assert_null(capture_iface_name(c, 99));
+    capture_close(c);
+    sbuf_done(&m.b);
+    tmp_remove(&t);
+}
+
+/* ---- every cut, on exact-size buffers and on files ---- */
+
+/* Whole frames in the first n bytes: offsets of the ends of frames. */
+static unsigned whole_frames(const size_t *ends, unsigned frames, size_t n)
+{
+    unsigned k = 0;
+    while (k < frames && ends[k] <= n)
+        k++;
+    return k;
+}
+
+/* Reads from memory; returns the number of frames and the state at the end. */
+static enum cap_read read_memory(const uint8_t *p, size_t n, unsigned *frames, size_t *ends)
+{
+    uint8_t *copy = malloc(n ? n : 1);
+    memcpy(copy, p, n);
+    struct cap_src s = {.at = copy, .base = copy, .end = copy + n, .eof = true};
+    static struct cap_reader r;
+    struct frame f;
+    size_t need;
+    enum cap_read st = CAP_BROKEN;
+    *frames = 0;
+    if (cap_reader_start(&r, &s) == 0)
+        while ((st = cap_reader_next(&r, &s, &f, &need)) == CAP_FRAME) {
+            volatile uint8_t touch = 0;
+            for (uint32_t i = 0; i < f.len; i++)
+                touch ^= f.data[i];
+            if (ends)
+                ends[*frames] = cap_src_offset(&s);
+            ++*frames;
+        }
+    cap_reader_done(&r);
+    free(copy);
+    return st;
+}
+
+static void every_cut(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    for (int ng = 0; ng < 2; ng++)
+        for (int big = 0; big < 2; big++) {
+            struct maker m;
+            if (ng)
+                ng_make(&m, big);
+            else
+                pcap_make(&m, &kinds[0], big);
+            size_t ends[16];
+            unsigned all, n;
+            assert_int_equal(read_memory(m.b.p, m.b.n, &all, ends), CAP_END);
+            assert_int_equal(all, ng ? 7 : 5);
+            for (size_t cut = 0; cut < m.b.n; cut++) {
+                enum cap_read st = read_memory(m.b.p, cut, &n, NULL);
+                assert_int_equal(n, whole_frames(ends, all, cut));
+                assert_true(st == CAP_END || st == CAP_BROKEN);
+                if (!ng && cut >= 24)
+                    assert_int_equal(st, n && ends[n - 1] == cut ? CAP_END
+                                         : cut == 24             ? CAP_END
+                                                                 : CAP_BROKEN);
+                /* The same through files, plain and compressed. */
+                (cut & 1 ? file_put_gz : file_put)(tmp_path(&t, "x", path), m.b.p, cut);
+                struct capture *c = capture_file_open(path, NULL, &diags);
+                if (!c)
+                    continue;
+                drain(c, &got);
+                assert_int_equal(got.frames, n);
+                assert_int_equal(got.errors, st == CAP_BROKEN);
+                capture_close(c);
+            }
+            sbuf_done(&m.b);
+        }
+    tmp_remove(&t);
+}
+
+/* ---- broken files say what and where ---- */
+
+struct broken {
+    const char *name, *want;
+    void (*make)(struct maker *m);
+    unsigned frames;
+    bool at_open;
+};
+static void usual_head(struct maker *m)
+{
+    pcap_head(m, &kinds[0], LINK_ETHERNET);
+    pcap_record(m, &kinds[0], 1, 2, 3, 3, 'x');
+}
+static void bad_long(struct maker *m)
+{
+    usual_head(m);
+    pcap_record(m, &kinds[0], 1, 2, CAP_FRAME_MAX + 1, CAP_FRAME_MAX + 1, 'x');
+}
+static void bad_huge(struct maker *m)
+{
+    usual_head(m);
+    mk32(m, 1), mk32(m, 1), mk32(m, UINT32_MAX), mk32(m, UINT32_MAX);
+}
+static void bad_usec(struct maker *m)
+{
+    usual_head(m);
+    pcap_record(m, &kinds[0], 1, 1000000, 3, 3, 'x');
+}
+static void bad_record_cut(struct maker *m)
+{
+    usual_head(m);
+    pcap_record(m, &kinds[0], 1, 2, 30, 30, 'x');
+    m->b.n -= 5;
+}
+static void bad_head_cut(struct maker *m)
+{
+    usual_head(m);
+    mk32(m, 1);
+}
+static void bad_file_head(struct maker *m)
+{
+    mk32(m, 0xa1b2c3d4), mk32(m, 0x00040002);
+}
+static void bad_version(struct maker *m)
+{
+    struct pcap_kind k = kinds[0];
+    k.major = 3;
+    pcap_head(m, &k, 1);
+}
+static void bad_empty(struct maker *m)
+{
+    (void)m;
+}
+static void bad_text(struct maker *m)
+{
+    sbuf_cstr(&m->b, "alert tcp any any -> any any\n");
+}
+static void ng_head(struct maker *m)
+{
+    ng_section(m);
+    ng_iface(m, &ng_ifs[0]);
+    ng_packet(m, 0, 1, 4, 'x', false);
+}
+static void bad_ng_iface(struct maker *m)
+{
+    ng_head(m);
+    ng_packet(m, 1, 1, 4, 'x', false);
+}
+static void bad_ng_trailer(struct maker *m)
+{
+    ng_head(m);
+    ng_packet(m, 0, 1, 4, 'x', false);
+    m->b.p[m->b.n - 1] ^= 1;
+}
+static void bad_ng_length(struct maker *m)
+{
+    ng_head(m);
+    mk32(m, 6), mk32(m, 33);
+    mk_fill(m, 0, 40);
+}
+static void bad_ng_tiny(struct maker *m)
+{
+    ng_head(m);
+    mk32(m, 6), mk32(m, 8);
+    mk_fill(m, 0, 40);
+}
+static void bad_ng_resol(struct maker *m)
+{
+    ng_head(m);
+    ng_iface(m, &(struct ng_if){1, 0, 77, 0, NULL});
+}
+static void bad_ng_time(struct maker *m)
+{
+    ng_head(m);
+    ng_iface(m, &(struct ng_if){1, 0, 0, 0, NULL});
+    ng_packet(m, 1, UINT64_MAX, 4, 'x', false);
+}
+static void bad_ng_order(struct maker *m)
+{
+    ng_head(m);
+    mk32(m, 0x0a0d0d0a), mk32(m, 28), mk32(m, 5);
+    mk_fill(m, 0, 16);
+}
+static void bad_ng_option(struct maker *m)
+{
+    ng_head(m);
+    struct maker b = {.big = m->big};
+    sbuf_init(&b.b);
+    mk32(&b, 1), mk32(&b, 0), mk16(&b, 2), mk16(&b, 400);
+    ng_block(m, 1, b.b.p, b.b.n);
+    sbuf_done(&b.b);
+}
+static void bad_ng_caplen(struct maker *m)
+{
+    ng_head(m);
+    uint32_t body[6] = {0, 0, 1, 50, 50, 0};
+    ng_block(m, 6, body, sizeof body);
+}
+static void bad_ng_skip(struct maker *m)
+{
+    ng_head(m);
+    mk32(m, 4), mk32(m, 0xfffffff0);
+    mk_fill(m, 0, 40);
+}
+static void bad_ng_before(struct maker *m)
+{
+    ng_section(m);
+    ng_simple(m, 4, 4, 'x');
+}
+static void bad_ng_version(struct maker *m)
+{
+    ng_section(m);
+    m->b.p[12] = 9;
+}
+static const struct broken brokens[] = {
+    {"long", "offset 43: record of 262145 bytes", bad_long, 1, false},
+    {"huge", "offset 43: record of 4294967295 bytes", bad_huge, 1, false},
+    {"usec", "offset 43: time is broken: 1000000 microseconds", bad_usec, 1, false},
+    {"cut", "offset 43: record is cut: 41 bytes of 46", bad_record_cut, 1, false},
+    {"headcut", "offset 43: record header is cut: 4 bytes of 16", bad_head_cut, 1, false},
+    {"filehead", "file header is cut: 8 bytes of 24", bad_file_head, 0, true},
+    {"version", "pcap version 3.4", bad_version, 0, true},
+    {"empty", "file is empty", bad_empty, 0, true},
+    {"text", "no capture file: begins with 616c6572", bad_text, 0, true},
+    {"ng-iface", "offset 108: packet of interface 1, but the section has 1", bad_ng_iface, 1,
+     false},
+    {"ng-trailer", "offset 108: block of 48 bytes says", bad_ng_trailer, 1, false},
+    {"ng-length", "offset 108: block of type 00000006 has a length that can't be: 33",
+     bad_ng_length, 1, false},
+    {"ng-tiny", "length that can't be: 8", bad_ng_tiny, 1, false},
+    {"ng-resol", "time unit that can't be: 77", bad_ng_resol, 1, false},
+    {"ng-time", "time of a packet is out of range", bad_ng_time, 1, false},
+    {"ng-order", "without a byte order mark", bad_ng_order, 1, false},
+    {"ng-option", "option 2 of an interface block", bad_ng_option, 1, false},
+    {"ng-caplen", "packet of 50 bytes in a block that holds 4", bad_ng_caplen, 1, false},
+    {"ng-skip", "block is cut", bad_ng_skip, 1, false},
+    {"ng-before", "before the first interface", bad_ng_before, 0, false},
+    {"ng-version", "pcapng version 9.0", bad_ng_version, 0, false},
+};
+
+static void broken_files(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    for (size_t i = 0; i < ARRAY_LEN(brokens); i++)
+        for (int gz = 0; gz < 2; gz++) {
+            const struct broken *k = &brokens[i];
+            struct maker m = {.big = false};
+            sbuf_init(&m.b);
+            k->make(&m);
+            (gz ? file_put_gz : file_put)(tmp_path(&t, k->name, path), m.b.p, m.b.n);
+            struct capture *c = capture_file_open(path, NULL, &diags);
+            assert_int_equal(c == NULL, k->at_open);
+            if (c) {
+                drain(c, &got);
+                assert_int_equal(got.frames, k->frames);
+                assert_int_equal(got.errors, 1);
+                if (!strstr(got.error, k->want) || !strstr(got.error, path))
+                    fail_msg("%s: \"%s\" lacks \"%s\"", k->name, got.error, k->want);
+                capture_close(c);
+            } else {
+                const struct diag *d = diags.first;
+                while (d->next)
+                    d = d->next;
+                assert_string_equal(d->file, path);
+                if (!strstr(d->reason, k->want))
+                    fail_msg("%s: \"%s\" lacks \"%s\"", k->name, d->reason, k->want);
+            }
+            sbuf_done(&m.b);
+        }
+    tmp_remove(&t);
+}
+
+static void broken_compression(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    static uint8_t z[4096];
+    struct maker m;
+    pcap_make(&m, &kinds[0], false);
+    file_put_gz(tmp_path(&t, "x", path), m.b.p, m.b.n);
+    size_t n = file_get(path, z, sizeof z);
+    for (size_t cut = 2; cut < n; cut++) {
+        file_put(path, z, cut);
+        struct capture *c = capture_file_open(path, NULL, &diags);
+        if (!c)
+            continue;
+        drain(c, &got);
+        assert_true(got.frames <= 5);
+        assert_int_equal(got.errors, 1);
+        assert_non_null(strstr(got.error, "compressed data is broken or cut"));
+        capture_close(c);
+    }
+    /* Two members are one file; garbage behind them is nobody's. */
+    size_t half = 24 + 26;
+    file_put_gz(path, m.b.p, half);
+    size_t a = file_get(path, z, sizeof z);
+    file_put_gz(path, m.b.p + half, m.b.n - half);
+    size_t b = file_get(path, z + a, sizeof z - a);
+    memcpy(z + a + b, "garbage", 7);
+    file_put(path, z, a + b + 7);
+    run_file(path, NULL);
+    check_five(&kinds[0], 5);
+    assert_int_equal(got.errors, 0);
+    sbuf_done(&m.b);
+    tmp_remove(&t);
+}
+
+/* ---- size: a stream's window moves many times, a large block is passed over ---- */
+
+static uint64_t sum_capture(const char *path, uint64_t *frames)
+{
+    static struct burst b;
+    struct capture *c = capture_file_open(path, NULL, &diags);
+    uint64_t sum = 0;
+    assert_non_null(c);
+    *frames = 0;
+    enum capture_state st;
+    while ((st = capture_recv(c, &b, 100)) != CAPTURE_END) {
+        assert_int_equal(st, CAPTURE_MORE);
+        for (unsigned i = 0; i < b.n; i++) {
+            assert_int_equal(b.frame[i].number, ++*frames);
+            for (uint32_t j = 0; j < b.frame[i].len; j += 61)
+                sum = sum * 31 + b.frame[i].data[j];
+            sum = sum * 31 + b.frame[i].len + b.frame[i].ts_ns;
+        }
+        capture_verdict(c, &b);
+    }
+    capture_close(c);
+    return sum;
+}
+
+static void large_files(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    struct maker m = {.big = false};
+    sbuf_init(&m.b);
+    ng_section(&m);
+    ng_iface(&m, &(struct ng_if){LINK_ETHERNET, 0, -1, 0, NULL});
+    uint32_t x = 7, many = 3000;
+    for (uint32_t i = 0; i < many; i++) {
+        x = x * 1664525 + 1013904223;
+        uint32_t len = i % 500 == 250 ? CAP_FRAME_MAX : (x >> 16) % 9000;
+        ng_packet(&m, 0, i, len, (uint8_t)x, false);
+    }
+    void *large = calloc(1, 3 << 20);
+    ng_block(&m, 10, large, 3 << 20); /* larger than the window */
+    free(large);
+    ng_packet(&m, 0, many, 60, 'x', false);
+    uint64_t plain, packed;
+    file_put(tmp_path(&t, "x", path), m.b.p, m.b.n);
+    uint64_t a = sum_capture(path, &plain);
+    file_put_gz(path, m.b.p, m.b.n);
+    uint64_t b = sum_capture(path, &packed);
+    assert_int_equal(plain, many + 1);
+    assert_int_equal(packed, many + 1);
+    assert_int_equal(a, b);
+    sbuf_done(&m.b);
+    tmp_remove(&t);
+}
+
+/* ---- standard input ---- */
+
+static void from_stdin(void **state)
+{
+    (void)state;
+    struct maker m;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    int keep = dup(0), p[2];
+    pcap_make(&m, &kinds[0], true);
+    for (int gz = 0; gz < 2; gz++) {
+        (gz ? file_put_gz : file_put)(tmp_path(&t, "x", path), m.b.p, m.b.n);
+        static uint8_t bytes[4096];
+        size_t n = file_get(path, bytes, sizeof bytes);
+        assert_int_equal(pipe(p), 0);
+        pid_t kid = fork();
+        if (kid == 0) { /* byte by byte */
+            for (size_t i = 0; i < n; i++)
+                if (write(p[1], bytes + i, 1) != 1)
+                    _exit(1);
+            _exit(0);
+        }
+        close(p[1]);
+        dup2(p[0], 0);
+        close(p[0]);
+        run_file("-", NULL);
+        check_five(&kinds[0], 5);
+        assert_int_equal(got.errors, 0);
+        waitpid(kid, NULL, 0);
+    }
+    FILE *f = freopen(path, "rb", stdin); /* a regular file is mapped */
+    assert_non_null(f);
+    run_file("-", NULL);
+    check_five(&kinds[0], 5);
+    dup2(keep, 0);
+    close(keep);
+    sbuf_done(&m.b);
+    tmp_remove(&t);
+}
+
+/* A writer that pauses: recv comes back empty within its time. */
+static void slow_pipe(void **state)
+{
+    (void)state;
+    struct maker m;
+    static struct burst b;
+    int keep = dup(0), p[2];
+    pcap_make(&m, &kinds[0], false);
+    assert_int_equal(pipe(p), 0);
+    assert_int_equal(write(p[1], m.b.p, 24 + 26 + 3), 24 + 26 + 3);
+    dup2(p[0], 0);
+    struct capture *c = capture_file_open("-", NULL, &diags);
+    assert_non_null(c);
+    assert_int_equal(capture_recv(c, &b, 0), CAPTURE_MORE);
+    assert_int_equal(b.n, 1);
+    capture_verdict(c, &b);
+    assert_int_equal(capture_recv(c, &b, 0), CAPTURE_MORE);
+    assert_int_equal(b.n, 0);
+    assert_int_equal(write(p[1], m.b.p + 53, m.b.n - 53), m.b.n - 53);
+    close(p[1]);
+    drain(c, &got);
+    assert_int_equal(got.frames, 4);
+    capture_close(c);
+    dup2(keep, 0);
+    close(keep);
+    close(p[0]);
+    sbuf_done(&m.b);
+}
+
+/* ---- folders ---- */
+
+static void put_one(const struct tmp_dir *t, const char *name, uint32_t sec, uint16_t link)
+{
+    char path[256];
+    struct maker m = {.big = false};
+    sbuf_init(&m.b);
+    pcap_head(&m, &kinds[0], link);
+    pcap_record(&m, &kinds[0], sec, 0, 4, 4, name[strlen(name) - 1] == 'z' ? 'z' : 'p');
+    pcap_record(&m, &kinds[0], sec + 1, 0, 4, 4, 'q');
+    (strstr(name, ".gz") ? file_put_gz : file_put)(tmp_path(t, name, path), m.b.p, m.b.n);
+    sbuf_done(&m.b);
+}
+static void expect_times(unsigned n, const uint32_t *sec)
+{
+    assert_int_equal(got.frames, 2 * n);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(got.frame[2 * i].ts_ns / 1000000000, sec[i]);
+        assert_int_equal(got.frame[2 * i].number, 2 * i + 1);
+    }
+}
+
+static void folders(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    assert_null(capture_file_open(t.path, NULL, &diags)); /* empty */
+    put_one(&t, "b.pcap", 100, LINK_ETHERNET);
+    put_one(&t, "a.pcap.gz", 300, LINK_RAW);
+    put_one(&t, ".hidden", 1, LINK_RAW);
+    file_put(tmp_path(&t, "README", path), "text", 4);
+    assert_int_equal(mkdir(tmp_path(&t, "sub", path), 0700), 0);
+    put_one(&t, "sub/c.pcap", 200, LINK_SLL);
+    assert_int_equal(symlink("..", tmp_path(&t, "sub/up", path)), 0);
+
+    uint32_t warned = diags.warnings;
+    run_file(t.path, NULL);
+    expect_times(2, (uint32_t[]){300, 100});
+    assert_int_equal(diags.warnings, warned + 1);
+    assert_int_equal(got.frame[0].link, LINK_RAW);
+    assert_int_equal(got.frame[2].link, LINK_ETHERNET);
+    run_file(t.path, &(struct capture_file_options){.recursive = true});
+    expect_times(3, (uint32_t[]){300, 100, 200});
+    run_file(t.path, &(struct capture_file_options){.recursive = true, .by_time = true});
+    expect_times(3, (uint32_t[]){100, 200, 300});
+
+    /* One that is broken in the middle of the order is told, and the next one follows. */
+    struct maker m = {.big = false};
+    sbuf_init(&m.b);
+    bad_usec(&m);
+    file_put(tmp_path(&t, "aa.pcap", path), m.b.p, m.b.n);
+    sbuf_done(&m.b);
+    file_put(tmp_path(&t, "ab.pcap", path), "\xa1\xb2\xc3\xd4", 4);
+    run_file(t.path, NULL);
+    assert_int_equal(got.frames, 5);
+    assert_int_equal(got.errors, 2);
+    assert_int_equal(got.frame[4].number, 5);
+    tmp_remove(&t);
+}
+
+static void missing(void **state)
+{
+    (void)state;
+    assert_null(capture_file_open("/nonexistent/x.pcap", NULL, &diags));
+    assert_string_equal(diags.first->file, "/nonexistent/x.pcap");
+    assert_non_null(strstr(diags.first->reason, "No such file"));
+}
+
+/* ---- filters ---- */
+
+static void ip_frame(struct maker *m, const struct pcap_kind *k, uint8_t proto, bool ether)
+{
+    static const uint8_t mac[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
+    uint8_t ip[28] = {0x45, 0, 0, 28, 0,  0, 0, 0, 64, proto, 0, 0,
+                      10,   0, 0, 1,  10, 0, 0, 2, 0,  53,    0, 53};
+    uint32_t n = sizeof ip + (ether ? sizeof mac : 0);
+    mk32(m, 1), mk32(m, proto), mk32(m, n), mk32(m, n);
+    (void)k;
+    if (ether)
+        sbuf_put(&m->b, mac, sizeof mac);
+    sbuf_put(&m->b, ip, sizeof ip);
+}
+
+static void filters(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    for (int ether = 0; ether < 2; ether++) {
+        struct maker m = {.big = false};
+        sbuf_init(&m.b);
+        pcap_head(&m, &kinds[0], ether ? LINK_ETHERNET : LINK_RAW);
+        for (unsigned i = 0; i < 9000; i++)
+            ip_frame(&m, &kinds[0], i % 4500 == 4499 ? 17 : 6, ether);
+        file_put(tmp_path(&t, ether ? "e" : "r", path), m.b.p, m.b.n);
+        sbuf_done(&m.b);
+        run_file(path, &(struct capture_file_options){.bpf = "udp and port 53"});
+        assert_int_equal(got.frames, 2);
+        assert_int_equal(got.errors, 0);
+        assert_int_equal(got.frame[1].number, 2); /* frames that the filter let through count */
+        assert_int_equal(got.frame[1].ts_ns, 1000017000);
+    }
+    run_file(t.path, &(struct capture_file_options){.bpf = "udp"}); /* both link types */
+    assert_int_equal(got.frames, 4);
+    run_file(t.path, &(struct capture_file_options){.bpf = "ether src 2:0:0:0:0:2 and udp"});
+    assert_int_equal(got.frames, 2);
+    assert_int_equal(got.errors, 1);
+    assert_non_null(strstr(got.error, "link type 101"));
+    uint32_t errors = diags.errors;
+    assert_null(
+        capture_file_open(path, &(struct capture_file_options){.bpf = "no such word"}, &diags));
+    assert_int_equal(diags.errors, errors + 1);
+    tmp_remove(&t);
+}
+
+/* ---- what leaves ---- */
+
+static void forwarded(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char in[256], out[256];
+    static struct burst b;
+    for (size_t k = 0; k < 2; k++) { /* micro- and nanoseconds */
+        struct maker m;
+        pcap_make(&m, &kinds[k], false);
+        file_put(tmp_path(&t, "in", in), m.b.p, m.b.n);
+        tmp_path(&t, "forwarded.pcap", out);
+        struct capture *c =
+            capture_file_open(in, &(struct capture_file_options){.out_path = out}, &diags);
+        assert_int_equal(capture_recv(c, &b, 0), CAPTURE_MORE);
+        assert_int_equal(b.n, 5);
+        assert_int_equal(b.now_ns, b.frame[4].ts_ns);
+        b.verdict[0] = VERDICT_DROP;
+        b.verdict[1] = VERDICT_MODIFIED;
+        b.data[1] = (const uint8_t *)"other";
+        b.len[1] = 5;
+        b.verdict[2] = VERDICT_HOLD; /* leaves behind the fourth */
+        b.until_ns[2] = b.frame[4].ts_ns;
+        capture_verdict(c, &b);
+        assert_int_equal(capture_recv(c, &b, 0), CAPTURE_END);
+        const struct capture_counters *n = capture_counters(c);
+        assert_int_equal(n->received, 5);
+        assert_int_equal(n->dropped, 1);
+        assert_int_equal(n->modified, 1);
+        assert_int_equal(n->passed, 3);
+        assert_int_equal(n->held, 1);
+        assert_int_equal(n->held_late, 1);
+        assert_int_equal(n->out_sent, 4);
+        assert_int_equal(n->truncated, 5);
+        capture_close(c);
+        run_file(out, NULL);
+        assert_int_equal(got.frames, 4);
+        assert_int_equal(got.frame[0].len, 5);
+        assert_memory_equal(got.frame[0].data, "other", 5);
+        assert_int_equal(got.frame[1].data[0], 'd');
+        assert_int_equal(got.frame[2].len, 0);
+        assert_int_equal(got.frame[2].wire_len, 112);
+        assert_int_equal(got.frame[3].data[0], 'e');
+        assert_int_equal(got.frame[3].link, LINK_SLL);
+        uint64_t unit = k ? 1 : 1000;
+        assert_int_equal(got.frame[3].ts_ns, 1004000000000ull + 28 * unit);
+        sbuf_done(&m.b);
+    }
+    tmp_remove(&t);
+}
+
+/* A disk that is full for a while: the file never holds half a record, nothing is lost in between.
+ */
+static void full_disk(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    static uint8_t data[1000];
+    struct rlimit old, small = {300000, RLIM_INFINITY};
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    small.rlim_max = old.rlim_max;
+    struct pcap_writer *w = pcap_writer_open(tmp_path(&t, "x", path), LINK_RAW, true);
+    assert_non_null(w);
+    setrlimit(RLIMIT_FSIZE, &small);
+    unsigned kept = 0, refused = 0;
+    for (unsigned i = 0; i < 1500; i++)
+        if (pcap_writer_put(w, i, data, sizeof data, sizeof data) == 0)
+            kept++;
+        else
+            refused++;
+    assert_true(refused > 0);
+    struct stat st;
+    stat(path, &st);
+    assert_true(st.st_size > 290000);
+    assert_int_equal((st.st_size - 24) % 1016, 0);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(pcap_writer_flush(w), 0);
+    assert_int_equal(pcap_writer_put(w, 5000000007, data, 10, 20), 0);
+    assert_int_equal(pcap_writer_close(w), 0);
+    uint64_t frames;
+    sum_capture(path, &frames);
+    assert_int_equal(frames, kept + 1);
+    assert_null(pcap_writer_open("/nonexistent/x", LINK_RAW, false));
+    tmp_remove(&t);
+}
+
+int main(void)
+{
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(pcap_of_every_kind),
+        T(pcapng_of_both_orders),
+        T(pcapng_names),
+        T(every_cut),
+        T(broken_files),
+        T(broken_compression),
+        T(large_files),
+        T(from_stdin),
+        T(slow_pipe),
+        T(folders),
+        T(missing),
+        T(filters),
+        T(forwarded),
+        T(full_disk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
