@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opening an image: map, checksum, and one pass that tests every index and offset, so that the matcher
+ * needs no further checks.  And the facts of rules for others.
+ */
+#include "detect/detect.h"
+#include "detect/image_layout.h"
+
+#include "base/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const uint32_t section_size[SEC_COUNT] = {
+    [SEC_RULES] = sizeof(struct img_rule),
+    [SEC_TESTS] = sizeof(struct img_test),
+    [SEC_BLOCKS] = sizeof(struct img_block),
+    [SEC_WHERES] = sizeof(struct img_where),
+    [SEC_TEXTS] = sizeof(struct img_text),
+    [SEC_ADDRS] = sizeof(struct img_text),
+    [SEC_PORTS] = sizeof(struct img_text),
+    [SEC_NAMES] = sizeof(struct img_text),
+    [SEC_CLASSES] = sizeof(struct img_class),
+    [SEC_GROUPS] = sizeof(struct img_group),
+    [SEC_PATTERNS] = sizeof(struct img_pattern),
+    [SEC_LISTS] = sizeof(struct img_list),
+    [SEC_RULE_REFS] = sizeof(uint32_t),
+    [SEC_THRESHOLDS] = sizeof(struct rule_threshold),
+    [SEC_DATA] = 1,
+    [SEC_DBS] = 1,
+};
+
+uint32_t image_struct_hash(void)
+{
+    return (uint32_t)hash_bytes(section_size, sizeof(section_size), IMAGE_VERSION);
+}
+
+/* Databases are made for one library version and one kind of CPU. */
+uint64_t image_platform(void)
+{
+    struct {
+        hs_platform_info_t cpu;
+        char version[64];
+    } k;
+    memset(&k, 0, sizeof(k));
+    (void)hs_populate_platform(&k.cpu);
+    snprintf(k.version, sizeof(k.version), "%s", hs_version());
+    return hash_bytes(&k, sizeof(k), 1);
+}
+
+static bool text_ok(const struct image *i, struct img_text t)
+{
+    return (uint64_t)t.at + t.n <= img_count(i, SEC_DATA);
+}
+
+static bool range_ok(uint64_t first, uint64_t n, uint64_t count)
+{
+    return first <= count && n <= count - first;
+}
+
+static bool texts_ok(const struct image *i, const struct img_text *t, uint64_t n)
+{
+    for (uint64_t k = 0; k < n; k++)
+        if (!text_ok(i, t[k]))
+            return false;
+    return true;
+}
+
+static bool test_ok(const struct image *i, const struct img_test *t)
+{
+    switch (t->kind) {
+    case TEST_CONTENT:
+        return text_ok(i, t->u.content.bytes) && t->u.content.bytes.n > 0;
+    case TEST_PCRE:
+        return text_ok(i, t->u.pcre.pattern) && t->u.pcre.index < i->h->n_pcre &&
+               t->u.pcre.n_captures <= 4;
+    case TEST_BASE64_DECODE:
+    case TEST_BYTE_TEST:
+    case TEST_BYTE_JUMP:
+    case TEST_BYTE_EXTRACT:
+    case TEST_BYTE_MATH:
+    case TEST_ISDATAAT:
+        return t->u.bytes.result < RULE_BYTE_VARS && t->u.bytes.n.var < RULE_BYTE_VARS &&
+               t->u.bytes.offset.var < RULE_BYTE_VARS && t->u.bytes.value_var < RULE_BYTE_VARS;
+    case TEST_BITS:
+        for (unsigned k = 0; k < t->u.bits.n; k++)
+            if (t->u.bits.n > 8 || t->u.bits.id[k] >= img_count(i, SEC_NAMES))
+                return false;
+        return true;
+    case TEST_FLOWINT:
+        return t->u.flowint.id < img_count(i, SEC_NAMES);
+    default:
+        return t->kind < TEST_KINDS;
+    }
+}
+
+static bool rules_ok(const struct image *i)
+{
+    uint64_t n = img_count(i, SEC_RULES), tests = img_count(i, SEC_TESTS);
+    for (uint64_t k = 0; k < n; k++) {
+        const struct img_rule *r = &i->rules[k];
+        if (!range_ok(r->pre_first, r->n_pre, tests) || !range_ok(r->post_first, r->n_post, tests) ||
+            !range_ok(r->block_first, r->n_blocks, img_count(i, SEC_BLOCKS)) || r->n_blocks > 32 ||
+            !text_ok(i, r->msg) || !text_ok(i, r->text) ||
+            !range_ok(r->references, r->n_references, img_count(i, SEC_TEXTS)) ||
+            !range_ok(r->metadata, 2ull * r->n_metadata, img_count(i, SEC_TEXTS)) ||
+            r->threshold > img_count(i, SEC_THRESHOLDS) ||
+            r->detection_filter > img_count(i, SEC_THRESHOLDS) ||
+            r->class_id >= img_count(i, SEC_CLASSES) || r->action >= ACTION_COUNT)
+            return false;
+        for (unsigned e = 0; e < 2; e++)
+            if (r->addr[e] >= img_count(i, SEC_ADDRS) || r->port[e] >= img_count(i, SEC_PORTS))
+                return false;
+    }
+    return true;
+}
+
+static bool groups_ok(const struct image *i)
+{
+    uint64_t refs = img_count(i, SEC_RULE_REFS), n = img_count(i, SEC_GROUPS);
+    for (uint64_t k = 0; k < n; k++) {
+        const struct img_group *g = &i->groups[k];
+        if (g->where >= img_count(i, SEC_WHERES) || g->dir > 1 || g->transport >= TR_COUNT)
+            return false;
+        for (unsigned s = 0; s < 2; s++)
+            if (!range_ok(g->first[s], g->n[s], img_count(i, SEC_PATTERNS)) ||
+                (g->n[s] && (g->db_at[s] % IMAGE_ALIGN ||
+                             !range_ok(g->db_at[s], g->db_bytes[s], img_count(i, SEC_DBS)))))
+                return false;
+    }
+    n = img_count(i, SEC_PATTERNS);
+    for (uint64_t k = 0; k < n; k++)
+        if (!range_ok(i->patterns[k].refs, i->patterns[k].n_refs, refs) ||
+            !text_ok(i, i->patterns[k].bytes))
+            return false;
+    n = img_count(i, SEC_LISTS);
+    for (uint64_t k = 0; k < n; k++)
+        if (!range_ok(i->lists[k].refs, i->lists[k].n_refs, refs))
+            return false;
+    for (uint64_t k = 0; k < refs; k++)
+        if (i->refs[k] >= img_count(i, SEC_RULES))
+            return false;
+    return true;
+}
+
+static bool contents_ok(const struct image *i)
+{
+    uint64_t n = img_count(i, SEC_TESTS);
+    for (uint64_t k = 0; k < n; k++)
+        if (!test_ok(i, &i->tests[k]))
+            return false;
+    n = img_count(i, SEC_BLOCKS);
+    for (uint64_t k = 0; k < n; k++)
+        if (!range_ok(i->blocks[k].first, i->blocks[k].n, img_count(i, SEC_TESTS)) ||
+            i->blocks[k].where >= img_count(i, SEC_WHERES))
+            return false;
+    n = img_count(i, SEC_WHERES);
+    for (uint64_t k = 0; k < n; k++)
+        if (i->wheres[k].n_xform > RULE_XFORMS || !texts_ok(i, i->wheres[k].arg, RULE_XFORMS))
+            return false;
+    n = img_count(i, SEC_CLASSES);
+    for (uint64_t k = 0; k < n; k++)
+        if (!text_ok(i, i->classes[k].name) || !text_ok(i, i->classes[k].text))
+            return false;
+    return rules_ok(i) && groups_ok(i) && texts_ok(i, i->texts, img_count(i, SEC_TEXTS)) &&
+           texts_ok(i, i->addrs, img_count(i, SEC_ADDRS)) &&
+           texts_ok(i, i->ports, img_count(i, SEC_PORTS)) &&
+           texts_ok(i, i->names, img_count(i, SEC_NAMES));
+}
+
+static const char *header_wrong(const struct img_header *h, size_t size)
+{
+    if (size < sizeof(*h) || memcmp(h->magic, IMAGE_MAGIC, 8))
+        return "is no image of rules";
+    if (h->version != IMAGE_VERSION || h->struct_hash != image_struct_hash())
+        return "was made by another version";
+    if (h->platform != image_platform())
+        return "was made for another CPU or pattern library";
+    if (h->size != size)
+        return "is cut or grown";
+    for (unsigned s = 0; s < SEC_COUNT; s++)
+        if (h->sec[s].at % IMAGE_ALIGN || h->sec[s].at > size ||
+            h->sec[s].n > (size - h->sec[s].at) / section_size[s])
+            return "has a section beyond its end";
+    return NULL;
+}
+
+static void image_sections(struct image *i)
+{
+    const uint8_t *b = (const uint8_t *)i->h;
+#define AT(s) (const void *)(b + i->h->sec[s].at)
+    i->rules = AT(SEC_RULES);
+    i->tests = AT(SEC_TESTS);
+    i->blocks = AT(SEC_BLOCKS);
+    i->wheres = AT(SEC_WHERES);
+    i->texts = AT(SEC_TEXTS);
+    i->addrs = AT(SEC_ADDRS);
+    i->ports = AT(SEC_PORTS);
+    i->names = AT(SEC_NAMES);
+    i->classes = AT(SEC_CLASSES);
+    i->groups = AT(SEC_GROUPS);
+    i->patterns = AT(SEC_PATTERNS);
+    i->lists = AT(SEC_LISTS);
+    i->refs = AT(SEC_RULE_REFS);
+    i->thresholds = AT(SEC_THRESHOLDS);
+    i->data = AT(SEC_DATA);
+    i->dbs = AT(SEC_DBS);
+#undef AT
+}
+
+struct image *image_from_fd(int fd, struct diags *d)
+{
+    struct stat st;
+    if (fstat(fd, &st) || st.st_size <= 0) {
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "the image of rules can't be read: %s",
+                 strerror(errno));
+        return NULL;
+    }
+    size_t size = (size_t)st.st_size;
+    void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    struct image *i = calloc(1, sizeof(*i));
+    if (map == MAP_FAILED || !i) {
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "the image of rules can't be mapped: %s",
+                 strerror(errno));
+        free(i);
+        if (map != MAP_FAILED)
+            munmap(map, size);
+        return NULL;
+    }
+    i->h = map;
+    i->bytes = size;
+    i->users = 1;
+    const char *wrong = header_wrong(i->h, size);
+    if (!wrong && hash_bytes((const uint8_t *)map + sizeof(*i->h), size - sizeof(*i->h), 0) != i->h->checksum)
+        wrong = "has a wrong checksum";
+    if (!wrong) {
+        image_sections(i);
+        if (!contents_ok(i))
+            wrong = "contradicts itself";
+    }
+    if (wrong) {
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, "delete it: it is made anew from the rules",
+                 "the image of rules %s", wrong);
+        image_close(i);
+        return NULL;
+    }
+    return i;
+}
+
+struct image *image_open(const char *path, struct diags *d)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "can't be opened: %s", strerror(errno));
+        return NULL;
+    }
+    struct image *i = image_from_fd(fd, d);
+    close(fd);
+    return i;
+}
+
+struct image *image_ref(struct image *i)
+{
+    atomic_fetch_add_explicit(&i->users, 1, memory_order_relaxed);
+    return i;
+}
+
+void image_close(struct image *i)
+{
+    if (!i || atomic_fetch_sub_explicit(&i->users, 1, memory_order_acq_rel) != 1)
+        return;
+    union {
+        const void *c;
+        void *p;
+    } map = {.c = i->h};
+    munmap(map.p, i->bytes);
+    free(i);
+}
+
+void image_info(const struct image *i, struct image_info *out)
+{
+    *out = (struct image_info){
+        .content_hash = i->h->content_hash,
+        .bytes = i->bytes,
+        .n_rules = (uint32_t)img_count(i, SEC_RULES),
+        .n_groups = (uint32_t)img_count(i, SEC_GROUPS),
+        .n_patterns = (uint32_t)img_count(i, SEC_PATTERNS),
+        .n_pcre = i->h->n_pcre,
+        .n_slow = i->h->n_slow,
+        .pattern_db_bytes = img_count(i, SEC_DBS),
+    };
+}
+
+int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, size_t room)
+{
+    char dir[4096];
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache_dir && *cache_dir)
+        snprintf(dir, sizeof(dir), "%s", cache_dir);
+    else if (xdg && *xdg == '/')
+        snprintf(dir, sizeof(dir), "%s/riposte", xdg);
+    else if (geteuid() == 0 || !home || *home != '/')
+        snprintf(dir, sizeof(dir), "/var/cache/riposte");
+    else
+        snprintf(dir, sizeof(dir), "%s/.cache/riposte", home);
+    /* Parents first; what exists is fine. */
+    for (char *s = strchr(dir + 1, '/'); s; s = strchr(s + 1, '/')) {
+        *s = 0;
+        if (mkdir(dir, 0755) && errno != EEXIST && errno != EROFS)
+            return -errno;
+        *s = '/';
+    }
+    if (mkdir(dir, 0755) && errno != EEXIST)
+        return -errno;
+    uint64_t key = content_hash ^ image_platform() ^ ((uint64_t)image_struct_hash() << 32);
+    int n = snprintf(out, room, "%s/rules-%016llx.image", dir, (unsigned long long)key);
+    return n > 0 && (size_t)n < room ? 0 : -ENAMETOOLONG;
+}
+
+void image_rule(const struct image *i, uint32_t rule, struct image_rule_info *out)
+{
+    const struct img_rule *r = &i->rules[rule];
+    const struct img_class *c = &i->classes[r->class_id];
+    *out = (struct image_rule_info){
+        .gid = r->gid,
+        .sid = r->sid,
+        .rev = r->rev,
+        .priority = r->priority,
+        .class_id = r->class_id,
+        .action = r->action,
+        .dialect = r->dialect,
+        .type = r->type,
+        .scope = r->scope,
+        .response = r->response,
+        .target = r->target,
+        .flags = r->flags,
+        .msg = img_str(i, r->msg),
+        .text = img_str(i, r->text),
+        .class_name = img_str(i, c->name),
+        .class_text = img_str(i, c->text),
+        .n_references = r->n_references,
+        .n_metadata = r->n_metadata,
+    };
+}
+
+uint32_t image_n_rules(const struct image *i) { return (uint32_t)img_count(i, SEC_RULES); }
+
+int64_t image_find_sid(const struct image *i, uint32_t gid, uint32_t sid)
+{
+    uint32_t n = image_n_rules(i);
+    for (uint32_t k = 0; k < n; k++)
+        if (i->rules[k].sid == sid && i->rules[k].gid == gid)
+            return k;
+    return -1;
+}
+
+bool image_rule_reference(const struct image *i, uint32_t rule, unsigned n, struct str *out)
+{
+    const struct img_rule *r = &i->rules[rule];
+    if (n >= r->n_references)
+        return false;
+    *out = img_str(i, i->texts[r->references + n]);
+    return true;
+}
+
+bool image_rule_meta(const struct image *i, uint32_t rule, unsigned n, struct str *key, struct str *value)
+{
+    const struct img_rule *r = &i->rules[rule];
+    if (n >= r->n_metadata)
+        return false;
+    *key = img_str(i, i->texts[r->metadata + 2 * n]);
+    *value = img_str(i, i->texts[r->metadata + 2 * n + 1]);
+    return true;
+}
+
+struct str image_class_name(const struct image *i, uint32_t class_id)
+{
+    return class_id < img_count(i, SEC_CLASSES) ? img_str(i, i->classes[class_id].name) : str_of("", 0);
+}
+
+void image_needs(const struct image *i, struct image_needs *out)
+{
+    uint32_t n = i->h->needs;
+    *out = (struct image_needs){.stream_raw = n & NEED_STREAM_RAW,
+                                .files = n & NEED_FILES,
+                                .file_md5 = n & NEED_MD5,
+                                .file_sha1 = n & NEED_SHA1,
+                                .file_sha256 = n & NEED_SHA256,
+                                .filestore = n & NEED_STORE};
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Groups: for each (kind of input, transport, direction, buffer) the literals that bring up candidates, and
+ * the rules that hang on each; and lists of rules that no literal brings up.
+ *
+ * Literals under four bytes double the cost of a scan: over payloads their rules stand in a list (ports and
+ * flow facts turn most away), in buffers they have a small database of their own.
+ * Equal sets of literals share one database.
+ */
+#include "detect/image_build.h"
+
+#include "base/hash.h"
+
+#include <errno.h>
+#include <hs.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONG_LITERAL = 4 };
+
+/* One (group, literal, rule). */
+struct use {
+    struct img_group key; /* kind, dir, transport, where */
+    struct str bytes;
+    uint8_t nocase, brief;
+    uint32_t rule;
+};
+/* One (list, rule). */
+struct listed {
+    struct img_list key;
+    uint32_t rule;
+};
+struct group_work {
+    struct builder *b;
+    struct use *use;
+    size_t n_use, room_use;
+    struct listed *listed;
+    size_t n_listed, room_listed;
+};
+
+static bool grow(void **p, size_t *room, size_t n, size_t size)
+{
+    if (n < *room)
+        return true;
+    size_t more = *room ? *room * 2 : 4096;
+    void *q = realloc(*p, more * size);
+    if (!q)
+        return false;
+    *p = q;
+    *room = more;
+    return true;
+}
+
+static bool add_use(struct group_work *w, const struct use *u)
+{
+    if (!grow((void **)&w->use, &w->room_use, w->n_use, sizeof(*w->use)))
+        return false;
+    w->use[w->n_use++] = *u;
+    return true;
+}
+
+static bool add_listed(struct group_work *w, unsigned kind, unsigned dir, unsigned key, uint32_t rule)
+{
+    if (!grow((void **)&w->listed, &w->room_listed, w->n_listed, sizeof(*w->listed)))
+        return false;
+    w->listed[w->n_listed++] =
+        (struct listed){.key = {.kind = (uint8_t)kind, .dir = (uint8_t)dir, .key = (uint16_t)key}, .rule = rule};
+    return true;
+}
+
+static const uint8_t transport_bit[TR_COUNT] = {RULE_TCP,  RULE_UDP,      RULE_ICMP4, RULE_ICMP6,
+                                                RULE_SCTP, RULE_IP_OTHER, RULE_NO_IP};
+
+/* The piece that is searched for; leading NULs are left out, the pattern library refuses them. */
+static struct str literal_of(const struct test_content *c)
+{
+    struct str s = (c->flags & CONTENT_NOCASE) && c->folded.n ? c->folded : c->bytes;
+    if (c->fast_len && (uint32_t)c->fast_offset + c->fast_len <= s.n)
+        s = str_of(s.p + c->fast_offset, c->fast_len);
+    while (s.n && !s.p[0])
+        s = str_skip(s, 1);
+    return s;
+}
+
+static bool list_packet(struct group_work *w, const struct rule *r, uint32_t rule, unsigned kind, uint8_t dirs)
+{
+    for (unsigned t = 0; t < TR_COUNT; t++)
+        for (unsigned dir = 0; dir < 2; dir++)
+            if ((r->transports & transport_bit[t]) && (dirs & 1u << dir) &&
+                !add_listed(w, kind, dir, t, rule))
+                return false;
+    return true;
+}
+
+/* Rules on an application buffer hang below each protocol that has the buffer and that the rule may meet. */
+static bool list_tx(struct group_work *w, const struct rule *r, uint32_t rule, unsigned kind, uint8_t dirs)
+{
+    bool may[APP_COUNT];
+    for (unsigned id = 0; id < APP_COUNT; id++)
+        may[id] = app_def(id) && (!r->app || app_covers(r->app, id));
+    for (unsigned k = 0; k < r->n_tests; k++) {
+        const struct rule_test *t = &r->tests[k];
+        if (!build_is_tx_test(w->b->set, t))
+            continue;
+        unsigned buffer = w->b->set->where[t->where].buffer;
+        for (unsigned id = 0; id < APP_COUNT; id++) {
+            if (t->app && t->kind != TEST_BUFFER_UINT)
+                may[id] &= t->app == id || app_covers(t->app, id);
+            else if (buffer >= RULE_BUF_APP)
+                may[id] &= app_buffer_of(buffer - RULE_BUF_APP, id) != NULL;
+        }
+    }
+    for (unsigned id = 0; id < APP_COUNT; id++)
+        for (unsigned dir = 0; dir < 2; dir++)
+            if (may[id] && (dirs & 1u << dir) && !add_listed(w, kind, dir, id, rule))
+                return false;
+    return true;
+}
+
+static bool add_literal(struct group_work *w, const struct rule *r, uint32_t rule, uint8_t dirs)
+{
+    const struct rule_test *t = &r->tests[r->fast];
+    const struct img_rule *ir = (const void *)(w->b->sec[SEC_RULES].p + rule * sizeof(*ir));
+    unsigned buffer = w->b->set->where[t->where].buffer;
+    struct use u = {.bytes = literal_of(&t->u.content),
+                    .nocase = (t->u.content.flags & CONTENT_NOCASE) != 0,
+                    .rule = rule};
+    u.brief = u.bytes.n < LONG_LITERAL;
+    if (!u.bytes.n)
+        return ir->of_tx ? list_tx(w, r, rule, LIST_TX, dirs) : list_packet(w, r, rule, LIST_PAYLOAD, dirs);
+    if (buffer != BUF_PAYLOAD) {
+        u.key.kind = GROUP_BUFFER;
+        u.key.where = t->where;
+        for (unsigned dir = 0; dir < 2; dir++) {
+            u.key.dir = (uint8_t)dir;
+            if ((dirs & 1u << dir) && !add_use(w, &u))
+                return false;
+        }
+        return true;
+    }
+    if (u.brief)
+        return list_packet(w, r, rule, LIST_PAYLOAD, dirs);
+    for (unsigned tr = 0; tr < TR_COUNT; tr++)
+        for (unsigned dir = 0; dir < 2; dir++) {
+            if (!(r->transports & transport_bit[tr]) || !(dirs & 1u << dir))
+                continue;
+            u.key.dir = (uint8_t)dir;
+            u.key.transport = (uint8_t)tr;
+            bool tcp = tr == TR_TCP;
+            u.key.kind = GROUP_PACKET;
+            if ((!tcp || ir->needs_packet) && !add_use(w, &u))
+                return false;
+            u.key.kind = GROUP_STREAM;
+            if (tcp && ir->needs_packet != 2 && !add_use(w, &u))
+                return false;
+        }
+    return true;
+}
+
+/* Rules without a literal hang on the cheapest other fact. */
+static bool add_fact(struct group_work *w, const struct rule *r, uint32_t rule, uint8_t dirs)
+{
+    const struct img_rule *ir = (const void *)(w->b->sec[SEC_RULES].p + rule * sizeof(*ir));
+    bool ok = true, event = false, app_event = false;
+    for (unsigned k = 0; k < r->n_tests; k++) {
+        const struct rule_test *t = &r->tests[k];
+        if (t->kind == TEST_DECODE_EVENT || t->kind == TEST_STREAM_EVENT) {
+            event = true;
+            ok = ok && add_listed(w, t->kind == TEST_DECODE_EVENT ? LIST_DECODE : LIST_STREAM_EVENT, 0,
+                                  t->u.event.id, rule);
+        }
+        app_event |= t->kind == TEST_APP_EVENT;
+    }
+    if (event)
+        return ok;
+    if (ir->of_tx)
+        return list_tx(w, r, rule, app_event ? LIST_APP_EVENT : LIST_TX, dirs);
+    if (r->type == TYPE_IP_ONLY)
+        return add_listed(w, LIST_IP_ONLY, 0, 0, rule);
+    if (r->type == TYPE_PD_ONLY)
+        return add_listed(w, LIST_PROTOCOL, 0, 0, rule) && add_listed(w, LIST_PROTOCOL, 1, 0, rule);
+    w->b->n_slow++;
+    return list_packet(w, r, rule, LIST_PACKET, dirs);
+}
+
+/* ------------------------------------------------------------------ sorting into groups */
+
+static int key_cmp(const struct img_group *a, const struct img_group *b)
+{
+    int d = (int)a->kind - (int)b->kind;
+    if (!d)
+        d = (int)a->transport - (int)b->transport;
+    if (!d)
+        d = (int)a->dir - (int)b->dir;
+    if (!d && a->where != b->where)
+        d = a->where < b->where ? -1 : 1;
+    return d;
+}
+
+static int use_cmp(const void *x, const void *y)
+{
+    const struct use *a = x, *b = y;
+    int d = key_cmp(&a->key, &b->key);
+    if (!d)
+        d = (int)a->brief - (int)b->brief;
+    if (!d)
+        d = str_cmp(a->bytes, b->bytes);
+    if (!d)
+        d = (int)a->nocase - (int)b->nocase;
+    if (!d)
+        d = a->rule < b->rule ? -1 : a->rule > b->rule;
+    return d;
+}
+
+static int listed_cmp(const void *x, const void *y)
+{
+    const struct listed *a = x, *b = y;
+    int d = (int)a->key.kind - (int)b->key.kind;
+    if (!d)
+        d = (int)a->key.key - (int)b->key.key;
+    if (!d)
+        d = (int)a->key.dir - (int)b->key.dir;
+    if (!d)
+        d = a->rule < b->rule ? -1 : a->rule > b->rule;
+    return d;
+}
+
+static void put_lists(struct group_work *w)
+{
+    qsort(w->listed, w->n_listed, sizeof(*w->listed), listed_cmp);
+    for (size_t i = 0; i < w->n_listed;) {
+        struct img_list l = w->listed[i].key;
+        l.refs = build_count(w->b, SEC_RULE_REFS, sizeof(uint32_t));
+        size_t k = i;
+        for (; k < w->n_listed && w->listed[k].key.kind == l.kind && w->listed[k].key.key == l.key &&
+               w->listed[k].key.dir == l.dir;
+             k++) {
+            if (k > i && w->listed[k].rule == w->listed[k - 1].rule)
+                continue;
+            build_put(w->b, SEC_RULE_REFS, &w->listed[k].rule, sizeof(uint32_t), 1);
+            l.n_refs++;
+        }
+        build_put(w->b, SEC_LISTS, &l, sizeof(l), 1);
+        i = k;
+    }
+}
+
+static void put_groups(struct group_work *w)
+{
+    qsort(w->use, w->n_use, sizeof(*w->use), use_cmp);
+    for (size_t i = 0; i < w->n_use;) {
+        struct img_group g = w->use[i].key;
+        g.db_at[0] = g.db_at[1] = UINT64_MAX;
+        size_t k = i;
+        for (unsigned brief = 0; brief < 2; brief++) {
+            g.first[brief] = build_count(w->b, SEC_PATTERNS, sizeof(struct img_pattern));
+            while (k < w->n_use && !key_cmp(&w->use[k].key, &w->use[i].key) && w->use[k].brief == brief) {
+                const struct use *u = &w->use[k];
+                struct img_pattern p = {.refs = build_count(w->b, SEC_RULE_REFS, sizeof(uint32_t)),
+                                        .bytes = build_text(w->b, u->bytes),
+                                        .nocase = u->nocase};
+                for (; k < w->n_use && !key_cmp(&w->use[k].key, &u->key) && w->use[k].nocase == u->nocase &&
+                       w->use[k].brief == brief && str_eq(w->use[k].bytes, u->bytes);
+                     k++, p.n_refs++)
+                    build_put(w->b, SEC_RULE_REFS, &w->use[k].rule, sizeof(uint32_t), 1);
+                build_put(w->b, SEC_PATTERNS, &p, sizeof(p), 1);
+                g.n[brief]++;
+            }
+        }
+        build_put(w->b, SEC_GROUPS, &g, sizeof(g), 1);
+        i = k;
+    }
+}
+
+/* ------------------------------------------------------------------ databases */
+
+struct db_job {
+    uint32_t first, n; /* patterns */
+    uint64_t set_hash;
+    struct db_job *same; /* an earlier job with the same set */
+    void *db;            /* deserialised form */
+    size_t bytes;
+    uint64_t at;
+    char *error;
+};
+struct db_work {
+    struct builder *b;
+    struct db_job *job;
+    size_t n;
+    _Atomic size_t next;
+    _Atomic bool failed;
+};
+
+static uint64_t set_hash(const struct builder *b, uint32_t first, uint32_t n)
+{
+    const struct img_pattern *p = (const struct img_pattern *)(const void *)b->sec[SEC_PATTERNS].p + first;
+    uint64_t h = n;
+    for (uint32_t k = 0; k < n; k++)
+        h = hash_bytes(b->sec[SEC_DATA].p + p[k].bytes.at, p[k].bytes.n, h + p[k].nocase);
+    return h;
+}
+
+static bool same_set(const struct builder *b, const struct db_job *x, const struct db_job *y)
+{
+    const struct img_pattern *p = (const void *)b->sec[SEC_PATTERNS].p;
+    if (x->n != y->n || x->set_hash != y->set_hash)
+        return false;
+    for (uint32_t k = 0; k < x->n; k++) {
+        const struct img_pattern *a = &p[x->first + k], *c = &p[y->first + k];
+        if (a->nocase != c->nocase || a->bytes.n != c->bytes.n ||
+            memcmp(b->sec[SEC_DATA].p + a->bytes.at, b->sec[SEC_DATA].p + c->bytes.at, a->bytes.n))
+            return false;
+    }
+    return true;
+}
+
+/* Compiled, then brought to the form and alignment in which it will be mapped. */
+static hs_error_t db_compile(const struct builder *b, struct db_job *j)
+{
+    const struct img_pattern *p = (const struct img_pattern *)(const void *)b->sec[SEC_PATTERNS].p + j->first;
+    const char **text = calloc(j->n, sizeof(*text));
+    unsigned *flags = calloc(j->n, sizeof(*flags)), *ids = calloc(j->n, sizeof(*ids));
+    size_t *len = calloc(j->n, sizeof(*len));
+    hs_database_t *db = NULL;
+    hs_compile_error_t *err = NULL;
+    char *flat = NULL;
+    size_t flat_n = 0;
+    hs_error_t rc = HS_NOMEM;
+    if (!text || !flags || !ids || !len)
+        goto done;
+    for (uint32_t k = 0; k < j->n; k++) {
+        text[k] = (const char *)b->sec[SEC_DATA].p + p[k].bytes.at;
+        len[k] = p[k].bytes.n;
+        flags[k] = HS_FLAG_SINGLEMATCH | (p[k].nocase ? HS_FLAG_CASELESS : 0);
+        ids[k] = k;
+    }
+    rc = hs_compile_lit_multi(text, flags, ids, len, j->n, HS_MODE_BLOCK, NULL, &db, &err);
+    if (rc != HS_SUCCESS)
+        goto done;
+    rc = hs_serialize_database(db, &flat, &flat_n);
+    if (rc == HS_SUCCESS)
+        rc = hs_serialized_database_size(flat, flat_n, &j->bytes);
+    if (rc != HS_SUCCESS)
+        goto done;
+    size_t room = (j->bytes + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN;
+    j->db = aligned_alloc(4096, (room + 4095) / 4096 * 4096);
+    if (!j->db) {
+        rc = HS_NOMEM;
+        goto done;
+    }
+    memset(j->db, 0, room); /* the same input gives the same bytes */
+    rc = hs_deserialize_database_at(flat, flat_n, j->db);
+done:
+    if (err)
+        hs_free_compile_error(err);
+    hs_free_database(db);
+    free(flat);
+    free(text);
+    free(flags);
+    free(ids);
+    free(len);
+    return rc;
+}
+
+static void *db_thread(void *ctx)
+{
+    struct db_work *w = ctx;
+    for (;;) {
+        size_t k = atomic_fetch_add(&w->next, 1);
+        if (k >= w->n)
+            return NULL;
+        struct db_job *j = &w->job[k];
+        if (!j->same && db_compile(w->b, j) != HS_SUCCESS)
+            atomic_store(&w->failed, true);
+    }
+}
+
+static int compile_dbs(struct db_work *w)
+{
+    enum { THREADS = 64 };
+    pthread_t t[THREADS];
+    unsigned n = 0, want = w->b->threads > THREADS ? THREADS : w->b->threads;
+    while (n + 1 < want && !pthread_create(&t[n], NULL, db_thread, w))
+        n++;
+    db_thread(w);
+    while (n)
+        pthread_join(t[--n], NULL);
+    return atomic_load(&w->failed) ? -ENOMEM : 0;
+}
+
+static int job_by_size(const void *x, const void *y)
+{
+    const struct db_job *a = x, *b = y;
+    if (a->n != b->n)
+        return a->n > b->n ? -1 : 1; /* the largest first: threads end together */
+    return a->first < b->first ? -1 : a->first > b->first;
+}
+
+static int put_dbs(struct builder *b)
+{
+    struct img_group *g = (void *)b->sec[SEC_GROUPS].p;
+    uint32_t n_groups = build_count(b, SEC_GROUPS, sizeof(*g));
+    struct db_work w = {.b = b, .job = calloc((size_t)n_groups * 2 + 1, sizeof(struct db_job))};
+    if (!w.job)
+        return -ENOMEM;
+    for (uint32_t k = 0; k < n_groups; k++)
+        for (unsigned s = 0; s < 2; s++)
+            if (g[k].n[s])
+                w.job[w.n++] = (struct db_job){.first = g[k].first[s],
+                                               .n = g[k].n[s],
+                                               .set_hash = set_hash(b, g[k].first[s], g[k].n[s])};
+    qsort(w.job, w.n, sizeof(*w.job), job_by_size);
+    for (size_t k = 1; k < w.n; k++)
+        for (size_t m = k; m-- > 0 && w.job[m].n == w.job[k].n;)
+            if (!w.job[m].same && same_set(b, &w.job[m], &w.job[k])) {
+                w.job[k].same = &w.job[m];
+                break;
+            }
+    int rc = compile_dbs(&w);
+    static const uint8_t zero[IMAGE_ALIGN] = {0};
+    for (size_t k = 0; k < w.n && !rc; k++) {
+        struct db_job *j = &w.job[k];
+        if (j->same) {
+            j->at = j->same->at;
+            j->bytes = j->same->bytes;
+            continue;
+        }
+        sbuf_put(&b->sec[SEC_DBS], zero, (IMAGE_ALIGN - b->sec[SEC_DBS].n % IMAGE_ALIGN) % IMAGE_ALIGN);
+        j->at = b->sec[SEC_DBS].n;
+        sbuf_put(&b->sec[SEC_DBS], j->db, j->bytes);
+    }
+    for (uint32_t k = 0; k < n_groups; k++)
+        for (unsigned s = 0; s < 2; s++)
+            for (size_t m = 0; m < w.n && g[k].n[s]; m++)
+                if (w.job[m].first == g[k].first[s]) {
+                    g[k].db_at[s] = w.job[m].at;
+                    g[k].db_bytes[s] = (uint32_t)w.job[m].bytes;
+                }
+    for (size_t k = 0; k < w.n; k++)
+        free(w.job[k].db);
+    free(w.job);
+    if (rc)
+        diag_add(b->d, DIAG_ERROR, NULL, 0, 0, NULL, "a pattern database can't be compiled");
+    return rc;
+}
+
+int build_groups(struct builder *b)
+{
+    struct group_work w = {.b = b};
+    int rc = -ENOMEM;
+    for (uint32_t k = 0; k < b->n_rules; k++) {
+        const struct rule *r = b->order[k];
+        uint8_t dirs = build_dirs(b->set, r);
+        bool ok = r->fast >= 0 ? add_literal(&w, r, k, dirs) : add_fact(&w, r, k, dirs);
+        if (!ok)
+            goto done;
+    }
+    put_lists(&w);
+    put_groups(&w);
+    rc = put_dbs(b);
+done:
+    free(w.use);
+    free(w.listed);
+    return rc;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What stands in an image file.  Private to detect.
+ *
+ * header | sections, each aligned to 64 bytes.  Everything is found by section and index or by a byte
+ * offset in SEC_DATA; nothing holds an address.  Pattern databases lie as vectorscan uses them (already
+ * deserialised) at multiples of 64 bytes, so that a page-aligned map is ready at once.
+ *
+ * The reader trusts a file whose checksum is right no further than the checks in image_file.c: every
+ * index and offset is tested once when the file is opened.
+ */
+#ifndef DETECT_IMAGE_LAYOUT_H
+#define DETECT_IMAGE_LAYOUT_H
+
+#include "base/attr.h"
+#include "base/str.h"
+#include "rules/rules.h"
+
+#define IMAGE_MAGIC "RIPOSTE\x1a"
+enum { IMAGE_ALIGN = 64 };
+
+enum image_section {
+    SEC_RULES,      /* struct img_rule */
+    SEC_TESTS,      /* struct img_test */
+    SEC_BLOCKS,     /* struct img_block */
+    SEC_WHERES,     /* struct img_where */
+    SEC_TEXTS,      /* struct img_text: pairs behind rules' references and metadata */
+    SEC_ADDRS,      /* struct img_text: address expressions */
+    SEC_PORTS,      /* struct img_text */
+    SEC_NAMES,      /* struct img_text: flowbits and so on */
+    SEC_CLASSES,    /* struct img_class */
+    SEC_GROUPS,     /* struct img_group */
+    SEC_PATTERNS,   /* struct img_pattern */
+    SEC_LISTS,      /* struct img_list: rules without a pattern, by what brings them up */
+    SEC_RULE_REFS,  /* u32 rule indices, of patterns and lists */
+    SEC_THRESHOLDS, /* struct rule_threshold */
+    SEC_DATA,       /* bytes: literals, texts */
+    SEC_DBS,        /* pattern databases */
+    SEC_COUNT
+};
+
+struct img_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t struct_hash; /* sizes of all structs: a build with another layout refuses */
+    uint64_t size;
+    uint64_t checksum;    /* of all bytes behind the header */
+    uint64_t content_hash;
+    uint64_t platform;    /* library version and CPU features that the databases were made for */
+    uint32_t n_slow;
+    uint32_t needs;       /* enum img_need */
+    uint32_t n_file_thresholds; /* the last ones of SEC_THRESHOLDS */
+    uint32_t n_pcre;
+    struct {
+        uint64_t at, n; /* byte offset in the file, number of elements */
+    } sec[SEC_COUNT];
+};
+enum img_need { NEED_STREAM_RAW = 1, NEED_FILES = 2, NEED_MD5 = 4, NEED_SHA1 = 8, NEED_SHA256 = 16, NEED_STORE = 32 };
+
+struct img_text {
+    uint32_t at, n; /* in SEC_DATA */
+};
+struct img_class {
+    struct img_text name, text;
+    uint32_t priority;
+};
+
+/* What a candidate is tested against first stands in the first 64 bytes. */
+struct img_rule {
+    uint32_t flags; /* enum rule_flag */
+    uint8_t transports;
+    uint8_t type;
+    uint8_t dirs;   /* bit 0: to server, bit 1: to client */
+    uint8_t of_tx;  /* judged with a transaction */
+    uint16_t app;   /* 0: any */
+    uint16_t hook_app;
+    uint8_t hook_dir, hook_progress;
+    uint8_t has_hook;
+    uint8_t n_vars;
+    uint32_t addr[2], port[2];
+    uint32_t pre_first, post_first; /* tests of no buffer; what is done on a match */
+    uint16_t n_pre, n_post;
+    uint32_t block_first;
+    uint16_t n_blocks;
+    uint8_t needs_packet; /* TCP payload is also judged packet by packet */
+    uint8_t needs_stream; /* only in the stream */
+
+    /* behind line 0: facts */
+    uint32_t gid, sid, rev, priority;
+    uint16_t class_id;
+    uint8_t action, dialect;
+    uint8_t response, target, scope, noalert;
+    uint16_t n_references, n_metadata;
+    uint32_t references, metadata; /* first in SEC_TEXTS; metadata: key, value pairs */
+    struct img_text msg, text;
+    uint32_t threshold, detection_filter; /* index + 1 in SEC_THRESHOLDS; 0: none */
+    uint16_t apps[6];
+    uint8_t n_apps;
+    uint8_t pad[3];
+    uint32_t load_order;
+    uint32_t activates, activated_by, count;
+};
+static_assert(offsetof(struct img_rule, gid) <= 64, "the header check stays in line 0");
+
+/* Tests of one buffer, in order. */
+struct img_block {
+    uint32_t where;
+    uint32_t first;
+    uint16_t n;
+    uint8_t dirs;     /* in which directions the buffer exists */
+    uint8_t kind;     /* enum img_block_kind */
+    uint16_t buffer;  /* enum rule_buffer */
+    uint8_t tx_dir;   /* of => rules */
+    uint8_t absent;   /* 1: must not be there; 2: not there, or the tests hold */
+};
+enum img_block_kind { BLOCK_PAYLOAD, BLOCK_PACKET, BLOCK_APP, BLOCK_APP_UINT };
+
+struct img_where {
+    uint16_t buffer;
+    uint8_t n_xform;
+    uint8_t xform[RULE_XFORMS];
+    struct img_text arg[RULE_XFORMS];
+};
+
+struct img_num {
+    int32_t v;
+    int8_t var; /* -1: v counts */
+};
+struct img_test {
+    uint8_t kind; /* enum test_kind */
+    uint8_t next_relative; /* the next test that uses the cursor is relative: worth another try */
+    uint16_t flags;
+    uint8_t on_base64; /* looks at what the base64_decode before it gave */
+    union {
+        struct {
+            struct img_text bytes; /* folded when nocase */
+            struct img_num offset, depth, distance, within;
+        } content;
+        struct {
+            struct img_text pattern;
+            uint32_t options, index; /* index: of the compiled form in the engine */
+            uint8_t n_captures;
+            uint8_t capture_kind[4];
+            uint16_t capture_name[4];
+        } pcre;
+        struct {
+            struct img_num n, offset;
+            int64_t value;
+            uint64_t bitmask;
+            int32_t multiplier, post;
+            int8_t value_var, post_var, result;
+            uint8_t base, op;
+        } bytes;
+        struct {
+            uint64_t a, b;
+            uint16_t field;
+            uint8_t op;
+        } uint;
+        struct {
+            uint8_t value, mask, mode;
+        } flags;
+        struct {
+            uint16_t id[8];
+            uint16_t group;
+            uint8_t cmd, scope, n, all;
+            uint32_t expire_s;
+        } bits;
+        struct {
+            int64_t value;
+            uint16_t id, value_id;
+            uint8_t op, value_is_var;
+        } flowint;
+        struct {
+            uint64_t size;
+            uint8_t who, op;
+        } size;
+        struct {
+            uint16_t id, app;
+            uint8_t negated, mode, dir, progress;
+        } ref; /* events, app protocol, hooks */
+        struct {
+            int64_t program, version, procedure;
+        } rpc;
+        struct {
+            uint32_t oversize_length;
+            int32_t absolute_offset, relative_offset;
+            uint8_t bitstring_overflow, double_overflow, oversize, relative;
+        } asn1;
+        struct {
+            uint8_t which, ver, valid;
+        } csum;
+        struct test_tag tag;
+        uint8_t raw[56];
+    } u;
+};
+static_assert(sizeof(struct img_test) <= 64, "a test is one cache line");
+
+enum img_group_kind {
+    GROUP_PACKET, /* payload of a packet, by transport */
+    GROUP_STREAM, /* bytes of a TCP stream */
+    GROUP_BUFFER, /* a buffer of the application layer, or a header */
+};
+enum img_transport { TR_TCP, TR_UDP, TR_ICMP4, TR_ICMP6, TR_SCTP, TR_OTHER, TR_NO_IP, TR_COUNT };
+
+struct img_group {
+    uint8_t kind, dir, transport, pad;
+    uint32_t where;
+    uint64_t db_at[2];   /* in SEC_DBS: long and short literals; UINT64_MAX: none */
+    uint32_t db_bytes[2];
+    uint32_t first[2], n[2]; /* patterns of the two */
+};
+struct img_pattern {
+    uint32_t refs, n_refs; /* in SEC_RULE_REFS */
+    struct img_text bytes;
+    uint8_t nocase;
+};
+
+enum img_list_kind {
+    LIST_PACKET,   /* key: transport, dir */
+    LIST_DECODE,   /* key: decode event */
+    LIST_STREAM_EVENT, /* key: stream event */
+    LIST_TX,       /* key: app, dir */
+    LIST_APP_EVENT, /* key: app, dir */
+    LIST_PROTOCOL, /* pd_only; key: dir */
+    LIST_IP_ONLY,  /* key: none */
+    LIST_PAYLOAD,  /* short literals in payload; key: transport, dir */
+};
+struct img_list {
+    uint8_t kind, dir;
+    uint16_t key;
+    uint32_t refs, n_refs;
+};
+
+struct image {
+    const struct img_header *h;
+    const struct img_rule *rules;
+    const struct img_test *tests;
+    const struct img_block *blocks;
+    const struct img_where *wheres;
+    const struct img_text *texts, *addrs, *ports, *names;
+    const struct img_class *classes;
+    const struct img_group *groups;
+    const struct img_pattern *patterns;
+    const struct img_list *lists;
+    const uint32_t *refs;
+    const struct rule_threshold *thresholds;
+    const uint8_t *data;
+    const uint8_t *dbs;
+    size_t bytes;
+    _Atomic uint32_t users;
+};
+
+static inline struct str img_str(const struct image *i, struct img_text t)
+{
+    return (struct str){i->data + t.at, t.n};
+}
+static inline uint64_t img_count(const struct image *i, enum image_section s) { return i->h->sec[s].n; }
+uint64_t image_platform(void);
+uint32_t image_struct_hash(void);
+int image_map(int fd, struct image **out, struct diags *d);
+
+#endif
