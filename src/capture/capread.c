@@ -10,6 +10,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <pcap/pcap.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,21 @@ enum cap_read cap_broken(struct cap_reader *r, const char *fmt, ...)
     return CAP_BROKEN;
 }
 
+bool cap_link_known(struct cap_reader *r, uint16_t link)
+{
+    static const uint16_t known[] = {
+        LINK_NULL,  LINK_ETHERNET, LINK_PPP,        LINK_RAW_OLD, LINK_RAW_BSD,
+        LINK_CHDLC, LINK_RAW,      LINK_LOOP,       LINK_SLL,     LINK_PPP_ETHER,
+        LINK_IPV4,  LINK_IPV6,     LINK_PPP_SERIAL, LINK_SLL2,
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (known[i] == link)
+            return true;
+    const char *name = pcap_datalink_val_to_name(link);
+    cap_broken(r, "link type %u (%s) is not supported", link, name ? name : "unknown");
+    return false;
+}
+
 int cap_pcap_start(struct cap_reader *r, struct cap_src *s)
 {
     const struct magic *m = magic_find(s->at, &r->swap);
@@ -87,6 +103,8 @@ int cap_pcap_start(struct cap_reader *r, struct cap_src *s)
     r->units = m->units;
     r->nanosecond = m->units > 1000000;
     r->link = (uint16_t)cap_u32(r, s->at + 20); /* the upper half speaks of frame check sequences */
+    if (!cap_link_known(r, r->link))
+        return -EINVAL;
     cap_src_skip(s, n);
     return 0;
 }
@@ -122,9 +140,6 @@ enum cap_read cap_pcap_next(struct cap_reader *r, struct cap_src *s, struct fram
     if (len > CAP_FRAME_MAX)
         return cap_broken(r, "record of %u bytes is longer than a frame can be (%u)", len,
                           CAP_FRAME_MAX);
-    if (frac >= r->units)
-        return cap_broken(r, "time is broken: %u %ss in a second", frac,
-                          r->units == 1000000 ? "microsecond" : "nanosecond");
     if (left < head + len)
         return short_record(r, s, head + len, need);
     __builtin_prefetch(p + head + len);
@@ -132,6 +147,7 @@ enum cap_read cap_pcap_next(struct cap_reader *r, struct cap_src *s, struct fram
         .data = p + head,
         .len = len,
         .wire_len = u32_max(wire, len),
+        /* A fraction beyond its second carries over. */
         .ts_ns = sec * NS_PER_SEC + (r->units == 1000000 ? frac * NS_PER_US : frac),
         .link = r->link,
     };

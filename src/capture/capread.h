@@ -61,6 +61,9 @@ enum cap_read cap_reader_next(struct cap_reader *r, struct cap_src *s, struct fr
 /* True if the first bytes (up to 4) may begin a capture file or a gzip'ed one. */
 bool cap_magic_known(const uint8_t *p, size_t n);
 
+/* Whether frames of this link type can be decoded; if not, why names it. */
+bool cap_link_known(struct cap_reader *r, uint16_t link);
+
 /* The two formats, for capread.c alone. */
 int cap_pcap_start(struct cap_reader *r, struct cap_src *s) MUST_CHECK;
 enum cap_read cap_pcap_next(struct cap_reader *r, struct cap_src *s, struct frame *f, size_t *need);

@@ -117,6 +117,8 @@ static enum cap_read packet(struct cap_reader *r, struct frame *f, uint32_t ifac
                           CAP_FRAME_MAX);
     if (len > data.n)
         return cap_broken(r, "packet of %u bytes in a block that holds %u", len, data.n);
+    if (!cap_link_known(r, r->iface[iface].link))
+        return CAP_BROKEN;
     f->data = data.p;
     f->len = len;
     f->wire_len = u32_max(wire, len);

@@ -398,10 +398,9 @@ static void bad_huge(struct maker *m)
     usual_head(m);
     mk32(m, 1), mk32(m, 1), mk32(m, UINT32_MAX), mk32(m, UINT32_MAX);
 }
-static void bad_usec(struct maker *m)
+static void bad_link(struct maker *m)
 {
-    usual_head(m);
-    pcap_record(m, &kinds[0], 1, 1000000, 3, 3, 'x');
+    pcap_head(m, &kinds[0], 147);
 }
 static void bad_record_cut(struct maker *m)
 {
@@ -504,6 +503,13 @@ static void bad_ng_before(struct maker *m)
     ng_section(m);
     ng_simple(m, 4, 4, 'x');
 }
+static void bad_ng_link(struct maker *m)
+{
+    ng_head(m);
+    ng_iface(m, &(struct ng_if){147, 0, -1, 0, NULL});
+    ng_packet(m, 0, 1, 4, 'x', false);
+    ng_packet(m, 1, 1, 4, 'x', false);
+}
 static void bad_ng_version(struct maker *m)
 {
     ng_section(m);
@@ -512,7 +518,8 @@ static void bad_ng_version(struct maker *m)
 static const struct broken brokens[] = {
     {"long", "offset 43: record of 262145 bytes", bad_long, 1, false},
     {"huge", "offset 43: record of 4294967295 bytes", bad_huge, 1, false},
-    {"usec", "offset 43: time is broken: 1000000 microseconds", bad_usec, 1, false},
+    {"link", "link type 147 (USER0) is not supported", bad_link, 0, true},
+    {"ng-link", "offset 180: link type 147 (USER0)", bad_ng_link, 1, false},
     {"cut", "offset 43: record is cut: 41 bytes of 46", bad_record_cut, 1, false},
     {"headcut", "offset 43: record header is cut: 4 bytes of 16", bad_head_cut, 1, false},
     {"filehead", "file header is cut: 8 bytes of 24", bad_file_head, 0, true},
@@ -566,6 +573,28 @@ static void broken_files(void **state)
             }
             sbuf_done(&m.b);
         }
+    tmp_remove(&t);
+}
+
+/* A fraction above its second carries over into it. */
+static void odd_times(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    for (size_t k = 0; k < 2; k++) {
+        struct maker m = {.big = false};
+        sbuf_init(&m.b);
+        pcap_head(&m, &kinds[k], LINK_RAW);
+        pcap_record(&m, &kinds[k], UINT32_MAX, kinds[k].units * 4 + 1, 1, 1, 'x');
+        pcap_record(&m, &kinds[k], 0, 0, 1, 1, 'x');
+        file_put(tmp_path(&t, "x", path), m.b.p, m.b.n);
+        run_file(path, NULL);
+        assert_int_equal(got.frames, 2);
+        assert_int_equal(got.frame[0].ts_ns, (UINT32_MAX + 4ull) * 1000000000 + (k ? 1 : 1000));
+        assert_int_equal(got.frame[1].ts_ns, 0);
+        sbuf_done(&m.b);
+    }
     tmp_remove(&t);
 }
 
@@ -779,7 +808,7 @@ static void folders(void **state)
     /* One that is broken in the middle of the order is told, and the next one follows. */
     struct maker m = {.big = false};
     sbuf_init(&m.b);
-    bad_usec(&m);
+    bad_long(&m);
     file_put(tmp_path(&t, "aa.pcap", path), m.b.p, m.b.n);
     sbuf_done(&m.b);
     file_put(tmp_path(&t, "ab.pcap", path), "\xa1\xb2\xc3\xd4", 4);
@@ -944,6 +973,7 @@ int main(void)
         T(pcapng_names),
         T(every_cut),
         T(broken_files),
+        T(odd_times),
         T(broken_compression),
         T(large_files),
         T(from_stdin),
