@@ -75,7 +75,12 @@ bool cap_link_known(struct cap_reader *r, uint16_t link)
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (known[i] == link)
             return true;
+    char user[16];
     const char *name = pcap_datalink_val_to_name(link);
+    if (!name && link >= 147 && link <= 162) { /* left to private use */
+        snprintf(user, sizeof user, "USER%u", link - 147u);
+        name = user;
+    }
     cap_broken(r, "link type %u (%s) is not supported", link, name ? name : "unknown");
     return false;
 }

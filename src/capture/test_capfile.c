@@ -519,7 +519,7 @@ static const struct broken brokens[] = {
     {"long", "offset 43: record of 262145 bytes", bad_long, 1, false},
     {"huge", "offset 43: record of 4294967295 bytes", bad_huge, 1, false},
     {"link", "link type 147 (USER0) is not supported", bad_link, 0, true},
-    {"ng-link", "offset 180: link type 147 (USER0)", bad_ng_link, 1, false},
+    {"ng-link", "offset 180: link type 147 (USER0)", bad_ng_link, 2, false},
     {"cut", "offset 43: record is cut: 41 bytes of 46", bad_record_cut, 1, false},
     {"headcut", "offset 43: record header is cut: 4 bytes of 16", bad_head_cut, 1, false},
     {"filehead", "file header is cut: 8 bytes of 24", bad_file_head, 0, true},
