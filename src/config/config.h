@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Configuration: a tree of nodes read from YAML (ours or a suricata.yaml) or made from a
  * snort.conf, and the table of settings that the program knows.
@@ -32,32 +33,38 @@ struct conf_node {
 enum conf_format { CONF_FORMAT_AUTO, CONF_FORMAT_RIPOSTE, CONF_FORMAT_SURICATA, CONF_FORMAT_SNORT };
 
 struct conf;
-/* `stock`: values as Suricata's stock configuration has them (what replay uses without -c). */
-struct conf *conf_new(void);
+struct conf *conf_new(void); /* NULL: no memory */
 void conf_free(struct conf *c);
 /* The configuration that holds when there is no -c: Suricata's stock behaviour in our own words. */
 int conf_load_stock(struct conf *c) MUST_CHECK;
 /*
  * Reads a file; includes are relative to it.  -ENOENT, -EINVAL with diags filled.  The format is
- * told by its marks when AUTO.  Unknown keys are warnings with the nearest known one.
+ * told by its marks when AUTO.  Unknown keys are warnings with the nearest known one.  The diags
+ * keep pointers to file names that c owns.
  */
-int conf_load(struct conf *c, const char *path, enum conf_format format, struct diags *d) MUST_CHECK;
+int conf_load(struct conf *c, const char *path, enum conf_format format,
+              struct diags *d) MUST_CHECK;
 enum conf_format conf_format(const struct conf *c);
-/* "a.b.0.c=value": makes what is missing.  Also replaces inside a list by number or, as Suricata
- * does, by the name of the list's single-key map ("outputs.eve-log..." does not work there, a number does). */
+/*
+ * "a.b.0.c=value": makes what is missing; list items by number ("outputs.1.eve-log.enabled=no").
+ * Holds over what a later conf_load reads.  -EINVAL with a diag.
+ */
 int conf_set(struct conf *c, const char *assignment, struct diags *d) MUST_CHECK;
 
 /* Node at a dotted path below `from` (NULL: the root); NULL if there is none. */
 const struct conf_node *conf_node(const struct conf *c, const char *path);
 const struct conf_node *conf_sub(const struct conf_node *from, const char *path);
-/* For lists of single-key maps ("- eve-log: {...}"): the inner node of the n-th item, and its name. */
+/*
+ * For lists of single-key maps ("- eve-log: {...}"): the inner node of the item, and its name.  An
+ * item that is a plain word ("- ftp") is its own inner node, without members.
+ */
 const struct conf_node *conf_item(const struct conf_node *list_item, const char **name);
 
 /* Values of rows in the settings table; a path without a row is a programmer's mistake (assert). */
 bool conf_bool(const struct conf *c, const char *path);
 int64_t conf_int(const struct conf *c, const char *path);
 uint64_t conf_bytes(const struct conf *c, const char *path);
-uint64_t conf_ns(const struct conf *c, const char *path);     /* times: "10", "10s", "100ms", "1m" */
+uint64_t conf_ns(const struct conf *c, const char *path); /* times: "10", "10s", "100ms", "1m" */
 const char *conf_str(const struct conf *c, const char *path); /* NULL if unset and no default */
 /* Values below any node, with a default, for lists and maps whose paths vary. */
 bool conf_sub_bool(const struct conf_node *n, const char *path, bool dflt);
@@ -88,20 +95,56 @@ void conf_each(const struct conf *c,
                void (*f)(void *ctx, const struct setting *s, const char *value, const char *source),
                void *ctx);
 
-/* Variables of vars.address-groups / port-groups (or ipvar, portvar): name without $, text. */
+/*
+ * app-layer.protocols.NAME.enabled, else NAME.tcp|udp.enabled (`transport` may be NULL), else the
+ * row's default.  A protocol without a row is on.
+ */
+enum conf_app_mode { CONF_APP_OFF, CONF_APP_ON, CONF_APP_DETECT };
+enum conf_app_mode conf_app_mode(const struct conf *c, const char *name, const char *transport);
+
+/*
+ * host-os-policy: f gets each policy with one network ("0.0.0.0/0").  For fragments the map
+ * defrag.host-os-policy goes first if there is one, for streams stream.host-os-policy (a snort.conf
+ * has two policies); returns the number of calls.
+ */
+unsigned conf_each_host_policy(const struct conf *c, bool fragments,
+                               void (*f)(void *ctx, const char *policy, const char *network),
+                               void *ctx);
+
+/*
+ * Variables of vars.address-groups / port-groups (or var, ipvar, portvar): name without $, text.
+ * A name that the configuration lacks may have a built-in value (conf_var_is_fallback: the caller
+ * warns); NULL if not.
+ */
 const char *conf_address_var(const struct conf *c, const char *name);
 const char *conf_port_var(const struct conf *c, const char *name);
+bool conf_var_is_fallback(const struct conf *c, bool ports, const char *name);
 int conf_each_var(const struct conf *c, bool ports,
                   void (*f)(void *ctx, const char *name, const char *text), void *ctx);
 
 /*
- * What a snort.conf says besides settings and variables: rule lines that stand in it or its
- * includes (as file and line ranges), include'd rule files in order, and output lines.
+ * The rule files that a configuration names, in order: `rules` and `rule-files` (patterns
+ * expanded), or the includes of a snort.conf.  `embedded`: rule lines that stand among statements
+ * of a snort.conf; the reader of rules takes the lines that begin with an action and no others.
  */
 struct conf_rule_file {
     const char *path;
     const char *dialect; /* "snort2", "snort3", "suricata" or NULL: to be found out */
+    bool embedded;
 };
 size_t conf_rule_files(const struct conf *c, const struct conf_rule_file **out);
+
+/*
+ * Lines of a snort.conf that other modules read: event_filter, threshold, suppress, rate_filter;
+ * config classification; config reference.  Continuations are joined.  A file that holds nothing
+ * else becomes the setting threshold-file, classification-file or reference-config-file (the first
+ * of each kind) and gives no lines here.
+ */
+enum conf_line_kind { CONF_LINE_THRESHOLD, CONF_LINE_CLASS, CONF_LINE_REFERENCE, CONF_LINE_KINDS };
+struct conf_line {
+    const char *file, *text;
+    uint32_t line;
+};
+size_t conf_lines(const struct conf *c, enum conf_line_kind kind, const struct conf_line **out);
 
 #endif
