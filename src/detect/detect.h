@@ -76,7 +76,7 @@ struct overlay;
 struct overlay_options {
     rules_var_fn *var;
     void *ctx;
-    uint64_t version; /* policy version, written into events */
+    uint64_t version; /* policy version, written into events; each overlay of an image has its own */
     /* Changes a rule; called for each; may be NULL. */
     void (*tune)(void *ctx, const struct image *i, uint32_t rule, struct overlay_rule *r);
     void *tune_ctx;

@@ -297,7 +297,6 @@ static int build_ip_only(struct overlay *o)
 
 struct overlay *overlay_build(struct image *i, const struct overlay_options *opt, struct diags *d)
 {
-    static _Atomic uint32_t stamps;
     struct overlay *o = calloc(1, sizeof(*o));
     uint32_t n = image_n_rules(i);
     bool *bad_addr = calloc(img_count(i, SEC_ADDRS) + 1, 1);
@@ -307,7 +306,7 @@ struct overlay *overlay_build(struct image *i, const struct overlay_options *opt
         goto done;
     o->users = 1;
     o->version = opt->version;
-    o->stamp = atomic_fetch_add(&stamps, 1) + 1;
+    o->stamp = (uint32_t)hash_mix(opt->version ^ i->h->content_hash) | 1;
     o->image = image_ref(i);
     o->rule = calloc(n + 1, sizeof(*o->rule));
     if (!o->rule)

@@ -22,7 +22,7 @@ struct overlay {
     struct image *image;
     struct overlay_rule *rule;
     uint64_t version;
-    uint32_t stamp; /* distinct for each overlay of the process: caches in flows compare it */
+    uint32_t stamp; /* of version and content: caches in flows compare it */
     /* addresses */
     uint32_t *start4;     /* ascending, start4[0] == 0 */
     struct ip_addr *start6;

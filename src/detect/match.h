@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Private to detect: the worker's matcher. */
+#ifndef DETECT_MATCH_H
+#define DETECT_MATCH_H
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "detect/detect.h"
+#include "detect/image_layout.h"
+#include "detect/overlay.h"
+
+#include <hs.h>
+#include <pcre2.h>
+
+/* Bytes that a block is tested on. */
+struct input {
+    const uint8_t *p;
+    uint32_t n;
+    uint64_t offset; /* of p[0] from the buffer's or stream's start */
+    bool last;       /* nothing follows */
+};
+
+/* Rules' memory of a flow, made when first needed. */
+struct detect_flow {
+    struct detect_flow *next_free;
+    uint32_t stamp; /* overlay of the cached classes */
+    uint16_t addr_class[2], port_class[2]; /* client, server */
+    bool pd_done[2];
+    uint32_t n_bits;
+    uint64_t *bits; /* flowbits by name */
+    uint64_t names_hash;
+    struct flow_number {
+        uint16_t id;
+        int64_t v;
+    } *numbers;
+    uint32_t n_numbers, room_numbers;
+    uint32_t tag_gid, tag_sid; /* session tag */
+    uint64_t tag_left, tag_until_ns;
+    uint8_t tag_metric, tag_on;
+    struct flow_threshold {
+        uint32_t rule, count;
+        uint64_t start_ns;
+        uint64_t next;
+    } *thresholds;
+    uint32_t n_thresholds;
+};
+
+/* What rules have found in a transaction so far. */
+struct tx_rule {
+    uint32_t rule;
+    uint32_t done; /* blocks that hold */
+    uint8_t dir;   /* bit 2: of a rule over both directions */
+    bool over;     /* fired, or can't any more */
+};
+struct tx_detect {
+    uint32_t n, room;
+    bool slow_done[2]; /* the lists of rules without a literal were taken */
+    uint64_t stamp;
+    struct tx_rule rule[];
+};
+
+struct candidates {
+    uint32_t *rule;
+    uint32_t n, room;
+    uint64_t *seen; /* bit a rule */
+};
+
+struct group_use { /* a buffer group that a protocol's direction has */
+    uint32_t group;
+    uint16_t buffer; /* app buffer number */
+    const struct app_buffer *row;
+};
+
+struct detect {
+    struct detect_config config;
+    struct overlay *overlay;
+    const struct image *image;
+    const struct img_rule *rules;
+    hs_scratch_t *scratch;
+    struct detect_counters count;
+    struct arena arena; /* of this packet's inspection */
+    struct candidates cand, tx_cand;
+    struct matches matches;
+    /* indices into the image, made at swap */
+    int32_t packet_group[TR_COUNT][2], stream_group[2]; /* -1: none */
+    struct group_use *tx_group[APP_COUNT][2];
+    uint32_t n_tx_group[APP_COUNT][2];
+    const struct img_list *list_packet[TR_COUNT][2], *list_payload[TR_COUNT][2];
+    const struct img_list *list_tx[APP_COUNT][2], *list_event[APP_COUNT][2], *list_protocol[2];
+    const struct img_list **list_decode, **list_stream;
+    uint32_t *header_groups; /* buffer groups of packet headers */
+    uint32_t n_header_groups;
+    /* pcre, compiled when first needed */
+    pcre2_code **pcre;
+    pcre2_match_data *pcre_data;
+    pcre2_match_context *pcre_context;
+    struct detect_flow *free_flows;
+    /* this packet */
+    struct packet *p;
+    uint16_t addr_class[2], port_class[2]; /* source, destination */
+    bool classes_known;
+    struct stream_view stream;
+    bool has_stream;
+    unsigned transport;
+    /* block in work */
+    int64_t var[RULE_BYTE_VARS];
+    uint32_t budget;
+    struct input base64;
+    uint32_t cursor[2]; /* in the buffer, and in base64_data */
+};
+
+/* block.c */
+bool block_match(struct detect *d, const struct img_test *t, unsigned n, const struct input *in);
+int base64_value(uint8_t c); /* -1: none */
+bool uint_holds(unsigned op, uint64_t v, uint64_t a, uint64_t b);
+/* pcre.c: 1 match, 0 none; ov: start and end in p */
+int regex_match(struct detect *d, const struct img_test *t, const uint8_t *p, uint32_t n, uint32_t from, uint32_t ov[2]);
+int regex_init(struct detect *d) MUST_CHECK;
+void regex_done(struct detect *d);
+/* transform.c: false: no memory */
+bool transform_apply(struct detect *d, const struct img_where *w, struct input *in);
+/* header.c */
+bool rule_header_ok(struct detect *d, const struct img_rule *r, uint32_t index);
+bool rule_pre_ok(struct detect *d, const struct img_rule *r, struct app_tx *tx, unsigned dir);
+/* rulestate.c */
+struct detect_flow *flow_memory(struct detect *d, struct flow *f);
+bool bits_test(struct detect *d, const struct img_test *t, struct app_tx *tx);
+bool flowint_test(struct detect *d, const struct img_test *t);
+void rule_post(struct detect *d, const struct img_rule *r, struct app_tx *tx);
+/* prefilter.c */
+int prefilter_init(struct detect *d) MUST_CHECK;
+void prefilter_done(struct detect *d);
+void prefilter_scan(struct detect *d, uint32_t group, const uint8_t *p, uint32_t n, struct candidates *out);
+void candidates_add(struct candidates *c, uint32_t rule);
+void candidates_list(const struct detect *d, struct candidates *c, const struct img_list *l);
+void candidates_sort(struct candidates *c);
+void candidates_clear(struct candidates *c);
+/* inspect_tx.c */
+void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir);
+/* inspect.c */
+void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *tx, unsigned dir);
+bool packet_buffer(const struct packet *p, unsigned buffer, struct input *out);
+bool payload_block(struct detect *d, const struct img_rule *r, const struct img_block *b, bool *in_stream);
+
+/* state.c: rows by key, locked one at a time */
+enum state_kind { STATE_THRESHOLD, STATE_XBIT, STATE_TAG, STATE_RATE, STATE_HOSTBIT };
+struct state_key {
+    uint32_t kind, id;
+    struct ip_addr a, b;
+};
+struct state_row {
+    uint64_t expires_ns;
+    uint64_t v[4];
+};
+/* Calls f with the row (made zeroed if `make`), locked; returns f's value, or -1 if there is none or the
+ * cap is met. */
+int state_with(struct state *s, unsigned worker, uint64_t number, uint64_t now_ns, const struct state_key *k,
+               bool make, int (*f)(void *ctx, struct state_row *row, bool fresh), void *ctx);
+
+#endif
