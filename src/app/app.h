@@ -1,13 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The application layer: which protocol a flow speaks, its transactions, buffers and events.
  *
- * A protocol is one folder below src/app and one row in APP_PROTOS.  The folder declares, as data, its
- * buffers and fields (name in each dialect, direction, the progress at which it is whole, getter), its
- * events and its log records; the rule languages, the image and the writers work on those tables and
- * know no protocol by name.
+ * A protocol is one folder below src/app and one row in APP_PROTOS.  The folder declares, as data,
+ * its buffers and fields (name in each dialect, direction, the progress at which it is whole,
+ * getter), its events and its log records; the rule languages, the image and the writers work on
+ * those tables and know no protocol by name.
  *
- * Owner of everything here: the worker.  A flow's state and transactions live in memory that is counted
- * against app_config.memcap_bytes.
+ * Owner of everything here: the worker.  A flow's state and transactions live in memory that is
+ * counted against app_config.memcap_bytes.
  */
 #ifndef APP_APP_H
 #define APP_APP_H
@@ -24,50 +25,50 @@ struct conf;
 
 /*
  * All protocols that rule sets name.  X(ID, name in rules and EVE, def)
- * def: the protocol's table of a folder with parser, or NULL: detected (patterns, probes) and nothing
- * more, so that rules with that header protocol load and hold.
+ * def: address of the table of a folder with parser, or NULL: detected (patterns, probes of
+ * detect_only.c) and nothing more, so that rules with that header protocol load and hold.
  */
-#define APP_PROTOS(X)                         \
-    X(HTTP, "http", app_http_def)  /* HTTP/1; the header word http also covers http2 */ \
-    X(DNS, "dns", app_dns_def)                \
-    X(TLS, "tls", app_tls_def)                \
-    X(FTP, "ftp", NULL)                       \
-    X(FTP_DATA, "ftp-data", NULL)             \
-    X(SMTP, "smtp", NULL)                     \
-    X(SSH, "ssh", NULL)                       \
-    X(SMB, "smb", NULL)                       \
-    X(DCERPC, "dcerpc", NULL)                 \
-    X(HTTP2, "http2", NULL)                   \
-    X(DOH2, "doh2", NULL)                     \
-    X(QUIC, "quic", NULL)                     \
-    X(IMAP, "imap", NULL)                     \
-    X(POP3, "pop3", NULL)                     \
-    X(NFS, "nfs", NULL)                       \
-    X(NTP, "ntp", NULL)                       \
-    X(DHCP, "dhcp", NULL)                     \
-    X(TFTP, "tftp", NULL)                     \
-    X(SNMP, "snmp", NULL)                     \
-    X(SIP, "sip", NULL)                       \
-    X(RFB, "rfb", NULL)                       \
-    X(RDP, "rdp", NULL)                       \
-    X(MQTT, "mqtt", NULL)                     \
-    X(TELNET, "telnet", NULL)                 \
-    X(WEBSOCKET, "websocket", NULL)           \
-    X(LDAP, "ldap", NULL)                     \
-    X(KRB5, "krb5", NULL)                     \
-    X(IKE, "ike", NULL)                       \
-    X(MODBUS, "modbus", NULL)                 \
-    X(DNP3, "dnp3", NULL)                     \
-    X(ENIP, "enip", NULL)                     \
-    X(PGSQL, "pgsql", NULL)                   \
-    X(BITTORRENT_DHT, "bittorrent-dht", NULL) \
-    X(MDNS, "mdns", NULL)                     \
-    X(LLMNR, "llmnr", NULL)                   \
-    X(IRC, "irc", NULL)                       \
-    X(JABBER, "jabber", NULL)                 \
-    X(RPC, "rpc", NULL)                       \
-    X(MYSQL, "mysql", NULL)                   \
-    X(TDS, "tds", NULL)                       \
+#define APP_PROTOS(X)                                                                              \
+    X(HTTP, "http", &app_http_def) /* HTTP/1; the header word http also covers http2 */            \
+    X(DNS, "dns", &app_dns_def)                                                                    \
+    X(TLS, "tls", &app_tls_def)                                                                    \
+    X(FTP, "ftp", NULL)                                                                            \
+    X(FTP_DATA, "ftp-data", NULL)                                                                  \
+    X(SMTP, "smtp", NULL)                                                                          \
+    X(SSH, "ssh", NULL)                                                                            \
+    X(SMB, "smb", NULL)                                                                            \
+    X(DCERPC, "dcerpc", NULL)                                                                      \
+    X(HTTP2, "http2", NULL)                                                                        \
+    X(DOH2, "doh2", NULL)                                                                          \
+    X(QUIC, "quic", NULL)                                                                          \
+    X(IMAP, "imap", NULL)                                                                          \
+    X(POP3, "pop3", NULL)                                                                          \
+    X(NFS, "nfs", NULL)                                                                            \
+    X(NTP, "ntp", NULL)                                                                            \
+    X(DHCP, "dhcp", NULL)                                                                          \
+    X(TFTP, "tftp", NULL)                                                                          \
+    X(SNMP, "snmp", NULL)                                                                          \
+    X(SIP, "sip", NULL)                                                                            \
+    X(RFB, "rfb", NULL)                                                                            \
+    X(RDP, "rdp", NULL)                                                                            \
+    X(MQTT, "mqtt", NULL)                                                                          \
+    X(TELNET, "telnet", NULL)                                                                      \
+    X(WEBSOCKET, "websocket", NULL)                                                                \
+    X(LDAP, "ldap", NULL)                                                                          \
+    X(KRB5, "krb5", NULL)                                                                          \
+    X(IKE, "ike", NULL)                                                                            \
+    X(MODBUS, "modbus", NULL)                                                                      \
+    X(DNP3, "dnp3", NULL)                                                                          \
+    X(ENIP, "enip", NULL)                                                                          \
+    X(PGSQL, "pgsql", NULL)                                                                        \
+    X(BITTORRENT_DHT, "bittorrent-dht", NULL)                                                      \
+    X(MDNS, "mdns", NULL)                                                                          \
+    X(LLMNR, "llmnr", NULL)                                                                        \
+    X(IRC, "irc", NULL)                                                                            \
+    X(JABBER, "jabber", NULL)                                                                      \
+    X(RPC, "rpc", NULL)                                                                            \
+    X(MYSQL, "mysql", NULL)                                                                        \
+    X(TDS, "tds", NULL)                                                                            \
     X(REDIS, "redis", NULL)
 
 #define APP_PROTO_ID(id, name, def) APP_##id,
@@ -93,15 +94,16 @@ struct app_get {
     struct app_tx *tx;
     unsigned dir;
     struct arena *scratch; /* lives as long as this packet's inspection */
-    bool on_ack; /* the peers' thresholds for growing buffers hold (replay without --simulate-ips) */
+    bool
+        on_ack; /* the peers' thresholds for growing buffers hold (replay without --simulate-ips) */
 };
 
 enum app_buffer_kind {
-    APP_BUF_ONE,    /* there or not; whole at its progress */
-    APP_BUF_MULTI,  /* several instances, each inspected alone: index 0.. until get says false */
+    APP_BUF_ONE,     /* there or not; whole at its progress */
+    APP_BUF_MULTI,   /* several instances, each inspected alone: index 0.. until get says false */
     APP_BUF_GROWING, /* a body: inspected as it grows */
-    APP_BUF_FILE,   /* each file of the transaction, growing */
-    APP_BUF_UINT,   /* a number: keyword takes N, <N, >N, <=N, >=N, !N, N-M, or a name of `names` */
+    APP_BUF_FILE,    /* each file of the transaction, growing */
+    APP_BUF_UINT, /* a number: keyword takes N, <N, >N, <=N, >=N, !N, N-M, or a name of `names` */
     APP_BUF_MULTI_UINT,
 };
 struct app_enum {
@@ -110,25 +112,26 @@ struct app_enum {
 };
 /* One buffer or field.  NULL names: the dialect has none. */
 struct app_buffer {
-    const char *name;     /* sticky buffer of Suricata: "http.uri"; the canonical name */
-    const char *su_old;   /* older sticky spelling: "dns_query", "tls_sni", "ja3_hash", "file_data" */
-    const char *su_mod;   /* content modifier of Suricata: "http_uri" */
-    const char *s2_mod;   /* content modifier of Snort 2: "http_uri" (or sticky, with s2_sticky) */
-    const char *s3;       /* sticky buffer of Snort 3: "http_uri" */
+    const char *name;   /* sticky buffer of Suricata: "http.uri"; the canonical name */
+    const char *su_old; /* older sticky spelling: "dns_query", "tls_sni", "ja3_hash", "file_data" */
+    const char *su_mod; /* content modifier of Suricata: "http_uri" */
+    const char *s2_mod; /* content modifier of Snort 2: "http_uri" (or sticky, with s2_sticky) */
+    const char *s3;     /* sticky buffer of Snort 3: "http_uri" */
     char su_pcre, s2_pcre; /* letter of pcre that moves the match here; 0: none */
     bool s2_sticky;
-    uint8_t dirs;         /* bit 0: to server, bit 1: to client */
-    uint8_t kind;         /* enum app_buffer_kind */
-    uint8_t at[2];        /* progress of that direction at which it is whole */
-    int8_t priority;      /* for the choice of the prefilter pattern; 2 as the peers' app buffers */
-    uint8_t flags;        /* enum app_buffer_flag */
+    uint8_t dirs;    /* bit 0: to server, bit 1: to client */
+    uint8_t kind;    /* enum app_buffer_kind */
+    uint8_t at[2];   /* progress of that direction at which it is whole */
+    int8_t priority; /* for the choice of the prefilter pattern; 2 as the peers' app buffers */
+    uint8_t flags;   /* enum app_buffer_flag */
     bool (*get)(const struct app_get *q, unsigned index, struct app_view *out);
     bool (*get_uint)(const struct app_get *q, unsigned index, uint64_t *out);
     const struct app_enum *names;
     const char *help;
 };
 enum app_buffer_flag {
-    APP_BUF_LOWER = 1,     /* content is lower case: upper-case patterns can't match (Suricata refuses them) */
+    APP_BUF_LOWER =
+        1, /* content is lower case: upper-case patterns can't match (Suricata refuses them) */
     APP_BUF_TRIM_FP = 2,
     APP_BUF_NO_MPM = 4,    /* too poor for a prefilter (method, status) */
     APP_BUF_ANY_PROTO = 8, /* the same name is declared by several protocols (file.data) */
@@ -158,11 +161,16 @@ struct app_log {
 struct app_pattern {
     const char *bytes;
     uint8_t n, offset, depth; /* depth: last byte of the window */
-    uint8_t dir;      /* in which direction it is said: 0 to server, 1 to client */
+    uint8_t dir;              /* in which direction it is said: 0 to server, 1 to client */
     bool nocase;
     uint8_t ip_proto; /* IPPROTO_TCP, IPPROTO_UDP */
 };
-enum app_probe_result { PROBE_NO, PROBE_YES, PROBE_MORE, PROBE_REVERSED /* yes, and the direction is the other one */ };
+enum app_probe_result {
+    PROBE_NO,
+    PROBE_YES,
+    PROBE_MORE,
+    PROBE_REVERSED /* yes, and the direction is the other one */
+};
 struct app_probe {
     uint8_t ip_proto;
     const char *ports; /* "53,5353" of either side; NULL: any */
@@ -178,7 +186,8 @@ struct app_proto_def {
     const struct app_buffer *buffers;   /* name == NULL ends */
     const struct app_event_def *events; /* name == NULL ends; at most 64 */
     const struct app_log *logs;         /* event_type == NULL ends */
-    const struct app_enum *states[2];   /* progress names of each direction for rule hooks; value = progress */
+    const struct app_enum
+        *states[2];      /* progress names of each direction for rule hooks; value = progress */
     uint8_t complete[2]; /* progress at which a direction is over */
     bool udp, tcp;
     /* Per worker, from settings: limits, personalities.  NULL if it needs none. */
@@ -188,14 +197,17 @@ struct app_proto_def {
     void *(*state_new)(struct app_flow *af);
     void (*state_free)(struct app_flow *af, void *state);
     /*
-     * Takes a piece of one direction (or a datagram).  `piece` holds stream_piece bits.  Returns bytes taken;
-     * what is not taken comes again with more behind it (kept by the caller up to `hold_bytes`, more is an
-     * error of the protocol); negative: the parser gives up on this direction.  PIECE_GAP: data is NULL, n
-     * bytes are missing; a parser that can't go on returns negative.
+     * Takes a piece of one direction (or a datagram).  `piece` holds stream_piece bits.  Returns
+     * bytes taken; what is not taken comes again with more behind it (kept by the caller up to
+     * `hold_bytes`, more is an error of the protocol); negative: the parser gives up on this
+     * direction.  PIECE_GAP: data is NULL, n bytes are missing; a parser that can't go on returns
+     * negative.
      */
-    int64_t (*parse)(struct app_flow *af, void *state, unsigned dir, const uint8_t *data, uint32_t n,
-                     unsigned piece);
+    int64_t (*parse)(struct app_flow *af, void *state, unsigned dir, const uint8_t *data,
+                     uint32_t n, unsigned piece);
     uint32_t hold_bytes;
+    /* Frees what the transaction owns; its files and itself are freed by the caller. May be NULL.
+     */
     void (*tx_free)(struct app_flow *af, struct app_tx *tx);
     /* App-layer context of an alert: writes "http": {...} (and more). tx may be NULL. */
     void (*alert_fields)(const struct app_log_ctx *c, struct fields *out);
@@ -205,7 +217,7 @@ struct app_proto_def {
 
 enum app_tx_flag {
     TX_LOGGED_ALL = 1,
-    TX_DONE = 2,          /* parser made it whole or gave up */
+    TX_DONE = 2,           /* parser made it whole or gave up */
     TX_SKIP_TO_SERVER = 4, /* direction not inspected (depth, encrypted) */
     TX_SKIP_TO_CLIENT = 8,
     TX_FILE_LOGGED = 16,
@@ -217,16 +229,16 @@ struct tx_detect; /* detect's: partial results of rules */
 /* Head of each protocol's transaction: its first member. */
 struct app_tx {
     struct app_tx *next;
-    uint64_t id;         /* from 0 in the flow */
-    uint8_t progress[2]; /* by direction; only grows */
+    uint64_t id;                /* from 0 in the flow */
+    uint8_t progress[2];        /* by direction; only grows */
     uint8_t detect_progress[2]; /* progress up to which hooks were run, detect's */
     uint16_t flags;
-    uint16_t logged;     /* bit i: def->logs[i] was written */
-    uint64_t events;     /* bit i: def->events[i] happened */
+    uint16_t logged; /* bit i: def->logs[i] was written */
+    uint64_t events; /* bit i: def->events[i] happened */
     uint64_t events_logged;
-    uint64_t seen[2];    /* detect: buffers already scanned, by direction */
-    bool inspected[2];   /* detect: nothing more to do in that direction */
-    bool updated[2];     /* parser touched it since detect looked */
+    uint64_t seen[2];  /* detect: buffers already scanned, by direction */
+    bool inspected[2]; /* detect: nothing more to do in that direction */
+    bool updated[2];   /* parser touched it since detect looked */
     struct tx_detect *detect;
     struct app_files files[2];
     uint64_t first_number; /* packet that began it */
@@ -240,47 +252,59 @@ struct app_flow {
     void *state;
     struct app_tx *first, *last;
     uint64_t next_tx_id;
-    uint32_t n_tx;
-    uint64_t flow_events;        /* bit i: def->events[i], or core events below in core_events */
+    uint32_t n_tx, n_files;
+    uint64_t flow_events; /* bit i: def->events[i], or core events below in core_events */
     uint64_t flow_events_logged;
-    uint32_t core_events;        /* bits of enum app_core_event */
+    uint32_t core_events; /* bits of enum app_core_event */
     uint32_t core_events_logged;
-    uint16_t proto[2];           /* enum app_proto_id by direction */
+    uint16_t proto[2]; /* enum app_proto_id by direction */
     uint16_t proto_any;
     bool detected[2], failed[2]; /* detection is over; failed: error, no more parsing */
     bool eof[2];
-    uint64_t bytes[2];           /* given to the parser */
-    struct app_held *held[2];    /* bytes not yet taken */
+    uint64_t bytes[2];        /* given to the parser */
+    struct app_held *held[2]; /* bytes not yet taken */
     uint64_t mem_bytes;
-    uint16_t change_to;          /* STARTTLS, CONNECT, upgrade: look again from here; 0 none */
-    uint64_t now_ns;             /* packet time of the piece in work */
-    uint64_t number;             /* packet in work */
+    uint16_t change_to; /* STARTTLS, CONNECT, upgrade: look again from here; 0 none */
+    uint64_t now_ns;    /* packet time of the piece in work */
+    uint64_t number;    /* packet in work */
+    uint8_t first_dir;  /* direction of the first data */
+    bool lost[2];       /* bytes were given up before the protocol was known */
+    bool expecting;     /* after app_change_protocol: the next detection answers change_to */
+    uint16_t expected;  /* what it should be, or APP_UNKNOWN */
+    bool gave_up; /* a parser gave up at this packet: app-layer.error-policy; the engine resets */
 };
 
 /* Events of the core: anomaly "app-layer-event:applayer_..." */
-#define APP_CORE_EVENTS(X)                                             \
-    X(MISMATCH_PROTOCOL_BOTH_DIRECTIONS, "applayer_mismatch_protocol_both_directions") \
-    X(WRONG_DIRECTION_FIRST_DATA, "applayer_wrong_direction_first_data") \
-    X(DETECT_PROTOCOL_ONLY_ONE_DIRECTION, "applayer_detect_protocol_only_one_direction") \
-    X(PROTO_DETECTION_SKIPPED, "applayer_proto_detection_skipped")     \
-    X(NO_TLS_AFTER_STARTTLS, "applayer_no_tls_after_starttls")         \
+#define APP_CORE_EVENTS(X)                                                                         \
+    X(MISMATCH_PROTOCOL_BOTH_DIRECTIONS, "applayer_mismatch_protocol_both_directions")             \
+    X(WRONG_DIRECTION_FIRST_DATA, "applayer_wrong_direction_first_data")                           \
+    X(DETECT_PROTOCOL_ONLY_ONE_DIRECTION, "applayer_detect_protocol_only_one_direction")           \
+    X(PROTO_DETECTION_SKIPPED, "applayer_proto_detection_skipped")                                 \
+    X(NO_TLS_AFTER_STARTTLS, "applayer_no_tls_after_starttls")                                     \
     X(UNEXPECTED_PROTOCOL, "applayer_unexpected_protocol")
 #define APP_CORE_ID(id, name) APP_CORE_##id,
 enum app_core_event { APP_CORE_EVENTS(APP_CORE_ID) APP_CORE_COUNT };
 #undef APP_CORE_ID
 
 /* For parsers. */
-void *app_tx_new(struct app_flow *af, size_t size); /* a transaction of `size` bytes, zeroed, linked; NULL: cap */
+void *app_tx_new(struct app_flow *af,
+                 size_t size); /* a transaction of `size` bytes, zeroed, linked; NULL: cap */
 void app_tx_progress(struct app_tx *tx, unsigned dir, uint8_t progress); /* raises; marks updated */
 void app_event_tx(struct app_tx *tx, unsigned event);
 void app_event_flow(struct app_flow *af, unsigned event);
-void *app_config_get(const struct app_flow *af); /* what config_new made for this protocol */
+void *app_config_get(const struct app_flow *af);      /* what config_new made for this protocol */
 bool app_mem_take(struct app_flow *af, size_t bytes); /* count against the cap; false: refused */
 void app_mem_give(struct app_flow *af, size_t bytes);
+/* Zeroed memory of the flow's protocol, counted against the cap; small sizes are recycled. NULL:
+ * cap met. */
+void *app_alloc(struct app_flow *af, size_t size) MUST_CHECK;
+void app_free(struct app_flow *af, void *p); /* NULL is fine */
 const struct app_tx *app_tx_last(const struct app_flow *af);
-/* The protocol changes here (STARTTLS, CONNECT 200, upgrade); expected: APP_UNKNOWN or what it should be. */
+/* The protocol changes here (STARTTLS, CONNECT 200, upgrade); expected: APP_UNKNOWN or what it
+ * should be. */
 void app_change_protocol(struct app_flow *af, enum app_proto_id expected);
-/* Nothing more of this direction is of use: encrypted data. `both` as setting encryption-handling says. */
+/* Nothing more of this direction is of use: encrypted data. `both` as setting encryption-handling
+ * says. */
 void app_no_more(struct app_flow *af, unsigned dir);
 /* A request or reply is whole: rules on the raw stream shall see it now. */
 void app_trigger_raw(struct app_flow *af, unsigned dir);
@@ -297,6 +321,10 @@ struct app_counters {
 /* NULL: no memory or broken settings (d). One a worker. */
 struct app_engine *app_engine_new(const struct conf *c, bool inline_mode, struct diags *d);
 void app_engine_free(struct app_engine *e);
+/* Rules (or outputs) that need digests of files: from now on, for files opened later. */
+void app_engine_want_hash(struct app_engine *e, bool md5, bool sha1, bool sha256);
+/* `fn` is called before a transaction is freed: detect's part of it goes. */
+void app_engine_on_tx_free(struct app_engine *e, void (*fn)(struct app_tx *tx));
 const struct app_counters *app_counters(const struct app_engine *e);
 /* TCP data as the stream delivers it. */
 void app_stream_data(struct app_engine *e, struct flow *f, struct packet *p, unsigned dir,
@@ -312,9 +340,10 @@ bool app_proto_enabled(const struct app_engine *e, enum app_proto_id id, bool ud
 /* ------------------------------------------------------------------ declarations, looked up */
 
 const struct app_proto_def *app_def(enum app_proto_id id); /* NULL: no parser */
-const char *app_name(unsigned id);      /* name in rules and EVE; "failed"; NULL for unknown */
-int app_find(struct str name);          /* id or -1; knows aliases (http1, ikev2, dcerpc ...) */
-/* Does a rule for `rule_proto` hold on a flow of `flow_proto`?  (http: http1 and http2; dns: doh2 ...) */
+const char *app_name(unsigned id); /* name in rules and EVE; "failed"; NULL for unknown */
+int app_find(struct str name);     /* id or -1; knows aliases (http1, ikev2, dcerpc ...) */
+/* Does a rule for `rule_proto` hold on a flow of `flow_proto`?  (http: http1 and http2; dns: doh2
+ * ...) */
 bool app_covers(enum app_proto_id rule_proto, enum app_proto_id flow_proto);
 
 enum app_dialect { APP_SNORT2 = 1, APP_SNORT3 = 2, APP_SURICATA = 4 };
@@ -332,7 +361,8 @@ const struct app_buffer *app_buffer_of(unsigned number, enum app_proto_id id);
 /* First row of that number in any protocol; *id tells which. */
 const struct app_buffer *app_buffer_any(unsigned number, enum app_proto_id *id);
 int app_event_find(enum app_proto_id id, struct str name); /* index, or -1 */
-int app_state_find(enum app_proto_id id, struct str name, unsigned *dir); /* progress of a hook name, -1 */
+int app_state_find(enum app_proto_id id, struct str name,
+                   unsigned *dir); /* progress of a hook name, -1 */
 const char *app_core_event_name(unsigned e);
 int app_core_event_find(struct str name);
 

@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Files in transfer: what a protocol carries as a file (a body, an attachment), seen in pieces.
  *
- * The bytes that rules still have to see are kept in a bounded window; size and digests go on behind it.
+ * The bytes that rules still have to see are kept in a bounded window; size and digests go on
+ * behind it.
  */
 #ifndef APP_FILE_H
 #define APP_FILE_H
@@ -18,14 +20,14 @@ const char *app_file_state_name(unsigned state); /* "CLOSED", "TRUNCATED", ... *
 
 /* A growing buffer of which the front may be forgotten. */
 struct app_body {
-    uint8_t *data;     /* window */
+    uint8_t *data; /* window */
     uint32_t n, room;
-    uint64_t offset;   /* of data[0] */
-    uint64_t total;    /* bytes seen in all, also beyond the limit */
+    uint64_t offset;    /* of data[0] */
+    uint64_t total;     /* bytes seen in all, also beyond the limit */
     uint64_t inspected; /* up to here rules have seen it */
-    uint32_t limit;    /* bytes that are kept for inspection; 0: none kept, UINT32_MAX: no limit */
-    bool done;         /* nothing follows */
-    bool limited;      /* limit met: rules see what is there */
+    uint32_t limit;     /* bytes that are kept for inspection; 0: none kept, UINT32_MAX: no limit */
+    bool done;          /* nothing follows */
+    bool limited;       /* limit met: rules see what is there */
 };
 /* Appends (up to the limit); false: no memory (counted; what fits stays). */
 bool app_body_add(struct app_flow *af, struct app_body *b, const uint8_t *p, uint32_t n);
@@ -35,15 +37,15 @@ void app_body_free(struct app_flow *af, struct app_body *b);
 
 struct app_file {
     struct app_file *next;
-    struct str name;   /* owned by the file */
-    uint32_t id;       /* in the flow, from 1 */
+    struct str name; /* owned by the file */
+    uint32_t id;     /* in the flow, from 1 */
     uint64_t tx_id;
-    uint8_t state;     /* enum app_file_state */
+    uint8_t state; /* enum app_file_state */
     bool gaps, stored, logged;
     bool want_store, no_md5;
     uint64_t size, start, end;
     bool has_range;
-    struct app_body body;
+    struct app_body body; /* limit 0: the protocol shows the bytes itself (a response body) */
     struct digest *md5, *sha1, *sha256;
     uint8_t md5_value[16], sha1_value[20], sha256_value[32];
     bool has_md5, has_sha1, has_sha256;
@@ -57,11 +59,14 @@ struct app_files {
 };
 struct app_file_config {
     bool md5, sha1, sha256;
-    uint32_t inspect_limit;
+    uint32_t inspect_limit;  /* bytes of a file that are kept for rules */
+    uint32_t min_inspect;    /* on ack: not looked at before so many bytes (or the end) are there */
+    uint32_t inspect_window; /* bytes kept in front of what is new */
 };
 
 /* For parsers; NULL: cap met. */
-struct app_file *app_file_open(struct app_flow *af, struct app_tx *tx, unsigned dir, struct str name);
+struct app_file *app_file_open(struct app_flow *af, struct app_tx *tx, unsigned dir,
+                               struct str name);
 void app_file_data(struct app_flow *af, struct app_file *f, const uint8_t *p, uint32_t n);
 void app_file_gap(struct app_flow *af, struct app_file *f, uint32_t n);
 void app_file_close(struct app_flow *af, struct app_file *f, enum app_file_state state);
@@ -72,8 +77,9 @@ struct app_get;
 struct app_view;
 bool app_file_get_data(const struct app_get *q, unsigned index, struct app_view *out);
 bool app_file_get_name(const struct app_get *q, unsigned index, struct app_view *out);
-/* EVE's "fileinfo": {...} */
 struct fields;
+/* EVE's "fileinfo": {...}; and its members alone, for an element of an alert's "files". */
 void app_file_fields(const struct app_file *f, struct fields *out);
+void app_file_members(const struct app_file *f, struct fields *out);
 
 #endif

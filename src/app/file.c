@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Files of transactions: names, sizes, digests, and the window that rules look into.
+ *
+ * A digest holds of a file that was seen whole: a gap takes MD5 and SHA-1 away; of a truncated file
+ * the SHA-256 of what was seen is kept, as the peers do, since it names the stored bytes.
+ */
+#include "app/core.h"
+
+#include <string.h>
+
+static const char *const state_name[] = {
+    [FILE_OPEN] = "UNKNOWN",
+    [FILE_CLOSED] = "CLOSED",
+    [FILE_TRUNCATED] = "TRUNCATED",
+    [FILE_ERROR] = "ERROR",
+};
+const char *app_file_state_name(unsigned state)
+{
+    return state < ARRAY_LEN(state_name) ? state_name[state] : "UNKNOWN";
+}
+
+enum { NAME_MAX_BYTES = 4096 };
+
+struct app_file *app_file_open(struct app_flow *af, struct app_tx *tx, unsigned dir,
+                               struct str name)
+{
+    const struct app_file_config *c = &af->engine->file;
+    uint32_t n = u32_min(name.n, NAME_MAX_BYTES);
+    struct app_file *f = app_alloc(af, sizeof *f + n);
+    if (!f)
+        return NULL;
+    if (n)
+        memcpy(f + 1, name.p, n);
+    f->name = str_of(f + 1, n);
+    f->id = ++af->n_files;
+    f->tx_id = tx->id;
+    f->dir = (uint8_t)dir;
+    f->state = FILE_OPEN;
+    f->body.limit = c->inspect_limit;
+    if (c->md5)
+        f->md5 = digest_new(DIGEST_MD5);
+    if (c->sha1)
+        f->sha1 = digest_new(DIGEST_SHA1);
+    if (c->sha256)
+        f->sha256 = digest_new(DIGEST_SHA256);
+    struct app_files *files = &tx->files[dir];
+    if (files->last)
+        files->last->next = f;
+    else
+        files->first = f;
+    files->last = f;
+    return f;
+}
+
+static void drop_digest(struct digest **d)
+{
+    if (*d)
+        digest_free(*d);
+    *d = NULL;
+}
+void app_file_data(struct app_flow *af, struct app_file *f, const uint8_t *p, uint32_t n)
+{
+    if (f->state != FILE_OPEN || !n)
+        return;
+    f->size += n;
+    if (f->md5)
+        digest_add(f->md5, p, n);
+    if (f->sha1)
+        digest_add(f->sha1, p, n);
+    if (f->sha256)
+        digest_add(f->sha256, p, n);
+    app_body_slide(af, &f->body, af->engine->file.inspect_window);
+    app_body_add(af, &f->body, p, n);
+}
+void app_file_gap(struct app_flow *af, struct app_file *f, uint32_t n)
+{
+    (void)af;
+    if (f->state != FILE_OPEN)
+        return;
+    f->gaps = true;
+    f->size += n;
+    /* What comes behind the hole must not be seen in one piece with what stood before it. */
+    f->body.total += n;
+    f->body.offset = f->body.total;
+    f->body.n = 0;
+    drop_digest(&f->md5);
+    drop_digest(&f->sha1);
+    drop_digest(&f->sha256);
+}
+
+static bool end_digest(struct digest **d, uint8_t *out, size_t room)
+{
+    uint8_t value[DIGEST_MAX];
+    if (!*d)
+        return false;
+    digest_end(*d, value);
+    memcpy(out, value, room);
+    *d = NULL;
+    return true;
+}
+void app_file_close(struct app_flow *af, struct app_file *f, enum app_file_state state)
+{
+    (void)af;
+    if (f->state != FILE_OPEN)
+        return;
+    f->state = f->gaps && state == FILE_CLOSED ? FILE_TRUNCATED : (uint8_t)state;
+    f->body.done = true;
+    if (f->state == FILE_CLOSED) {
+        f->has_md5 = end_digest(&f->md5, f->md5_value, sizeof f->md5_value);
+        f->has_sha1 = end_digest(&f->sha1, f->sha1_value, sizeof f->sha1_value);
+    }
+    f->has_sha256 = end_digest(&f->sha256, f->sha256_value, sizeof f->sha256_value);
+    drop_digest(&f->md5);
+    drop_digest(&f->sha1);
+}
+void app_files_free(struct app_flow *af, struct app_files *files)
+{
+    for (struct app_file *f = files->first, *next; f; f = next) {
+        next = f->next;
+        app_body_free(af, &f->body);
+        drop_digest(&f->md5);
+        drop_digest(&f->sha1);
+        drop_digest(&f->sha256);
+        app_free(af, f);
+    }
+    files->first = files->last = NULL;
+}
+
+static struct app_file *file_at(const struct app_get *q, unsigned index)
+{
+    struct app_file *f = q->tx->files[q->dir].first;
+    while (f && index--)
+        f = f->next;
+    return f;
+}
+bool app_file_get_data(const struct app_get *q, unsigned index, struct app_view *out)
+{
+    struct app_file *f = file_at(q, index);
+    struct app_body *b = f ? &f->body : NULL;
+    if (!b || !b->limit)
+        return false;
+    bool last = b->done || b->limited;
+    if (q->on_ack && !last && b->total < q->af->engine->file.min_inspect) {
+        /* Not yet; the instance is there all the same, so that later ones are asked for. */
+        *out = (struct app_view){.growing = true};
+        return true;
+    }
+    *out = (struct app_view){
+        .data = b->data, .n = b->n, .offset = b->offset, .growing = !last, .last = last};
+    b->inspected = b->offset + b->n;
+    return true;
+}
+bool app_file_get_name(const struct app_get *q, unsigned index, struct app_view *out)
+{
+    const struct app_file *f = file_at(q, index);
+    if (!f)
+        return false;
+    *out = (struct app_view){.data = f->name.p, .n = f->name.n, .last = true};
+    return true;
+}
+
+void app_file_members(const struct app_file *f, struct fields *out)
+{
+    fields_str(out, "filename", f->name);
+    if (f->n_sids) {
+        fields_array(out, "sid");
+        for (unsigned i = 0; i < f->n_sids; i++)
+            fields_u64(out, NULL, f->sids[i]);
+        fields_array_end(out);
+    }
+    if (f->has_range) {
+        fields_u64(out, "start", f->start);
+        fields_u64(out, "end", f->end);
+    }
+    if (f->magic.n)
+        fields_str(out, "magic", f->magic);
+    fields_bool(out, "gaps", f->gaps);
+    fields_cstr(out, "state", app_file_state_name(f->state));
+    if (f->has_md5)
+        fields_hex(out, "md5", f->md5_value, sizeof f->md5_value);
+    if (f->has_sha1)
+        fields_hex(out, "sha1", f->sha1_value, sizeof f->sha1_value);
+    if (f->has_sha256)
+        fields_hex(out, "sha256", f->sha256_value, sizeof f->sha256_value);
+    fields_bool(out, "stored", f->stored);
+    if (f->stored)
+        fields_u64(out, "file_id", f->id);
+    fields_u64(out, "size", f->size);
+    fields_u64(out, "tx_id", f->tx_id);
+}
+void app_file_fields(const struct app_file *f, struct fields *out)
+{
+    fields_open(out, "fileinfo");
+    app_file_members(f, out);
+    fields_close(out);
+}

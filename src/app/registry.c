@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of protocols, and the numbers of their buffers.
+ *
+ * Numbers are given in the order of APP_PROTOS and of the rows in each protocol's table, so they
+ * are the same in every process of one build.  They are counted once before main() and never change
+ * afterwards: lookups from any thread read constant memory.
+ */
+#include "app/app.h"
+
+#include <string.h>
+
+/* Each in its folder. */
+extern const struct app_proto_def app_http_def, app_dns_def, app_tls_def;
+
+enum { BUFFERS_MAX = 320 };
+
+#define ROW_DEF(id, name, def) [APP_##id] = (def),
+static const struct app_proto_def *const defs[APP_COUNT] = {APP_PROTOS(ROW_DEF)};
+#undef ROW_DEF
+
+static struct {
+    unsigned n;
+    struct {
+        const struct app_buffer *row;
+        enum app_proto_id proto;
+    } first[BUFFERS_MAX];
+    const struct app_buffer *row[APP_COUNT][BUFFERS_MAX];
+} numbers;
+
+static unsigned number_for(const struct app_buffer *b)
+{
+    for (unsigned i = 0; i < numbers.n; i++)
+        if (strcmp(numbers.first[i].row->name, b->name) == 0)
+            return i;
+    assert(numbers.n < BUFFERS_MAX);
+    numbers.first[numbers.n].row = b;
+    return numbers.n++;
+}
+__attribute__((constructor)) static void number_buffers(void)
+{
+    for (unsigned id = 0; id < APP_COUNT; id++) {
+        const struct app_buffer *b = defs[id] ? defs[id]->buffers : NULL;
+        for (; b && b->name; b++) {
+            unsigned before = numbers.n, k = number_for(b);
+            if (k >= before)
+                numbers.first[k].proto = (enum app_proto_id)id;
+            assert(!numbers.row[id][k]);
+            numbers.row[id][k] = b;
+        }
+    }
+}
+
+const struct app_proto_def *app_def(enum app_proto_id id)
+{
+    return id < APP_COUNT ? defs[id] : NULL;
+}
+
+unsigned app_buffer_count(void)
+{
+    return numbers.n;
+}
+const char *app_buffer_name(unsigned number)
+{
+    return number < numbers.n ? numbers.first[number].row->name : NULL;
+}
+
+static bool is(const char *name, struct str s)
+{
+    return name && name[0] == (char)s.p[0] && str_eq(str_cstr(name), s);
+}
+static bool is_sticky(const struct app_buffer *b, struct str name, enum app_dialect d)
+{
+    switch (d) {
+    case APP_SURICATA:
+        return is(b->name, name) || is(b->su_old, name);
+    case APP_SNORT3:
+        return is(b->s3, name);
+    case APP_SNORT2:
+        return b->s2_sticky && is(b->s2_mod, name);
+    }
+    return false;
+}
+static bool is_modifier(const struct app_buffer *b, struct str name, enum app_dialect d)
+{
+    switch (d) {
+    case APP_SURICATA:
+        return is(b->su_mod, name);
+    case APP_SNORT2:
+        return !b->s2_sticky && is(b->s2_mod, name);
+    case APP_SNORT3:
+        return false;
+    }
+    return false;
+}
+static int find_by(bool (*test)(const struct app_buffer *, struct str, enum app_dialect),
+                   struct str name, enum app_dialect d)
+{
+    for (unsigned i = 0; name.n && i < numbers.n; i++)
+        if (test(numbers.first[i].row, name, d))
+            return (int)i;
+    return -1;
+}
+int app_buffer_find(struct str name, enum app_dialect d)
+{
+    return find_by(is_sticky, name, d);
+}
+int app_buffer_find_modifier(struct str name, enum app_dialect d)
+{
+    return find_by(is_modifier, name, d);
+}
+int app_buffer_find_pcre(char letter, enum app_dialect d)
+{
+    for (unsigned i = 0; letter && i < numbers.n; i++) {
+        const struct app_buffer *b = numbers.first[i].row;
+        if ((d == APP_SURICATA && b->su_pcre == letter) ||
+            (d == APP_SNORT2 && b->s2_pcre == letter))
+            return (int)i;
+    }
+    return -1;
+}
+const struct app_buffer *app_buffer_of(unsigned number, enum app_proto_id id)
+{
+    return number < numbers.n && id < APP_COUNT ? numbers.row[id][number] : NULL;
+}
+const struct app_buffer *app_buffer_any(unsigned number, enum app_proto_id *id)
+{
+    if (number >= numbers.n)
+        return NULL;
+    *id = numbers.first[number].proto;
+    return numbers.first[number].row;
+}
+
+int app_event_find(enum app_proto_id id, struct str name)
+{
+    const struct app_proto_def *def = app_def(id);
+    const struct app_event_def *ev = def ? def->events : NULL;
+    for (int i = 0; ev && ev[i].name; i++)
+        if (str_eq(str_cstr(ev[i].name), name))
+            return i;
+    return -1;
+}
+int app_state_find(enum app_proto_id id, struct str name, unsigned *dir)
+{
+    const struct app_proto_def *def = app_def(id);
+    for (unsigned d = 0; def && d < 2; d++)
+        for (const struct app_enum *s = def->states[d]; s && s->name; s++)
+            if (str_eq(str_cstr(s->name), name)) {
+                *dir = d;
+                return (int)s->value;
+            }
+    return -1;
+}
