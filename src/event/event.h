@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Events: one typed record of something seen or done, and what writes them.
  *
- * An event is a flat record: a fixed head (struct event), then sections (tag, length, bytes).  Text of
- * any depth ("http": {...}) goes into a `fields` section: a tape of keys and typed values that the
- * writer side turns into JSON, so that the worker neither escapes strings nor formats numbers.
+ * An event is a flat record: a fixed head (struct event), then sections (tag, length, bytes).  Text
+ * of any depth ("http": {...}) goes into a `fields` section: a tape of keys and typed values that
+ * the writer side turns into JSON, so that the worker neither escapes strings nor formats numbers.
  * Records travel through a bounded ring from the engine to the logger (another process, or the same
  * in replay).  The logger treats them as foreign input.
  */
@@ -18,18 +19,18 @@
 #include "base/str.h"
 
 /* X(id, EVE's event_type).  APP events carry their own name in a section. */
-#define EVENT_TYPES(X) \
-    X(ALERT, "alert")  \
-    X(ANOMALY, "anomaly") \
-    X(APP, NULL)       \
-    X(FILEINFO, "fileinfo") \
-    X(FLOW, "flow")    \
-    X(NETFLOW, "netflow") \
-    X(DROP, "drop")    \
-    X(STATS, "stats")  \
-    X(RESPONSE, "response") \
-    X(PACKET, "packet") \
-    X(LOSS, "loss")    \
+#define EVENT_TYPES(X)                                                                             \
+    X(ALERT, "alert")                                                                              \
+    X(ANOMALY, "anomaly")                                                                          \
+    X(APP, NULL)                                                                                   \
+    X(FILEINFO, "fileinfo")                                                                        \
+    X(FLOW, "flow")                                                                                \
+    X(NETFLOW, "netflow")                                                                          \
+    X(DROP, "drop")                                                                                \
+    X(STATS, "stats")                                                                              \
+    X(RESPONSE, "response")                                                                        \
+    X(PACKET, "packet")                                                                            \
+    X(LOSS, "loss")                                                                                \
     X(NOTICE, "notice")
 #define EVENT_TYPE_ID(id, name) EVENT_##id,
 enum event_type { EVENT_TYPES(EVENT_TYPE_ID) EVENT_TYPE_COUNT };
@@ -53,28 +54,33 @@ struct event {
     uint16_t type; /* enum event_type */
     uint8_t ver;   /* 4, 6, 0: no addresses */
     uint8_t proto;
-    uint64_t seq;     /* of this worker: with sensor, boot and worker it makes event_id */
+    uint64_t seq; /* of this worker: with sensor, boot and worker it makes event_id */
     uint64_t ts_ns;
-    uint64_t number;  /* packet (pcap_cnt); 0: none */
+    uint64_t number;  /* packet (pcap_cnt); 0: none.  Also the first key of the merge */
     uint64_t order;   /* within the packet, for merging workers */
     uint64_t flow_id; /* 0: none */
     struct ip_addr src, dst;
-    uint16_t sp, dp;  /* or ICMP type and code (icmp set) */
+    uint16_t sp, dp; /* or ICMP type and code (icmp set) */
     uint16_t vlan[3];
     uint8_t vlan_n;
-    uint8_t flags;    /* enum event_flag */
+    uint8_t flags; /* enum event_flag */
     uint16_t iface;
-    uint8_t pkt_src;  /* enum packet_source; 0xff: not written */
-    uint8_t dir;      /* 0 to server, 1 to client, 0xff: not written */
-    uint64_t tx_id;   /* with EVENT_HAS_TX */
+    uint8_t pkt_src;    /* enum packet_source; 0xff: not written */
+    uint8_t dir;        /* 0 to server, 1 to client, 0xff: not written */
+    uint64_t tx_id;     /* with EVENT_HAS_TX */
     uint64_t parent_id; /* 0: none */
     uint32_t worker;
     uint16_t app_proto; /* for `app_proto`; 0 none */
     uint16_t vips;
-    uint8_t ip_v_unused;
-    uint8_t mac[2][6]; /* source, destination, with EVENT_HAS_ETHER */
+    uint8_t outputs;    /* bit i: only for the i-th eve-log of event_wants; 0: for all that want the
+                           type */
+    uint8_t mac[2][6];  /* source, destination, with EVENT_HAS_ETHER */
     uint64_t pcap_file; /* index of the input file */
     uint64_t policy_version;
+    uint32_t payload_len; /* `payload_length` when gaps or the cap hide a part; 0: as long as the
+                             section */
+    uint16_t ether_type;  /* ether.ether_type; 0: not written */
+    uint16_t unused;
 };
 enum event_flag {
     EVENT_HAS_TX = 1,
@@ -82,6 +88,10 @@ enum event_flag {
     EVENT_HAS_ETHER = 4,
     EVENT_NO_PORTS = 8,
     EVENT_HAS_PROTO = 16,
+    EVENT_STREAM = 32, /* the payload is of the stream, not of the packet: EVE's "stream": 1 */
+    EVENT_HIDE_NUMBER =
+        64, /* number is for the merge alone: no pcap_cnt (timeouts, end of the run) */
+    EVENT_TX_GUESSED = 128,
 };
 
 /* Strings lie behind the struct: offsets count from its start; length 0: none. */
@@ -90,54 +100,163 @@ struct event_text {
 };
 struct event_alert {
     uint32_t gid, sid, rev, priority;
-    uint32_t class_id; /* number in classification.config, from 1; 0: none */
-    uint8_t blocked;   /* EVE's action: 0 allowed, 1 blocked */
-    uint8_t would;     /* fast.log [wDrop] */
+    uint32_t class_id;   /* number in classification.config, from 1; 0: none */
+    uint8_t blocked;     /* EVE's action: 0 allowed, 1 blocked */
+    uint8_t would;       /* fast.log [wDrop] */
     uint8_t rule_action; /* enum rule_action, for writers that name it */
     uint8_t pad;
-    struct event_text msg, class_text, references, metadata; /* metadata and references: fields tapes */
+    struct event_text msg, class_text;
+    /*
+     * Tapes of members of the `alert` object: "references": [...], "metadata": {...} (written where
+     * the output asks for them), and `extra` (source, target, context, xff, engine: always
+     * written).
+     */
+    struct event_text references, metadata, extra;
     struct event_text rule; /* the rule's text */
-    uint64_t unix_event_id; /* unified2 event id, set by the logger */
 };
 struct event_packet {
     uint32_t link, len, wire_len;
     uint64_t ts_ns;
 };
 struct event_verdict {
-    uint8_t status; /* enum verdict_status */
-    uint8_t action; /* 0 alert, 1 pass, 2 drop, 3 accept */
-    uint8_t pad[2];
+    uint8_t status;        /* enum verdict_status */
+    uint8_t action;        /* enum event_verdict_action */
+    uint8_t reject_target; /* enum event_reject_target */
+    uint8_t reject;        /* bits of enum event_reject */
     struct event_text reason;
 };
+enum event_verdict_action { VERDICT_ALERT, VERDICT_PASS, VERDICT_DROP, VERDICT_ACCEPT };
+enum event_reject_target { REJECT_NONE, REJECT_TO_CLIENT, REJECT_TO_SERVER, REJECT_BOTH };
+enum event_reject { REJECT_TCP_RESET = 1, REJECT_ICMP_PROHIB = 2 };
 
-/* ---- the tape: keys and values in order.  Depth <= 16; a tape that does not fit is cut whole-valued
- * and marked.  Keys are static strings or short copies. */
+/*
+ * ---- the tape: keys and values in order.  Depth <= FIELDS_DEPTH; a tape that does not fit
+ * (FIELDS_MOST, or no memory) is cut between two values and marked.  Keys are copied; longer than
+ * 255 bytes they are cut.  key NULL: inside an array.
+ */
+enum { FIELDS_DEPTH = 16 };
+#define FIELDS_MOST (1u << 20)
 struct fields {
     struct sbuf *out;
     uint32_t depth;
+    uint32_t skipped; /* levels opened behind the cut */
     bool cut;
 };
+enum fields_op {
+    FIELDS_END = 1, /* of an object or array */
+    FIELDS_OBJECT,
+    FIELDS_ARRAY,
+    FIELDS_STR,
+    FIELDS_U64,
+    FIELDS_I64,
+    FIELDS_DOUBLE,
+    FIELDS_TRUE,
+    FIELDS_FALSE,
+    FIELDS_NULL,
+    FIELDS_HEX,
+    FIELDS_BASE64,
+    FIELDS_PRINTABLE,
+    FIELDS_IP4,
+    FIELDS_IP6,
+    FIELDS_TIME,
+    FIELDS_CUT, /* here something is missing */
+    FIELDS_OP_COUNT
+};
 void fields_init(struct fields *f, struct sbuf *out);
-void fields_open(struct fields *f, const char *key);   /* object; key NULL in arrays */
-void fields_close(struct fields *f);
-void fields_array(struct fields *f, const char *key);
-void fields_array_end(struct fields *f);
-void fields_str(struct fields *f, const char *key, struct str v);
-void fields_cstr(struct fields *f, const char *key, const char *v);
-void fields_u64(struct fields *f, const char *key, uint64_t v);
-void fields_i64(struct fields *f, const char *key, int64_t v);
-void fields_double(struct fields *f, const char *key, double v);
-void fields_bool(struct fields *f, const char *key, bool v);
-void fields_null(struct fields *f, const char *key);
-void fields_hex(struct fields *f, const char *key, const void *p, size_t n);    /* becomes hex text */
-void fields_base64(struct fields *f, const char *key, const void *p, size_t n);
-void fields_printable(struct fields *f, const char *key, const void *p, size_t n);
-void fields_ip(struct fields *f, const char *key, uint8_t ver, const struct ip_addr *a);
-void fields_time(struct fields *f, const char *key, uint64_t ns); /* EVE's time format */
+/* The two behind the rest: a key with its length, and a value. */
+void fields_put(struct fields *f, enum fields_op op, const char *key, size_t kn, const void *v,
+                size_t n);
+void fields_put_bytes(struct fields *f, enum fields_op op, const char *key, size_t kn,
+                      const void *v, size_t n); /* with its length before it */
+void fields_begin(struct fields *f, enum fields_op op, const char *key, size_t kn);
+void fields_end(struct fields *f);
+
+/* Inline, so that the length of a literal key is a constant. */
+static inline size_t fields_key_len(const char *key)
+{
+    return key ? __builtin_strlen(key) : 0;
+}
+static inline void fields_open(struct fields *f, const char *key) /* object */
+{
+    fields_begin(f, FIELDS_OBJECT, key, fields_key_len(key));
+}
+static inline void fields_close(struct fields *f)
+{
+    fields_end(f);
+}
+static inline void fields_array(struct fields *f, const char *key)
+{
+    fields_begin(f, FIELDS_ARRAY, key, fields_key_len(key));
+}
+static inline void fields_array_end(struct fields *f)
+{
+    fields_end(f);
+}
+static inline void fields_str(struct fields *f, const char *key, struct str v)
+{
+    fields_put_bytes(f, FIELDS_STR, key, fields_key_len(key), v.p, v.n);
+}
+static inline void fields_cstr(struct fields *f, const char *key, const char *v)
+{
+    fields_put_bytes(f, FIELDS_STR, key, fields_key_len(key), v, fields_key_len(v));
+}
+static inline void fields_u64(struct fields *f, const char *key, uint64_t v)
+{
+    fields_put(f, FIELDS_U64, key, fields_key_len(key), &v, sizeof(v));
+}
+static inline void fields_i64(struct fields *f, const char *key, int64_t v)
+{
+    fields_put(f, FIELDS_I64, key, fields_key_len(key), &v, sizeof(v));
+}
+static inline void fields_double(struct fields *f, const char *key, double v)
+{
+    fields_put(f, FIELDS_DOUBLE, key, fields_key_len(key), &v, sizeof(v));
+}
+static inline void fields_bool(struct fields *f, const char *key, bool v)
+{
+    fields_put(f, v ? FIELDS_TRUE : FIELDS_FALSE, key, fields_key_len(key), NULL, 0);
+}
+static inline void fields_null(struct fields *f, const char *key)
+{
+    fields_put(f, FIELDS_NULL, key, fields_key_len(key), NULL, 0);
+}
+static inline void fields_hex(struct fields *f, const char *key, const void *p,
+                              size_t n) /* hex text */
+{
+    fields_put_bytes(f, FIELDS_HEX, key, fields_key_len(key), p, n);
+}
+static inline void fields_base64(struct fields *f, const char *key, const void *p, size_t n)
+{
+    fields_put_bytes(f, FIELDS_BASE64, key, fields_key_len(key), p, n);
+}
+static inline void fields_printable(struct fields *f, const char *key, const void *p, size_t n)
+{
+    fields_put_bytes(f, FIELDS_PRINTABLE, key, fields_key_len(key), p, n);
+}
+static inline void fields_ip(struct fields *f, const char *key, uint8_t ver,
+                             const struct ip_addr *a)
+{
+    fields_put(f, ver == 4 ? FIELDS_IP4 : FIELDS_IP6, key, fields_key_len(key),
+               ver == 4 ? a->b + 12 : a->b, ver == 4 ? 4 : 16);
+}
+static inline void fields_time(struct fields *f, const char *key,
+                               uint64_t ns) /* EVE's time format */
+{
+    fields_put(f, FIELDS_TIME, key, fields_key_len(key), &ns, sizeof(ns));
+}
 /* As fields_str with a key that is a view. */
-void fields_str_key(struct fields *f, struct str key, struct str v);
-/* Plays a tape into JSON; false (and what was valid so far, closed) if the tape is broken. */
+static inline void fields_str_key(struct fields *f, struct str key, struct str v)
+{
+    fields_put_bytes(f, FIELDS_STR, key.p ? (const char *)key.p : "", key.n, v.p, v.n);
+}
+/*
+ * Plays a tape into the object that is open in j.  False if the tape is broken: what was valid up
+ * to there is written and closed, so that j is good to go on with.
+ */
 bool fields_to_json(struct json *j, const void *tape, size_t n);
+/* The text of a string at a path of keys ("http", "hostname"); false: none.  For writers of other
+ * formats. */
+bool fields_find_str(struct str tape, const char *outer, const char *inner, struct str *out);
 
 /* ---- the engine's side */
 struct emitter; /* one a worker */
@@ -152,15 +271,15 @@ struct emitter_config {
 struct emitter *emitter_new(const struct emitter_config *c);
 void emitter_free(struct emitter *e);
 /*
- * An event is begun, given sections, and ended; nothing of it is visible before event_end.  The emitter
- * keeps one event in work.
+ * An event is begun, given sections, and ended; nothing of it is visible before event_end.  The
+ * emitter keeps one event in work.
  */
 struct event *event_begin(struct emitter *e, enum event_type type);
 struct fields *event_fields(struct emitter *e); /* the SECTION_FIELDS tape; at most one, any time */
 void event_section(struct emitter *e, enum event_section tag, const void *p, uint32_t n);
 /* A section in two parts (struct, then bytes). */
-void event_section2(struct emitter *e, enum event_section tag, const void *p, uint32_t n, const void *q,
-                    uint32_t m);
+void event_section2(struct emitter *e, enum event_section tag, const void *p, uint32_t n,
+                    const void *q, uint32_t m);
 bool event_end(struct emitter *e); /* false: the ring was full; counted */
 void event_abort(struct emitter *e);
 uint64_t emitter_lost(const struct emitter *e);
@@ -175,8 +294,17 @@ bool event_view(const void *record, size_t n, struct event_view *out) MUST_CHECK
 bool event_alert_text(const struct event_view *v, struct event_text t, struct str *out);
 
 /* ---- the logger's side */
-enum log_format { LOGFMT_EVE, LOGFMT_FAST, LOGFMT_FULL, LOGFMT_UNIFIED2, LOGFMT_SYSLOG, LOGFMT_PCAP, LOGFMT_SNORT_FAST,
-                  LOGFMT_CONSOLE_CMG };
+enum log_format {
+    LOGFMT_EVE,
+    LOGFMT_FAST,
+    LOGFMT_FULL,
+    LOGFMT_UNIFIED2,
+    LOGFMT_SYSLOG,
+    LOGFMT_PCAP,
+    LOGFMT_SNORT_FAST,
+    LOGFMT_CONSOLE_CMG,
+    LOGFMT_STATS
+};
 struct conf;
 struct logger;
 struct logger_identity {
@@ -184,20 +312,24 @@ struct logger_identity {
     const char *const *vips;            /* names by number; NULL ends */
     const char *const *iface;           /* names by number; NULL: none (replay) */
     uint64_t boot;                      /* part of event_id */
-    const char *(*app_name)(uint16_t app_proto); /* EVE's name of a protocol */
-    bool extended; /* event_id, vips, tenant, policy in EVE; off in plain replay */
+    const char *(*app_name)(uint16_t app_proto); /* EVE's name of a protocol; NULL: none */
+    const char *(*pcap_name)(void *ctx, uint64_t pcap_file); /* for `pcap-file: yes`; may be NULL */
+    void *ctx;
+    const char *version; /* for `suricata-version: yes`; may be NULL */
+    bool extended;       /* event_id, vips, tenant, policy in EVE; off in plain replay */
 };
 /*
- * Opens what the `outputs` of the configuration name, below `dir`.  Errors in d.  NULL: none could be
- * opened for want of memory.
+ * Opens what the `outputs` of the configuration name, below `dir`.  Errors in d.  NULL: none could
+ * be opened for want of memory.
  */
 struct logger *logger_new(const struct conf *c, const char *dir, const struct logger_identity *id,
                           struct diags *d);
 /* A single output, as the Snort command line asks for (-A fast, -b ...). */
 int logger_add(struct logger *l, enum log_format fmt, const char *path, struct diags *d) MUST_CHECK;
-/* Takes all that waits in n rings; merged by (number, order, worker) up to `limit` packet number when
- * ordered (replay with workers), else as it comes.  Returns events taken. */
-size_t logger_drain(struct logger *l, struct rec_ring *const *ring, unsigned n, bool ordered, uint64_t limit);
+/* Takes all that waits in n rings; merged by (number, order, worker) up to `limit` packet number
+ * when ordered (replay with workers), else as it comes.  Returns events taken. */
+size_t logger_drain(struct logger *l, struct rec_ring *const *ring, unsigned n, bool ordered,
+                    uint64_t limit);
 void logger_event(struct logger *l, const struct event_view *v); /* one event to all writers */
 void logger_flush(struct logger *l);
 void logger_reopen(struct logger *l); /* SIGHUP */
@@ -205,34 +337,55 @@ struct logger_counters {
     uint64_t events, bytes, write_errors, lost, broken, files_rotated, alerts;
 };
 const struct logger_counters *logger_counters(const struct logger *l);
-const char *logger_last_error(const struct logger *l); /* e.g. "eve.json: No space left on device" */
+const char *
+logger_last_error(const struct logger *l); /* e.g. "eve.json: No space left on device" */
 void logger_free(struct logger *l);
 
+enum { EVENT_EVES = 8 };
 /* What the outputs section asks engines to produce (read once at start, by the engine). */
 struct event_wants {
-    bool alert, anomaly_decode, anomaly_stream, anomaly_app, fileinfo, flow, netflow, drop, stats, response;
+    bool alert, anomaly_decode, anomaly_stream, anomaly_app, fileinfo, flow, netflow, drop, stats,
+        response;
     bool drop_alerts, drop_flows_all; /* drop: alerts: yes; flows: all|start */
     bool drop_verdict;
-    bool alert_payload, alert_payload_printable, alert_packet, alert_http_body, alert_http_body_printable,
-        alert_app_metadata, alert_flow_metadata, alert_rule_metadata, alert_rule_raw, alert_verdict, alert_tagged,
-        alert_reference, alert_xff, alert_websocket;
+    bool alert_payload, alert_payload_printable, alert_packet, alert_http_body,
+        alert_http_body_printable, alert_app_metadata, alert_flow_metadata, alert_rule_metadata,
+        alert_rule_raw, alert_verdict, alert_tagged, alert_reference, alert_xff, alert_websocket;
     uint32_t payload_buffer_bytes;
-    bool packet_bytes;        /* some writer wants the packet (pcap, unified2, full, cmg) */
-    bool stats_totals, stats_threads, stats_deltas, stats_null, stats_decoder_events, stats_stream_events;
+    bool packet_bytes; /* some writer wants the packet (pcap, unified2, full, cmg) */
+    bool stats_totals, stats_threads, stats_deltas, stats_null, stats_decoder_events,
+        stats_stream_events;
     char decoder_events_prefix[32];
     uint64_t stats_interval_ns;
-    bool any;                 /* some output at all */
+    bool any; /* some output at all */
     bool community_id;
     uint16_t community_seed;
     bool ether;
+    bool packets_all; /* pcap-log of every packet (conditional: all): a PACKET event for each */
+    bool anomaly_packethdr, tagged_packets, alert_payload_length;
+    bool metadata; /* top-level `metadata` (flowbits ...) */
+    bool pcap_file;
     bool file_magic, file_md5, file_sha1, file_sha256;
-    /* the protocols asked for: app(name) */
-    const struct conf_node *types; /* of the (first) eve-log; look names up with event_wants_app */
+    /* `types` of each eve-log that is on, in order: bit i of struct event.outputs */
+    const struct conf_node *types[EVENT_EVES];
+    uint32_t types_n;
 };
 void event_wants_read(const struct conf *c, struct event_wants *out);
-/* The node of `- http: {...}` in the EVE types (options in it), or NULL: not wanted. A bare `- http` gives
- * an empty node. */
+/* The node of `- http: {...}` in the EVE types (options in it), or NULL: not wanted. A bare `-
+ * http` gives an empty node. */
 const struct conf_node *event_wants_app(const struct event_wants *w, const char *name);
+
+/*
+ * The same for several eve-logs with different options (one takes requests, another answers): each
+ * entry is one set of options and the outputs that share it.  Usually one entry with outputs 0
+ * (all). The event is written once an entry, with event.outputs set.
+ */
+struct event_app_want {
+    const struct conf_node *options;
+    uint8_t outputs;
+};
+unsigned event_wants_app_each(const struct event_wants *w, const char *name,
+                              struct event_app_want out[EVENT_EVES]);
 
 /* EVE's time: 2016-07-13T22:42:07.573103+0000 (time zone of the process). */
 size_t event_time_format(uint64_t ns, char out[40]);
