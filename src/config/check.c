@@ -175,8 +175,10 @@ static const char *source_of(const struct conf_node *n, struct sbuf *b)
 {
     if (n->from == CONF_SET)
         return "--set";
+    while (!n->file && n->child)
+        n = n->child; /* a map that was made on the way to a member */
     if (!n->file)
-        return "stock";
+        return n->from == CONF_SET ? "--set" : "stock";
     sbuf_clear(b);
     sbuf_cstr(b, n->file);
     sbuf_byte(b, ':');

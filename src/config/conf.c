@@ -13,7 +13,7 @@ struct conf *conf_new(void)
         return NULL;
     arena_init(&c->arena, 16384, (size_t)512 << 20);
     c->root = tree_new(c, "", 0);
-    c->snort_vars = tree_new(c, "", 0);
+    c->snort_vars = tree_new(c, "address-groups", 14); /* names keep their underscores */
     c->dir = "";
     if (!c->root || !c->snort_vars) {
         conf_free(c);
@@ -170,6 +170,8 @@ static int load_text(struct conf *c, const char *file, const char *text, size_t 
     c->format = format == CONF_FORMAT_AUTO ? format_guess(text, n) : format;
     int rc = c->format == CONF_FORMAT_SNORT ? snort_read(c, file, text, n, d)
                                             : yaml_read(c, c->root, 0, file, text, n, 0, d);
+    if (rc == -ENOMEM)
+        diag_add(d, DIAG_ERROR, file, 0, 0, NULL, "no memory for the configuration");
     if (rc)
         return rc;
     if (format == CONF_FORMAT_AUTO && c->format == CONF_FORMAT_SURICATA && is_own(c))

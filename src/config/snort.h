@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the snort.conf reader share. */
+#ifndef CONFIG_SNORT_H
+#define CONFIG_SNORT_H
+
+#include "base/sbuf.h"
+#include "config/tree.h"
+
+enum { SNORT_RULETYPES = 32, SNORT_VAR_DEPTH = 8 };
+
+struct snort {
+    struct conf *c;
+    struct diags *d;
+    const char *file; /* of the statement at hand */
+    uint32_t line;
+    unsigned includes;
+    bool in_ruletype; /* between { and } of a ruletype */
+    bool tracks_tcp;  /* stream4 or stream5_tcp stands there */
+    bool needs_3whs;  /* and takes no connection in the middle */
+    const char *ruletype[SNORT_RULETYPES];
+    unsigned ruletypes;
+};
+
+/* All handlers: 0, or -ENOMEM; what has no counterpart is a warning. */
+int snort_config(struct snort *s, struct str args);
+int snort_preprocessor(struct snort *s, struct str args);
+int snort_output(struct snort *s, struct str args);
+
+void snort_warn(struct snort *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int snort_set(struct snort *s, const char *path, struct str value) MUST_CHECK;
+int snort_set_z(struct snort *s, const char *path, const char *value) MUST_CHECK;
+/* A member of a map that the caller builds, or an item of a list. */
+int snort_put(struct snort *s, struct conf_node *map, const char *key, struct str value) MUST_CHECK;
+int snort_item(struct snort *s, const char *list, struct str value) MUST_CHECK;
+/* A new map item {name: {...}} of a list; the inner map. */
+struct conf_node *snort_item_map(struct snort *s, const char *list, const char *name);
+/*
+ * Variables in text to their values; with `all` false only $(X), $(X:-default) and $(X:?message),
+ * and names stay $X.
+ */
+int snort_expand(struct snort *s, struct str text, bool all, struct sbuf *out,
+                 unsigned depth) MUST_CHECK;
+/* The next word: [...] and {...} are one, as is "..."; blanks and commas part; n == 0: the end. */
+struct str snort_word(struct str *left);
+/* What is between brackets or braces; the text itself if there are none. */
+struct str snort_inside(struct str word);
+/* "name: args" or "name args". */
+struct str snort_name(struct str text, struct str *args);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* config NAME: what has a setting here becomes that setting; the rest is named in a warning. */
+#include "config/snort.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int do_checksum_mode(struct snort *s, struct str args)
+{
+    bool none = str_eq(args, STR("none")), all = str_eq(args, STR("all"));
+    if (!none && !all)
+        snort_warn(s, "config checksum_mode: %.*s: all checksums are tested",
+                   (int)u32_min(args.n, 60), (const char *)args.p);
+    return snort_set_z(s, "stream.checksum-validation", none ? "no" : "yes");
+}
+
+/* Snort takes 5..20 and falls back to 4. */
+static int do_flexresp_attempts(struct snort *s, struct str args)
+{
+    uint64_t n;
+    bool ok = str_u64(args, &n) && n >= 1 && n <= 20;
+    if (!ok)
+        snort_warn(s, "config flexresp2_attempts: not from 1 to 20: 4 is taken");
+    return ok ? snort_set(s, "response.attempts", args) : snort_set_z(s, "response.attempts", "4");
+}
+
+static int set_checked(struct snort *s, const char *what, const char *path, struct str value)
+{
+    char text[128];
+    const struct setting *row = setting_find(path);
+    if (value.n && value.n < sizeof(text)) {
+        memcpy(text, value.p, value.n);
+        text[value.n] = 0;
+        if (!value_wrong(row, text))
+            return snort_set(s, path, value);
+    }
+    snort_warn(s, "config %s: %.*s: not a value for %s, left out", what, (int)u32_min(value.n, 60),
+               (const char *)value.p, path);
+    return 0;
+}
+
+/* response: [attempts N,] [device D [dst_mac M]]; a bare first word is the device. */
+static int do_response(struct snort *s, struct str args)
+{
+    int rc = 0;
+    for (struct str w = snort_word(&args); w.n && !rc; w = snort_word(&args)) {
+        if (str_eq(w, STR("attempts")))
+            rc = do_flexresp_attempts(s, snort_word(&args));
+        else if (str_eq(w, STR("device")))
+            rc = snort_set(s, "response.interface", snort_word(&args));
+        else if (str_eq(w, STR("dst_mac")))
+            rc = snort_set(s, "response.dst-mac", snort_word(&args));
+        else
+            rc = snort_set(s, "response.interface", w);
+    }
+    return rc;
+}
+
+static int do_order(struct snort *s, struct str args)
+{
+    int rc = 0;
+    for (struct str w = snort_word(&args); w.n && !rc; w = snort_word(&args)) {
+        if (str_eq(w, STR("activation")))
+            w = STR("activate");
+        rc = snort_item(s, "action-order", w);
+    }
+    return rc;
+}
+
+static int do_event_queue(struct snort *s, struct str args)
+{
+    static const struct {
+        const char *word, *path;
+    } options[] = {
+        {"max_queue", "detect.event-queue.max-queue"},
+        {"log", "detect.event-queue.log"},
+        {"order_events", "detect.event-queue.order"},
+    };
+    int rc = 0;
+    for (struct str w = snort_word(&args); w.n && !rc; w = snort_word(&args)) {
+        size_t i = 0;
+        while (i < ARRAY_LEN(options) && !str_eq(w, str_cstr(options[i].word)))
+            i++;
+        if (i < ARRAY_LEN(options))
+            rc = set_checked(s, "event_queue", options[i].path, snort_word(&args));
+        else if (str_eq(w, STR("process_all_events")))
+            rc = snort_set_z(s, "detect.process-all-events", "yes");
+        else
+            snort_warn(s, "config event_queue: unknown option %.*s", (int)u32_min(w.n, 60),
+                       (const char *)w.p);
+    }
+    return rc;
+}
+
+/* event_filter: memcap N, threshold: memcap N, rate_filter: memcap N */
+static int do_filter_memcap(struct snort *s, struct str args)
+{
+    struct str w = snort_word(&args);
+    if (!str_eq(w, STR("memcap"))) {
+        snort_warn(s, "config event_filter: memcap is the only option");
+        return 0;
+    }
+    return set_checked(s, "event_filter", "detect.thresholds.memcap", snort_word(&args));
+}
+
+static int do_interface(struct snort *s, struct str args)
+{
+    return args.n ? snort_item(s, "capture.interfaces", args) : 0;
+}
+
+static const struct row {
+    const char *name;
+    const char *path;  /* the argument goes there; NULL: see below */
+    const char *fixed; /* instead of the argument */
+    int (*f)(struct snort *s, struct str args);
+} rows[] = {
+    {"asn1", "asn1-max-frames", NULL, NULL},
+    {"bpf_file", "capture.bpf-file", NULL, NULL},
+    {"checksum_mode", NULL, NULL, do_checksum_mode},
+    {"alert_with_interface_name", "event.interface-in-alert", "yes", NULL},
+    {"daemon", "daemon", "yes", NULL},
+    {"event_filter", NULL, NULL, do_filter_memcap},
+    {"event_queue", NULL, NULL, do_event_queue},
+    {"flexresp2_attempts", NULL, NULL, do_flexresp_attempts},
+    {"flexresp2_interface", "response.interface", NULL, NULL},
+    {"flexresp2_memcap", "response.table.memcap", NULL, NULL},
+    {"flexresp2_rows", "response.table.rows", NULL, NULL},
+    {"interface", NULL, NULL, do_interface},
+    {"layer2resets", "response.src-mac", NULL, NULL},
+    {"logdir", "default-log-dir", NULL, NULL},
+    {"nolog", "event.log-packets", "no", NULL},
+    {"no_promisc", "capture.promiscuous", "no", NULL},
+    {"obfuscate", "event.obfuscate", "yes", NULL},
+    {"order", NULL, NULL, do_order},
+    {"pcre_match_limit", "pcre.match-limit", NULL, NULL},
+    {"pcre_match_limit_recursion", "pcre.match-limit-recursion", NULL, NULL},
+    {"pkt_count", "capture.packet-count", NULL, NULL},
+    {"quiet", "quiet", "yes", NULL},
+    {"rate_filter", NULL, NULL, do_filter_memcap},
+    {"react", "response.react-page", NULL, NULL},
+    {"response", NULL, NULL, do_response},
+    {"set_gid", "run-as.group", NULL, NULL},
+    {"set_uid", "run-as.user", NULL, NULL},
+    {"snaplen", "capture.snaplen", NULL, NULL},
+    {"tagged_packet_limit", "detect.tag.packet-limit", NULL, NULL},
+    {"threshold", NULL, NULL, do_filter_memcap},
+    {"umask", "umask", NULL, NULL},
+    {"utc", "event.utc", "yes", NULL},
+    {"verbose", "verbose", "yes", NULL},
+    {"vlan_agnostic", "vlan.use-for-tracking", "no", NULL},
+};
+
+/* What needs no counterpart: it is so already, or tunes what is built otherwise here. */
+static const char *const quiet[] = {
+    "autogenerate_preprocessor_decoder_rules",
+    "detection",
+    "detection_filter",
+    "disable_decode_alerts",
+    "disable_decode_drops",
+    "disable_ipopt_alerts",
+    "disable_ipopt_drops",
+    "disable_tcpopt_alerts",
+    "disable_tcpopt_drops",
+    "disable_tcpopt_experimental_alerts",
+    "disable_tcpopt_experimental_drops",
+    "disable_tcpopt_obsolete_alerts",
+    "disable_tcpopt_obsolete_drops",
+    "disable_tcpopt_ttcp_alerts",
+    "disable_ttcp_alerts",
+    "flowbits_size",
+    "show_year",
+    "stateful",
+};
+
+static int config_row(struct snort *s, const struct row *r, struct str args)
+{
+    if (r->f)
+        return r->f(s, args);
+    if (r->fixed)
+        return snort_set_z(s, r->path, r->fixed);
+    struct sbuf value;
+    sbuf_init(&value);
+    int rc = snort_expand(s, snort_inside(args), true, &value, 0);
+    if (!rc)
+        rc = set_checked(s, r->name, r->path, sbuf_view(&value));
+    sbuf_done(&value);
+    return rc;
+}
+
+int snort_config(struct snort *s, struct str text)
+{
+    struct str args, name = snort_name(text, &args);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_eq(name, str_cstr(rows[i].name)))
+            return config_row(s, &rows[i], args);
+    for (size_t i = 0; i < ARRAY_LEN(quiet); i++)
+        if (str_eq(name, str_cstr(quiet[i])))
+            return 0;
+    snort_warn(s, "config %.*s: no counterpart, left out", (int)u32_min(name.n, 100),
+               (const char *)name.p);
+    return 0;
+}
