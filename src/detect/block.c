@@ -46,14 +46,14 @@ bool uint_holds(unsigned op, uint64_t v, uint64_t a, uint64_t b)
     case NUM_MASK_SET:
         return (v & a) == b;
     case NUM_MASK_ANY:
-        return (v & a) != 0;
+        return (v & a) != b;
     }
     return false;
 }
 
 static int64_t num(const struct detect *d, struct img_num n)
 {
-    return n.var >= 0 ? d->var[(uint8_t)n.var] : n.v;
+    return n.var >= 0 ? d->var[(uint8_t)n.var] + n.v : n.v;
 }
 
 static const struct input *input_of(const struct block *b, const struct img_test *t)
@@ -273,7 +273,8 @@ static bool read_field(const struct block *b, const struct img_test *t, uint64_t
 
 static uint64_t value_of(const struct detect *d, const struct img_test *t)
 {
-    return (uint64_t)(t->u.bytes.value_var >= 0 ? d->var[(uint8_t)t->u.bytes.value_var] : t->u.bytes.value);
+    int64_t v = t->u.bytes.value;
+    return (uint64_t)(t->u.bytes.value_var >= 0 ? d->var[(uint8_t)t->u.bytes.value_var] + v : v);
 }
 
 static bool byte_test(const struct block *b, const struct img_test *t)
@@ -322,7 +323,9 @@ static bool byte_jump(const struct block *b, const struct img_test *t)
         jump *= t->u.bytes.multiplier;
     if ((t->flags & BYTE_ALIGN4) && jump % 4)
         jump += 4 - jump % 4;
-    jump += t->u.bytes.post_var >= 0 ? d->var[(uint8_t)t->u.bytes.post_var] : t->u.bytes.post;
+    jump += t->u.bytes.post;
+    if (t->u.bytes.post_var >= 0)
+        jump += d->var[(uint8_t)t->u.bytes.post_var];
     if (t->flags & BYTE_FROM_BEGIN)
         end = 0;
     else if (t->flags & BYTE_FROM_END)

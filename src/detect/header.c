@@ -220,17 +220,33 @@ static bool packet_field(const struct detect *d, unsigned field, uint64_t *v)
 
 static bool flags_hold(const struct img_test *t, uint8_t have)
 {
-    uint8_t want = t->u.flags.value, v = have & (uint8_t)~t->u.flags.mask;
+    uint8_t want = t->u.flags.value, v = have & t->u.flags.mask;
     switch (t->u.flags.mode) {
     case '+':
         return (v & want) == want;
     case '*':
         return (v & want) != 0;
     case '!':
-        return (v & want) == 0;
+        return (v & want) != want;
     default:
         return v == want;
     }
+}
+
+/* Layers count from the outside, negative ones from the inside. */
+static bool vlan_id(const struct packet *p, const struct img_test *t)
+{
+    int at = t->u.uint.index;
+    if (at == RULE_INDEX_ANY || at == RULE_INDEX_ALL) {
+        unsigned hits = 0;
+        for (unsigned k = 0; k < p->vlan_n && k < PACKET_VLANS; k++)
+            hits += uint_holds(t->u.uint.op, p->vlan[k], t->u.uint.a, t->u.uint.b);
+        return p->vlan_n && (at == RULE_INDEX_ALL ? hits == p->vlan_n : hits > 0);
+    }
+    if (at < 0)
+        at += p->vlan_n;
+    return at >= 0 && at < p->vlan_n && at < PACKET_VLANS &&
+           uint_holds(t->u.uint.op, p->vlan[at], t->u.uint.a, t->u.uint.b);
 }
 
 static bool stream_size(const struct detect *d, const struct img_test *t)
@@ -309,11 +325,13 @@ static bool pre_test(struct detect *d, const struct img_test *t, struct app_tx *
     uint64_t v;
     switch (t->kind) {
     case TEST_PACKET:
+        if (t->u.uint.field == PFIELD_VLAN_ID)
+            return vlan_id(p, t);
         return packet_field(d, t->u.uint.field, &v) && uint_holds(t->u.uint.op, v, t->u.uint.a, t->u.uint.b);
     case TEST_TCP_FLAGS:
         return (p->flags & PKT_TCP) && flags_hold(t, p->tcp.flags);
     case TEST_FRAGBITS:
-        return p->ver == 4 && flags_hold(t, p->ip_flags);
+        return p->ver == 4 && flags_hold(t, (uint8_t)(p->ip_flags << 5));
     case TEST_FRAGOFFSET:
         return p->ver != 0 && uint_holds(t->u.uint.op, p->frag_off / 8u, t->u.uint.a, t->u.uint.b);
     case TEST_IPOPTS:

@@ -265,8 +265,7 @@ static void put_bytes(struct img_test *o, const struct test_bytes *t)
     o->u.bytes.multiplier = clamp32(t->multiplier);
     o->u.bytes.post = clamp32(t->post);
     o->u.bytes.post_var = t->post_var.var;
-    if (t->post_var.var < 0 && t->post_var.v)
-        o->u.bytes.post = clamp32(t->post + t->post_var.v);
+    o->u.bytes.post = clamp32(t->post + t->post_var.v);
     o->u.bytes.result = t->result;
     o->u.bytes.base = t->base;
     o->u.bytes.op = t->op;
@@ -321,6 +320,7 @@ static struct img_test test_of(struct builder *b, const struct rule_test *t)
         break;
     case TEST_PACKET:
         put_uint(&o, &t->u.packet.uint, t->u.packet.field);
+        o.u.uint.index = t->u.packet.index;
         break;
     case TEST_TCP_FLAGS:
     case TEST_FRAGBITS:
@@ -583,6 +583,11 @@ static void put_rule(struct builder *b, const struct rule *r)
     o.dirs = build_dirs(b->set, r);
     o.app = r->app;
     o.n_vars = (uint8_t)r->n_vars;
+    o.hook = r->hook;
+    o.hook_app = r->hook_app;
+    o.hook_dir = r->hook_dir;
+    o.hook_progress = r->hook_progress;
+    o.of_tx = r->hook == HOOK_APP;
     for (unsigned e = 0; e < 2; e++) {
         o.addr[e] = r->addr[e];
         o.port[e] = r->port[e];
@@ -591,12 +596,6 @@ static void put_rule(struct builder *b, const struct rule *r)
     for (unsigned i = 0; i < r->n_tests; i++) {
         const struct rule_test *t = &r->tests[i];
         o.of_tx |= build_is_tx_test(b->set, t);
-        if (t->kind == TEST_HOOK) {
-            o.has_hook = 1;
-            o.hook_app = t->app;
-            o.hook_dir = t->u.hook.dir;
-            o.hook_progress = t->u.hook.progress;
-        }
         if (is_buffer_test(t->kind) || is_post_test(t) || t->kind == TEST_THRESHOLD || t->kind == TEST_HOOK ||
             t->kind == TEST_DETECTION_FILTER)
             continue;

@@ -99,7 +99,7 @@ static bool list_tx(struct group_work *w, const struct rule *r, uint32_t rule, u
 {
     bool may[APP_COUNT];
     for (unsigned id = 0; id < APP_COUNT; id++)
-        may[id] = app_def(id) && (!r->app || app_covers(r->app, id));
+        may[id] = app_def(id) && (!r->app || app_covers(r->app, id)) && (!r->hook_app || app_covers(r->hook_app, id));
     for (unsigned k = 0; k < r->n_tests; k++) {
         const struct rule_test *t = &r->tests[k];
         if (!build_is_tx_test(w->b->set, t))

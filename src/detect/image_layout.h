@@ -75,7 +75,7 @@ struct img_rule {
     uint16_t app;   /* 0: any */
     uint16_t hook_app;
     uint8_t hook_dir, hook_progress;
-    uint8_t has_hook;
+    uint8_t hook; /* enum rule_hook */
     uint8_t n_vars;
     uint32_t addr[2], port[2];
     uint32_t pre_first, post_first; /* tests of no buffer; what is done on a match */
@@ -124,7 +124,7 @@ struct img_where {
 
 struct img_num {
     int32_t v;
-    int8_t var; /* -1: v counts */
+    int8_t var; /* -1: none; else the variable plus v */
 };
 struct img_test {
     uint8_t kind; /* enum test_kind */
@@ -155,6 +155,7 @@ struct img_test {
             uint64_t a, b;
             uint16_t field;
             uint8_t op;
+            int8_t index; /* vlan.id: which layer */
         } uint;
         struct {
             uint8_t value, mask, mode;

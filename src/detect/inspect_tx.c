@@ -221,9 +221,9 @@ static enum found any_block(struct tx_work *w, const struct img_rule *r, const s
 
 static bool hook_reached(const struct tx_work *w, const struct img_rule *r)
 {
-    if (!r->has_hook)
+    if (r->hook != HOOK_APP)
         return true;
-    return (!r->hook_app || r->hook_app == w->af->proto_any) && r->hook_dir == w->dir &&
+    return (!r->hook_app || app_covers(r->hook_app, w->af->proto_any)) && r->hook_dir == w->dir &&
            w->tx->progress[w->dir] >= r->hook_progress;
 }
 
