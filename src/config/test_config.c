@@ -503,9 +503,8 @@ static void stock_is_the_peers(void **state)
 {
     (void)state;
     static const char file[] = "../shared/conformance/stock.yaml";
-    const char *root = getenv("MESON_SOURCE_ROOT");
     char path[CONF_PATH] = "";
-    snprintf(path, sizeof(path), "%s/%s", root ? root : "/work/main", file);
+    snprintf(path, sizeof(path), "%s/%s", SOURCE_ROOT, file);
     if (access(path, R_OK))
         skip();
     struct world w = world_new(), stock = world_new();
