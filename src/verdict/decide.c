@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From matches to a decision: thresholds, order, scope of actions (packet or flow), what may be claimed. */
+#include "verdict/verdict.h"
+
+#include <string.h>
+
+static const char *const reason_text[] = {
+#define TEXT(id, text) [DROP_##id] = text,
+    DROP_REASONS(TEXT)
+#undef TEXT
+};
+static const char *const reason_counter[DROP_REASON_COUNT] = {
+    [DROP_NONE] = "unknown",
+    [DROP_RULES] = "rules",
+    [DROP_RULES_THRESHOLD] = "threshold_detection_filter",
+    [DROP_FLOW_DROP] = "flow_drop",
+    [DROP_DECODE_ERROR] = "decode_error",
+    [DROP_DEFRAG_ERROR] = "defrag_error",
+    [DROP_DEFRAG_MEMCAP] = "defrag_memcap",
+    [DROP_FLOW_MEMCAP] = "flow_memcap",
+    [DROP_APP_ERROR] = "applayer_error",
+    [DROP_STREAM_ERROR] = "stream_error",
+    [DROP_STREAM_MEMCAP] = "stream_memcap",
+    [DROP_STREAM_MIDSTREAM] = "stream_midstream",
+    [DROP_STREAM_REASSEMBLY] = "stream_reassembly",
+    [DROP_STREAM_URGENT] = "stream_urgent",
+    [DROP_INNER_PACKET] = "tunnel_packet_drop",
+    [DROP_DEFAULT_PACKET] = "default_packet_policy",
+    [DROP_DEFAULT_APP] = "default_app_policy",
+};
+
+const char *drop_reason_text(unsigned reason)
+{
+    return reason < DROP_REASON_COUNT ? reason_text[reason] : "unknown";
+}
+
+const char *drop_reason_counter(unsigned reason)
+{
+    return reason < DROP_REASON_COUNT ? reason_counter[reason] : "unknown";
+}
+
+/* What an action does besides being written. */
+enum effect { DOES_NOTHING = 0, DOES_DROP = 1, DOES_REJECT = 2, DOES_PASS = 4, IS_SILENT = 8 };
+static const uint8_t effects[ACTION_COUNT] = {
+    [ACTION_PASS] = DOES_PASS | IS_SILENT,
+    [ACTION_DROP] = DOES_DROP,
+    [ACTION_SDROP] = DOES_DROP | IS_SILENT,
+    [ACTION_BLOCK] = DOES_DROP,
+    [ACTION_REJECT] = DOES_DROP | DOES_REJECT,
+    [ACTION_REJECTSRC] = DOES_DROP | DOES_REJECT,
+    [ACTION_REJECTDST] = DOES_DROP | DOES_REJECT,
+    [ACTION_REJECTBOTH] = DOES_DROP | DOES_REJECT,
+    [ACTION_RESET] = DOES_DROP | DOES_REJECT,
+    [ACTION_REACT] = DOES_DROP | DOES_REJECT,
+    [ACTION_CONFIG] = IS_SILENT,
+    [ACTION_FILE_ID] = IS_SILENT,
+    [ACTION_ACCEPT] = DOES_PASS | IS_SILENT,
+};
+static const uint8_t responses[ACTION_COUNT] = {
+    [ACTION_REJECT] = RESP_RST_SRC | RESP_ICMP_PORT,
+    [ACTION_REJECTSRC] = RESP_RST_SRC | RESP_ICMP_PORT,
+    [ACTION_REJECTDST] = RESP_RST_DST | RESP_ICMP_PORT,
+    [ACTION_REJECTBOTH] = RESP_RST_BOTH | RESP_ICMP_PORT,
+    [ACTION_RESET] = RESP_RST_BOTH | RESP_ICMP_PORT,
+    [ACTION_REACT] = RESP_RST_BOTH | RESP_REACT,
+};
+
+/* Does the action reach the rest of the flow?  By the rule's type, and where in the packet it matched (A5). */
+static bool whole_flow(const struct image_rule_info *r, const struct match *m)
+{
+    switch ((enum rule_type)r->type) {
+    case TYPE_IP_ONLY:
+    case TYPE_LIKE_IP_ONLY:
+    case TYPE_PD_ONLY:
+    case TYPE_APP_LAYER:
+    case TYPE_APP_TX:
+        return true;
+    case TYPE_PKT_STREAM:
+    case TYPE_STREAM:
+        return m->flags & MATCH_STREAM;
+    case TYPE_DE_ONLY:
+    case TYPE_PKT:
+        return r->action == ACTION_BLOCK;
+    }
+    return false;
+}
+
+struct deciding {
+    const struct verdict_config *c;
+    struct packet *p;
+    struct decision *out;
+};
+
+static void apply(struct deciding *w, const struct image_rule_info *r, const struct match *m, unsigned action,
+                  unsigned response)
+{
+    struct flow *f = w->p->flow;
+    struct decision *o = w->out;
+    unsigned does = effects[action];
+    bool flow_wide = f && whole_flow(r, m);
+    if (does & DOES_PASS) {
+        o->pass = true;
+        if (flow_wide && !(f->flags & FLOW_DROP))
+            f->flags |= FLOW_PASS;
+        return;
+    }
+    if ((does & DOES_DROP) && w->c->place == PLACE_INLINE && !w->c->would) {
+        if (!o->drop) {
+            o->drop = true;
+            o->drop_reason = DROP_RULES;
+            o->drop_rule = m->rule;
+        }
+        if (flow_wide && !(f->flags & FLOW_PASS))
+            f->flags |= FLOW_DROP;
+    }
+    unsigned answer = response | responses[action];
+    if ((does & DOES_DROP) && !answer && w->c->place == PLACE_MIRROR && w->c->respond_on_drop)
+        answer = RESP_RST_BOTH | RESP_ICMP_PORT;
+    if (does & DOES_REJECT)
+        o->reject = true;
+    if (answer && !o->response) {
+        o->response = (uint8_t)answer;
+        o->response_rule = m->rule;
+        o->response_dir = m->dir;
+    }
+}
+
+static uint8_t claim(const struct deciding *w, unsigned action, unsigned response)
+{
+    if (!(effects[action] & DOES_DROP) && !response)
+        return STATUS_NONE;
+    if (w->c->place == PLACE_INLINE && (effects[action] & DOES_DROP))
+        return w->c->would ? STATUS_WOULD : STATUS_DONE;
+    return STATUS_WOULD; /* until a response has worked */
+}
+
+static void write_alert(struct deciding *w, const struct match *m, unsigned action, unsigned response)
+{
+    struct decision *o = w->out;
+    uint32_t most = w->c->alerts_max ? w->c->alerts_max : 15;
+    if (o->n_alerts >= most || o->n_alerts >= VERDICT_ALERTS) {
+        o->overflow++;
+        return;
+    }
+    struct alert *a = &o->alert[o->n_alerts++];
+    *a = (struct alert){.rule = m->rule,
+                        .action = (uint8_t)action,
+                        .flags = m->flags,
+                        .dir = m->dir,
+                        .tx = m->tx,
+                        .tx_id = m->tx_id,
+                        .status = claim(w, action, response)};
+    a->blocked = (effects[action] & DOES_DROP) && w->c->place == PLACE_INLINE && !w->c->would;
+}
+
+static bool snort_dialect(const struct image_rule_info *r)
+{
+    return r->dialect == DIALECT_SNORT2 || r->dialect == DIALECT_SNORT3;
+}
+
+/* Order of the matches: by rule, and for one rule the later transaction first (A5). */
+static void sort(struct match *m, uint32_t n)
+{
+    for (uint32_t k = 1; k < n; k++) {
+        struct match v = m[k];
+        uint32_t i = k;
+        for (; i && (m[i - 1].rule > v.rule || (m[i - 1].rule == v.rule && m[i - 1].tx_id < v.tx_id)); i--)
+            m[i] = m[i - 1];
+        m[i] = v;
+    }
+}
+
+void verdict_decide(const struct verdict_config *c, struct detect *d, struct packet *p, const struct matches *m,
+                    struct decision *out)
+{
+    struct deciding w = {c, p, out};
+    const struct overlay *o = detect_overlay(d);
+    const struct image *i = overlay_image(o);
+    sort(m->m, m->n);
+    out->overflow += m->overflow;
+    for (uint32_t k = 0; k < m->n; k++) {
+        const struct match *x = &m->m[k];
+        const struct overlay_rule *tuned = overlay_rule(o, x->rule);
+        struct image_rule_info r;
+        int new_action;
+        int answer = detect_threshold(d, p, x, &new_action);
+        if (answer == 0)
+            continue;
+        image_rule(i, x->rule, &r);
+        unsigned action = new_action >= 0 ? (unsigned)new_action : tuned->action;
+        unsigned response = tuned->response;
+        /* Snort: an event that a threshold silenced does nothing. */
+        bool silent = answer == 2;
+        if (silent && snort_dialect(&r)) {
+            out->suppressed++;
+            continue;
+        }
+        apply(&w, &r, x, action, response);
+        if (silent)
+            out->suppressed++;
+        else if (!(effects[action] & IS_SILENT) && !(x->flags & MATCH_NOALERT))
+            write_alert(&w, x, action, response);
+        if (effects[action] & DOES_PASS)
+            break;
+    }
+    if (out->n_alerts && p->flow)
+        p->flow->flags |= FLOW_ALERTED;
+}
+
+static const uint8_t exception_reason[EXCEPTION_TARGETS] = {
+    [EXCEPTION_FLOW_MEMCAP] = DROP_FLOW_MEMCAP,
+    [EXCEPTION_STREAM_MEMCAP] = DROP_STREAM_MEMCAP,
+    [EXCEPTION_REASSEMBLY_MEMCAP] = DROP_STREAM_REASSEMBLY,
+    [EXCEPTION_MIDSTREAM] = DROP_STREAM_MIDSTREAM,
+    [EXCEPTION_DEFRAG_MEMCAP] = DROP_DEFRAG_MEMCAP,
+    [EXCEPTION_APP_ERROR] = DROP_APP_ERROR,
+};
+
+static void exception_drop(const struct verdict_config *c, struct exception e, struct decision *out)
+{
+    if (c->place == PLACE_INLINE && !c->would) {
+        out->drop = true;
+        out->drop_reason = exception_reason[e.target];
+    }
+}
+
+void verdict_exception(const struct verdict_config *c, struct packet *p, struct exception e, struct decision *out)
+{
+    struct flow *f = p->flow;
+    switch ((enum exception_policy)e.policy) {
+    case EXCEPTION_IGNORE:
+    case EXCEPTION_AUTO:
+        break;
+    case EXCEPTION_PASS_FLOW:
+        if (f)
+            f->flags |= FLOW_PASS | FLOW_NO_PACKET_INSPECTION;
+        out->pass = true;
+        break;
+    case EXCEPTION_PASS_PACKET:
+        out->pass = true;
+        break;
+    case EXCEPTION_BYPASS:
+        if (f)
+            f->flags |= FLOW_BYPASS | FLOW_PASS;
+        out->pass = true;
+        break;
+    case EXCEPTION_DROP_FLOW:
+        if (f && c->place == PLACE_INLINE)
+            f->flags |= FLOW_DROP;
+        exception_drop(c, e, out);
+        break;
+    case EXCEPTION_DROP_PACKET:
+        exception_drop(c, e, out);
+        break;
+    case EXCEPTION_REJECT:
+    case EXCEPTION_REJECT_BOTH:
+        if (f && c->place == PLACE_INLINE)
+            f->flags |= FLOW_DROP;
+        exception_drop(c, e, out);
+        out->reject = true;
+        if (!out->response)
+            out->response = (e.policy == EXCEPTION_REJECT ? RESP_RST_SRC : RESP_RST_BOTH) | RESP_ICMP_PORT;
+        break;
+    }
+}
+
+void verdict_count(struct verdict_counters *n, const struct packet *p, const struct decision *d)
+{
+    n->alerts += d->n_alerts;
+    n->suppressed += d->suppressed;
+    n->overflow += d->overflow;
+    if (p->flags & PKT_PSEUDO)
+        return;
+    if (d->drop) {
+        n->blocked++;
+        n->drop_reason[d->drop_reason]++;
+    } else {
+        n->accepted++;
+    }
+    if (d->reject)
+        n->rejected++;
+}
