@@ -5,13 +5,18 @@
 #include <errno.h>
 #include <string.h>
 
-/* file[, limit]: alert_fast, alert_full, log_tcpdump. */
+/* file [packet] [limit]: alert_fast, alert_full, log_tcpdump. */
 static int out_file(struct snort *s, struct conf_node *map, struct str args)
 {
-    struct str name = snort_word(&args), limit = snort_word(&args);
+    struct str name = snort_word(&args);
     int rc = name.n ? snort_put(s, map, "filename", name) : 0;
-    if (!rc && limit.n)
-        rc = snort_put(s, map, "limit", limit);
+    for (struct str w = snort_word(&args); w.n && !rc; w = snort_word(&args)) {
+        uint64_t bytes;
+        if (str_size(w, &bytes))
+            rc = snort_put(s, map, "rotate-size", w);
+        else
+            snort_warn(s, "output: unknown option %.*s", (int)u32_min(w.n, 60), (const char *)w.p);
+    }
     return rc;
 }
 
@@ -75,10 +80,10 @@ static const struct output {
     const char *key, *value; /* a member that tells the kinds apart */
     const char *filename;    /* when the line gives none */
 } outputs[] = {
-    {"alert_fast", "fast", out_file, "format", "snort", "alert"},
-    {"alert_full", "full", out_file, "format", "snort", "alert"},
+    {"alert_fast", "snort-fast", out_file, NULL, NULL, "alert"},
+    {"alert_full", "snort-full", out_file, NULL, NULL, "alert"},
     {"alert_syslog", "syslog", out_syslog, NULL, NULL, NULL},
-    {"log_tcpdump", "pcap-log", out_file, "conditional", "alerts", "snort.log"},
+    {"log_tcpdump", "snort-pcap", out_file, NULL, NULL, "snort.log"},
     {"unified2", "unified2", out_unified2, NULL, NULL, "unified2.log"},
     {"alert_unified2", "unified2", out_unified2, "records", "alerts", "snort.alert"},
     {"log_unified2", "unified2", out_unified2, "records", "packets", "snort.log"},
