@@ -101,15 +101,33 @@ struct capture_live_options {
     uint16_t fanout_group; /* 0: no fanout (one worker) */
     const char *bpf;
     bool promisc;
+    bool outgoing; /* also what this host sends (no mirror port, but the host's own); not on loopback */
 };
 /*
  * Opening is split so that the supervisor opens and an engine uses: capture_live_socket makes one bound,
  * filtered, fanned-out socket with its ring configured (not mapped); capture_live_attach maps the
- * sockets of one worker.  `fd[i]` belongs to iface[i].  Errors are filled into d (interface, reason, hint).
+ * sockets of one worker and owns them from then on (also when it fails).  `fd[i]` belongs to iface[i].
+ * Errors are filled into d (interface, reason, hint).  Fanout: interface i has group fanout_group + i, and
+ * a member's number is its place in the order of opening: open an interface's sockets for worker 0, 1, 2 ...
+ * Super-frames come whole up to 68 KB.  Frames of several interfaces come in the order of their kernel
+ * times as far as they wait together.
  */
 int capture_live_socket(const struct capture_live_options *o, unsigned iface, struct diags *d) MUST_CHECK;
 struct capture *capture_live_attach(const struct capture_live_options *o, const int *fd, unsigned n,
                                     struct diags *d);
+/*
+ * Interfaces that were removed, as a mask of their indices (one that is only down comes back by itself).
+ * The owner opens a new socket when the interface is there again and puts it in its place; the capture
+ * owns fd.  Negative errno: fd is closed and the interface stays dead.
+ */
+uint32_t capture_live_dead(const struct capture *c);
+int capture_live_replace(struct capture *c, unsigned iface, int fd) MUST_CHECK;
+struct capture_iface_counters {
+    uint64_t received, bytes, kernel_packets, kernel_drops;
+    bool dead;
+};
+/* Of a live capture's interface (brought up to date with capture_counters); NULL if there is none. */
+const struct capture_iface_counters *capture_live_iface(const struct capture *c, unsigned iface);
 /* libpcap (also a PF_RING one): opens by itself, one interface list, one worker. */
 struct capture *capture_pcap_open(const struct capture_live_options *o, struct diags *d);
 

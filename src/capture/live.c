@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mirror ports as a capture: the rings of one worker, merged by the kernel's times.
+ *
+ * Frames go nowhere from here: verdicts give the slots back, holding is refused.
+ */
+#include "capture/live.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { CHECK_NS = 1000000000 };
+
+struct live {
+    struct capture base;
+    enum capture_ring ring;
+    uint64_t ring_bytes;
+    unsigned n_ports;
+    struct port port[CAPTURE_IFACES];
+    char name[CAPTURE_IFACES][IFNAMSIZ];
+    uint64_t number, checked_ns;
+    struct super_pool super;
+};
+
+static void check_ports(struct live *l)
+{
+    uint64_t packets = 0, drops = 0;
+    for (unsigned i = 0; i < l->n_ports; i++) {
+        struct port *p = &l->port[i];
+        port_check(p);
+        packets += p->count.kernel_packets;
+        drops += p->count.kernel_drops;
+    }
+    l->base.n.kernel_packets = packets;
+    l->base.n.kernel_drops = drops;
+}
+
+static void live_count(struct capture *base)
+{
+    struct live *l = (struct live *)base;
+    uint64_t now = clock_mono_ns();
+    if (now - l->checked_ns < CHECK_NS)
+        return;
+    l->checked_ns = now;
+    check_ports(l);
+}
+
+/* Fills the burst with what waits, earliest first. */
+static void gather(struct live *l, struct burst *b)
+{
+    uint64_t head[CAPTURE_IFACES];
+    for (unsigned i = 0; i < l->n_ports; i++)
+        head[i] = port_peek(&l->port[i]);
+    while (b->n < BURST_MAX) {
+        unsigned best = 0;
+        for (unsigned i = 1; i < l->n_ports; i++)
+            if (head[i] && (!head[best] || head[i] < head[best]))
+                best = i;
+        if (!head[best])
+            return;
+        struct frame *f = &b->frame[b->n++];
+        port_take(&l->port[best], &l->super, f);
+        f->iface = (uint16_t)best;
+        f->number = ++l->number;
+        head[best] = port_peek(&l->port[best]);
+    }
+}
+
+static void wait_for_frames(struct live *l, int wait_ms)
+{
+    struct pollfd p[CAPTURE_IFACES];
+    nfds_t n = 0;
+    bool trouble = false;
+    for (unsigned i = 0; i < l->n_ports; i++)
+        if (l->port[i].fd >= 0)
+            p[n++] = (struct pollfd){.fd = l->port[i].fd, .events = POLLIN};
+    if (poll(p, n, wait_ms) <= 0)
+        return;
+    for (nfds_t i = 0; i < n; i++)
+        trouble |= (p[i].revents & ~POLLIN) != 0;
+    if (trouble) /* an interface went down: its error must be fetched, or poll would return at once
+                  */
+        check_ports(l);
+}
+
+/* The wall clock, but for the small step back that frames stamped a moment ago would make. */
+static uint64_t settle(uint64_t before, uint64_t now)
+{
+    return now < before && before - now < NS_PER_SEC ? before : now;
+}
+
+static void live_done(struct capture *base, struct burst *b UNUSED)
+{
+    struct live *l = (struct live *)base;
+    for (unsigned i = 0; i < l->n_ports; i++)
+        port_done(&l->port[i]);
+    l->super.used = 0;
+}
+
+static enum capture_state live_recv(struct capture *base, struct burst *b, int wait_ms)
+{
+    struct live *l = (struct live *)base;
+    live_done(base, b); /* also where an empty burst got no verdict */
+    gather(l, b);
+    if (!b->n && wait_ms) {
+        wait_for_frames(l, wait_ms);
+        gather(l, b);
+    }
+    b->now_ns = settle(base->now_ns, b->n ? b->frame[b->n - 1].ts_ns : clock_wall_ns());
+    live_count(base);
+    return CAPTURE_MORE;
+}
+
+static const char *live_iface_name(const struct capture *base, unsigned iface)
+{
+    const struct live *l = (const struct live *)base;
+    return iface < l->n_ports ? l->name[iface] : NULL;
+}
+
+static void live_close(struct capture *base)
+{
+    struct live *l = (struct live *)base;
+    for (unsigned i = 0; i < l->n_ports; i++)
+        port_close(&l->port[i]);
+    if (l->super.mem)
+        munmap(l->super.mem, (size_t)BURST_MAX * SUPER_BYTES);
+    capture_base_done(base);
+    free(l);
+}
+
+static const struct capture_ops live_ops = {
+    .recv = live_recv,
+    .done = live_done,
+    .count = live_count,
+    .iface_name = live_iface_name,
+    .close = live_close,
+};
+
+static struct live *live_of(const struct capture *c)
+{
+    return c->ops == &live_ops ? (struct live *)(uintptr_t)c : NULL;
+}
+
+static struct live *live_new(const struct capture_live_options *o)
+{
+    struct live *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    capture_base_init(&l->base, &live_ops, 1);
+    l->ring = o->ring;
+    l->ring_bytes = ring_bytes(o);
+    for (unsigned i = 0; i < CAPTURE_IFACES; i++)
+        l->port[i].fd = -1;
+    void *m = mmap(NULL, (size_t)BURST_MAX * SUPER_BYTES, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (m == MAP_FAILED) {
+        free(l);
+        return NULL;
+    }
+    l->super.mem = m;
+    return l;
+}
+
+struct capture *capture_live_attach(const struct capture_live_options *o, const int *fd, unsigned n,
+                                    struct diags *d)
+{
+    struct live *l = n && n <= CAPTURE_IFACES ? live_new(o) : NULL;
+    unsigned i = 0;
+    if (!l)
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, n ? "no memory for a capture" : "no interface");
+    for (; l && i < n; i++) {
+        snprintf(l->name[i], IFNAMSIZ, "%s", o->iface[i]);
+        l->n_ports++;
+        int r = port_open(&l->port[i], fd[i], o->ring, l->ring_bytes);
+        if (r < 0) {
+            diag_add(d, DIAG_ERROR, o->iface[i], 0, 0, NULL, "can't map the ring: %s",
+                     strerror(-r));
+            live_close(&l->base);
+            l = NULL;
+        }
+    }
+    if (l)
+        return &l->base;
+    for (; i < n; i++)
+        close(fd[i]);
+    return NULL;
+}
+
+uint32_t capture_live_dead(const struct capture *c)
+{
+    const struct live *l = live_of(c);
+    uint32_t mask = 0;
+    for (unsigned i = 0; l && i < l->n_ports; i++)
+        if (l->port[i].fd < 0)
+            mask |= 1u << i;
+    return mask;
+}
+
+int capture_live_replace(struct capture *c, unsigned iface, int fd)
+{
+    struct live *l = live_of(c);
+    if (!l || iface >= l->n_ports) {
+        close(fd);
+        return -EINVAL;
+    }
+    port_close(&l->port[iface]);
+    return port_open(&l->port[iface], fd, l->ring, l->ring_bytes);
+}
+
+const struct capture_iface_counters *capture_live_iface(const struct capture *c, unsigned iface)
+{
+    const struct live *l = live_of(c);
+    return l && iface < l->n_ports ? &l->port[iface].count : NULL;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Making the packet socket of one mirror port: what needs rights happens here, in the supervisor.
+ *
+ * Order matters: version, vnet header, reserve, ring, bind, fanout; a filter that lets nothing
+ * through stands until all is set, so that no frame of before the fanout is seen twice.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <pcap/pcap.h>
+
+#include "capture/live.h"
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
+struct opening {
+    const struct capture_live_options *o;
+    const char *iface;
+    unsigned index;
+    int fd;
+    int ifindex;
+    struct diags *d;
+};
+
+static int complain(const struct opening *w, int err, const char *what, const char *hint)
+{
+    diag_add(w->d, DIAG_ERROR, w->iface, 0, 0, hint, "%s: %s", what, strerror(-err));
+    return err;
+}
+
+static int set(const struct opening *w, int level, int name, const void *v, socklen_t n,
+               const char *what)
+{
+    if (setsockopt(w->fd, level, name, v, n) == 0)
+        return 0;
+    return complain(w, -errno, what, NULL);
+}
+static int set_int(const struct opening *w, int name, int v, const char *what)
+{
+    return set(w, SOL_PACKET, name, &v, sizeof v, what);
+}
+
+static int find_iface(struct opening *w)
+{
+    struct ifreq r = {0};
+    snprintf(r.ifr_name, sizeof r.ifr_name, "%s", w->iface);
+    if (strlen(w->iface) >= IFNAMSIZ || ioctl(w->fd, SIOCGIFINDEX, &r) != 0)
+        return complain(w, strlen(w->iface) >= IFNAMSIZ ? -ENAMETOOLONG : -errno,
+                        "no such interface", "`ip link` lists them");
+    w->ifindex = r.ifr_ifindex;
+    if (ioctl(w->fd, SIOCGIFHWADDR, &r) != 0)
+        return complain(w, -errno, "can't ask for its kind", NULL);
+    static const uint16_t known[] = {ARPHRD_ETHER,   ARPHRD_LOOPBACK, ARPHRD_NONE, ARPHRD_TUNNEL,
+                                     ARPHRD_TUNNEL6, ARPHRD_SIT,      ARPHRD_IPGRE};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (r.ifr_hwaddr.sa_family == known[i])
+            return 0;
+    diag_add(w->d, DIAG_ERROR, w->iface, 0, 0, "Ethernet and raw IP are",
+             "kind %u of interface is not supported", r.ifr_hwaddr.sa_family);
+    return -EPROTONOSUPPORT;
+}
+
+/* A ring of `bytes`; where memory is short, of a half, a quarter ... (port_open finds out which).
+ */
+static int make_ring(const struct opening *w)
+{
+    bool v3 = w->o->ring == RING_V3;
+    uint64_t want = ring_bytes(w->o);
+    for (uint64_t bytes = want; bytes >= RING_MIN_BYTES; bytes /= 2) {
+        bytes -= bytes % RING_BLOCK_BYTES;
+        struct tpacket_req3 q = {
+            .tp_block_size = RING_BLOCK_BYTES,
+            .tp_block_nr = (unsigned)(bytes / RING_BLOCK_BYTES),
+            .tp_frame_size = RING_SLOT_BYTES,
+            .tp_frame_nr = (unsigned)(bytes / RING_SLOT_BYTES),
+            .tp_retire_blk_tov = w->o->v3_timeout_ms ? w->o->v3_timeout_ms : 1,
+        };
+        socklen_t n = v3 ? sizeof q : sizeof(struct tpacket_req);
+        if (setsockopt(w->fd, SOL_PACKET, PACKET_RX_RING, &q, n) == 0) {
+            if (bytes < want)
+                diag_add(w->d, DIAG_WARNING, w->iface, 0, 0, "set a smaller ring",
+                         "ring is %ju MB: no memory for %ju MB", (uintmax_t)bytes >> 20,
+                         (uintmax_t)want >> 20);
+            return 0;
+        }
+        if (errno != ENOMEM)
+            return complain(w, -errno, "can't make the ring", NULL);
+    }
+    return complain(w, -ENOMEM, "can't make the ring", "set a smaller ring");
+}
+
+/* Frames that don't fit into a slot are queued whole, up to this much of them. */
+static void room_for_copies(const struct opening *w)
+{
+    int bytes = (int)u64_min(ring_bytes(w->o), 512u << 20);
+    if (setsockopt(w->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
+        (void)setsockopt(w->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+static int shut(const struct opening *w)
+{
+    struct sock_filter none[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    struct sock_fprog p = {.len = 1, .filter = none};
+    return set(w, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p, "can't attach a filter");
+}
+
+static int unshut(const struct opening *w)
+{
+    int none = 0;
+    if (w->o->bpf && w->o->bpf[0])
+        return live_filter(w->iface, w->o->bpf, w->fd, w->d) ? 0 : -EINVAL;
+    return set(w, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none, "can't detach a filter");
+}
+
+static int configure(const struct opening *w)
+{
+    int r, v = w->o->ring == RING_V3 ? TPACKET_V3 : TPACKET_V2;
+    if ((r = shut(w)) < 0 || (r = set_int(w, PACKET_VERSION, v, "no such ring version")) < 0 ||
+        (r = set_int(w, PACKET_VNET_HDR, 1, "no segment sizes (PACKET_VNET_HDR)")) < 0)
+        return r;
+    if (v == TPACKET_V2) {
+        if ((r = set_int(w, PACKET_COPY_THRESH, 1, "no copies of long frames")) < 0)
+            return r;
+        room_for_copies(w);
+    }
+    /* On loopback each frame goes out and comes in. */
+    if (!w->o->outgoing || strcmp(w->iface, "lo") == 0)
+        if ((r = set_int(w, PACKET_IGNORE_OUTGOING, 1, "can't leave out own frames")) < 0)
+            return r;
+    return make_ring(w);
+}
+
+static int join(const struct opening *w)
+{
+    struct sockaddr_ll l = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = w->ifindex};
+    if (bind(w->fd, (struct sockaddr *)&l, sizeof l) != 0)
+        return complain(w, -errno, "can't bind", NULL);
+    if (w->o->promisc) {
+        struct packet_mreq m = {.mr_ifindex = w->ifindex, .mr_type = PACKET_MR_PROMISC};
+        int r =
+            set(w, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m, sizeof m, "can't make it promiscuous");
+        if (r < 0)
+            return r;
+    }
+    if (!w->o->fanout_group)
+        return 0;
+    int group = (uint16_t)(w->o->fanout_group + w->index) | PACKET_FANOUT_HASH << 16;
+    if (setsockopt(w->fd, SOL_PACKET, PACKET_FANOUT, &group, sizeof group) == 0)
+        return 0;
+    int err = -errno;
+    return complain(w, err, "can't join the fanout group",
+                    err == -EINVAL ? "the interface must be up, and the group no other program's"
+                                   : NULL);
+}
+
+int capture_live_socket(const struct capture_live_options *o, unsigned iface, struct diags *d)
+{
+    struct opening w = {.o = o, .index = iface, .d = d};
+    if (iface >= CAPTURE_IFACES || !o->iface[iface])
+        return -EINVAL;
+    w.iface = o->iface[iface];
+    /* Protocol 0: nothing comes before bind. */
+    w.fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    if (w.fd < 0)
+        return complain(&w, -errno, "can't open a packet socket",
+                        errno == EPERM ? "capture needs root (or CAP_NET_RAW)" : NULL);
+    int r = find_iface(&w);
+    if (r == 0)
+        r = configure(&w);
+    if (r == 0)
+        r = join(&w);
+    if (r == 0)
+        r = unshut(&w);
+    if (r == 0)
+        return w.fd;
+    close(w.fd);
+    return r;
+}
+
+/*
+ * libpcap writes code for a live handle that also sees tags which the kernel took off; the filter
+ * looks at the frame alone, never at the vnet header.
+ */
+static bool compile(pcap_t *h, const char *iface, const char *text, struct bpf_program *code,
+                    struct diags *d)
+{
+    if (pcap_compile(h, code, text, 1, PCAP_NETMASK_UNKNOWN) == 0)
+        return true;
+    diag_add(d, DIAG_ERROR, iface, 0, 0, "see pcap-filter(7)", "filter \"%.100s\": %s", text,
+             pcap_geterr(h));
+    return false;
+}
+
+static pcap_t *filter_handle(const char *iface)
+{
+    char err[PCAP_ERRBUF_SIZE];
+    pcap_t *h = pcap_create(iface, err);
+    if (h) {
+        pcap_set_snaplen(h, 262144);
+        pcap_set_buffer_size(h, 1 << 20);
+        if (pcap_activate(h) >= 0)
+            return h;
+        pcap_close(h);
+    }
+    return pcap_open_dead(DLT_EN10MB, 262144);
+}
+
+bool live_filter(const char *iface, const char *text, int fd, struct diags *d)
+{
+    struct bpf_program code;
+    pcap_t *h = filter_handle(iface);
+    if (!h)
+        return false;
+    bool ok = compile(h, iface, text, &code, d);
+    pcap_close(h);
+    if (!ok)
+        return false;
+    static_assert(sizeof(struct bpf_insn) == sizeof(struct sock_filter), "one machine, two names");
+    struct sock_fprog p = {.len = (unsigned short)code.bf_len,
+                           .filter = (struct sock_filter *)(void *)code.bf_insns};
+    ok = code.bf_len <= BPF_MAXINSNS &&
+         setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p) == 0;
+    if (!ok)
+        diag_add(d, DIAG_ERROR, iface, 0, 0, NULL, "the kernel does not take the filter (%u steps)",
+                 code.bf_len);
+    pcap_freecode(&code);
+    return ok;
+}
