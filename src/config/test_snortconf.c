@@ -342,8 +342,8 @@ static void reference_files(void **state)
         char path[512];
         snprintf(path, sizeof(path), "%s/../shared/reference/%s", SOURCE_ROOT, files[i]);
         if (access(path, R_OK)) {
-            world_done(&w);
-            skip();
+            print_message("# skipped: no %s\n", path);
+            break;
         }
         diags_init(&w.d, &w.arena);
         assert_int_equal(conf_load(w.c, path, CONF_FORMAT_AUTO, &w.d), 0);
