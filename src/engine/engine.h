@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine: the way of a packet from capture to verdict to event.
+ *
+ * One worker is one `struct engine`, owned by one thread.  Replay and sensor run the same functions: replay
+ * in one process, the sensor with the logger in another behind the ring.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/attr.h"
+#include "capture/capture.h"
+#include "config/config.h"
+#include "detect/detect.h"
+#include "event/event.h"
+#include "verdict/verdict.h"
+
+/* What a run is, read from the configuration once, shared read-only by its workers. */
+struct engine_settings {
+    const struct conf *conf;
+    struct event_wants wants;
+    struct decode_config decode;
+    struct flow_config flow;
+    struct stream_config stream;
+    struct detect_config detect;
+    struct verdict_config verdict;
+    struct response_config response;
+    struct state_config state;
+    struct os_networks *os, *frag_os; /* targets by network */
+    bool replay;
+    bool csum_auto;      /* stop checking when many of the first packets are bad */
+    bool inline_mode;
+    uint64_t tick_ns;
+    char *error_policy;
+};
+/* simulate_ips: inline.  check_csum: -1 as configured, 0 none, 1 all.  Errors and oddities in d. */
+struct engine_settings *engine_settings_new(const struct conf *c, bool replay, bool inline_mode, int check_csum,
+                                            struct diags *d);
+void engine_settings_free(struct engine_settings *s);
+
+struct engine_parts {
+    const struct engine_settings *settings;
+    struct overlay *overlay;  /* taken a reference of */
+    struct state *state;      /* shared by the workers; may be NULL */
+    struct rec_ring *ring;    /* events of this worker */
+    void (*ring_full)(void *ctx); /* replay: empties it; NULL: full means counted */
+    void *ctx;
+    struct injector *injector; /* NULL: no response port */
+    unsigned worker, n_workers;
+    uint16_t vips;
+    bool share_frames; /* replay: every worker sees every frame and judges those of its flows */
+};
+struct engine;
+struct engine *engine_new(const struct engine_parts *p, struct diags *d);
+void engine_free(struct engine *e);
+/*
+ * Judges a burst: verdicts are put into it.  With share_frames several workers do so for one burst: each
+ * raises verdicts of its own packets, by `verdict` (one a frame, atomic).
+ */
+void engine_burst(struct engine *e, struct burst *b, _Atomic uint8_t *verdict);
+/* Time goes on without packets: expiry, watches. */
+void engine_idle(struct engine *e, uint64_t now_ns);
+/* End of the run: all flows end, all is logged. */
+void engine_finish(struct engine *e);
+/* Takes another overlay between two bursts; the old one's reference is given up. */
+int engine_swap(struct engine *e, struct overlay *o) MUST_CHECK;
+/* Packets done: all of lower number are; for ordered access to shared state. */
+uint64_t engine_progress(const struct engine *e);
+/* Replay: the policy changes at this packet exactly. */
+void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o);
+
+struct engine_counters {
+    uint64_t packets, bytes, events, events_lost, alerts;
+    struct decode_counters decode;
+    struct flow_counters flow;
+    struct stream_counters stream;
+    struct app_counters app;
+    struct detect_counters detect;
+    struct verdict_counters verdict;
+    struct response_counters response;
+};
+void engine_counters(const struct engine *e, struct engine_counters *out);
+void engine_counters_add(struct engine_counters *sum, const struct engine_counters *x);
+/* One `stats` event with the sums of all workers, by worker 0. */
+void engine_stats(struct engine *e, const struct engine_counters *sum, const struct capture_counters *cap,
+                  uint64_t uptime_s);
+
+/* ------------------------------------------------------------------ replay of capture files */
+
+struct replay_options {
+    const char *capture;    /* file, folder, "-" */
+    const char *out_dir;
+    const char *bpf;
+    unsigned workers;       /* 0: 1 */
+    bool simulate_ips, recursive, by_time;
+    int check_csum;         /* -1 as configured, 0 none, 1 all */
+    struct conf *conf;
+    struct overlay *overlay;
+    /* Another overlay from this packet on (ctl reload in tests); 0: none. */
+    uint64_t swap_at;
+    struct overlay *swap_to;
+    struct logger *logger;
+    uint64_t hold_test_ns;
+    volatile const bool *stop;
+};
+struct replay_result {
+    uint64_t packets, bytes, events, alerts, lost;
+    uint64_t wall_ns, cpu_ns;
+    struct engine_counters counters;
+};
+/* 0; -EINVAL with d when the capture can't be read (what was whole before is done). */
+int replay_run(const struct replay_options *o, struct replay_result *r, struct diags *d) MUST_CHECK;
+
+#endif

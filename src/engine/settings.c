@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the configuration to what each stage wants to know. */
+#include "engine/engine.h"
+
+#include "base/lpm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Target policies by network: longest prefix wins. */
+struct os_networks {
+    struct lpm *lpm;
+};
+
+static enum os_policy os_of(void *ctx, uint8_t ver, const struct ip_addr *a)
+{
+    const struct os_networks *n = ctx;
+    uint32_t v = lpm_get(n->lpm, ver, a);
+    return v == LPM_NONE ? OS_BSD : (enum os_policy)v;
+}
+
+static enum frag_policy frag_of(void *ctx, uint8_t ver, const struct ip_addr *a)
+{
+    return os_frag_policy(os_of(ctx, ver, a));
+}
+
+static int os_add(struct os_networks *n, enum os_policy os, const char *text, const struct conf_node *at,
+                  struct diags *d)
+{
+    struct str rest = str_trim(str_cstr(text));
+    if (rest.n >= 2 && rest.p[0] == '[' && rest.p[rest.n - 1] == ']')
+        rest = str_first(str_skip(rest, 1), rest.n - 2);
+    while (rest.n) {
+        struct str one = str_trim(str_split(rest, ',', &rest));
+        struct ip_prefix p;
+        if (!one.n)
+            continue;
+        if (!ip_prefix_parse(one, &p)) {
+            diag_add(d, DIAG_WARNING, at->file, at->line, at->column, "write addresses as 10.0.0.0/8",
+                     "host-os-policy: \"" STR_FMT "\" is no network", STR_ARG(one));
+            continue;
+        }
+        if (lpm_add(n->lpm, &p, os))
+            return -1;
+    }
+    return 0;
+}
+
+static struct os_networks *os_read(const struct conf *c, const char *path, struct diags *d)
+{
+    struct os_networks *n = calloc(1, sizeof(*n));
+    if (!n || !(n->lpm = lpm_new())) {
+        free(n);
+        return NULL;
+    }
+    const struct conf_node *map = conf_node(c, path);
+    for (const struct conf_node *k = map ? map->child : NULL; k; k = k->next) {
+        int os = os_policy_find(str_cstr(k->name));
+        if (os < 0) {
+            diag_add(d, DIAG_WARNING, k->file, k->line, k->column, NULL, "host-os-policy: unknown system %s", k->name);
+            continue;
+        }
+        if (k->value && os_add(n, (enum os_policy)os, k->value, k, d))
+            break;
+        for (const struct conf_node *a = k->child; a; a = a->next)
+            if (a->value && os_add(n, (enum os_policy)os, a->value, a, d))
+                break;
+    }
+    return n;
+}
+
+static void os_free(struct os_networks *n)
+{
+    if (n)
+        lpm_free(n->lpm);
+    free(n);
+}
+
+/* ------------------------------------------------------------------ exception policies */
+
+static const struct {
+    const char *word;
+    enum exception_policy policy;
+} policies[] = {
+    {"ignore", EXCEPTION_IGNORE},       {"auto", EXCEPTION_AUTO},
+    {"pass-packet", EXCEPTION_PASS_PACKET}, {"pass-flow", EXCEPTION_PASS_FLOW},
+    {"bypass", EXCEPTION_BYPASS},       {"drop-packet", EXCEPTION_DROP_PACKET},
+    {"drop-flow", EXCEPTION_DROP_FLOW}, {"reject", EXCEPTION_REJECT},
+    {"reject-both", EXCEPTION_REJECT_BOTH},
+};
+
+/*
+ * `auto` is forward and say so.  Only a configuration in Suricata's format (replay compares with it) means
+ * what Suricata means: drop the flow when inline.
+ */
+static enum exception_policy policy_read(const struct conf *c, const char *path, bool inline_mode, bool flow_wide)
+{
+    const char *v = conf_str(c, path);
+    if (!v || !*v)
+        v = conf_str(c, "exception-policy");
+    enum exception_policy p = EXCEPTION_AUTO;
+    for (unsigned k = 0; v && k < ARRAY_LEN(policies); k++)
+        if (!strcmp(policies[k].word, v))
+            p = policies[k].policy;
+    if (p == EXCEPTION_AUTO)
+        p = inline_mode && conf_format(c) == CONF_FORMAT_SURICATA
+                ? (flow_wide ? EXCEPTION_DROP_FLOW : EXCEPTION_DROP_PACKET)
+                : EXCEPTION_IGNORE;
+    if (!inline_mode && (p == EXCEPTION_DROP_PACKET || p == EXCEPTION_DROP_FLOW))
+        return p; /* said in events, nothing is held back on a mirror */
+    return p;
+}
+
+/* ------------------------------------------------------------------ stages */
+
+static void ports_read(uint16_t out[4], const char *text)
+{
+    struct str rest = str_trim(str_cstr(text));
+    unsigned n = 0;
+    if (rest.n >= 2 && rest.p[0] == '[')
+        rest = str_first(str_skip(rest, 1), rest.n - 2);
+    while (rest.n && n < 4) {
+        uint64_t v;
+        if (str_u64(str_trim(str_split(rest, ',', &rest)), &v) && v && v < 65536)
+            out[n++] = (uint16_t)v;
+    }
+}
+
+static void decode_read(struct engine_settings *s, const struct conf *c)
+{
+    struct decode_config *d = &s->decode;
+    *d = (struct decode_config){
+        .layers_max = (uint8_t)conf_int(c, "decoder.max-layers"),
+        .check_csum = conf_bool(c, "stream.checksum-validation"),
+        .teredo = conf_bool(c, "decoder.teredo.enabled"),
+        .vxlan = conf_bool(c, "decoder.vxlan.enabled"),
+        .geneve = conf_bool(c, "decoder.geneve.enabled"),
+        .erspan_i = conf_bool(c, "decoder.erspan.typeI.enabled"),
+        .frag_max = (uint32_t)conf_int(c, "defrag.trackers"),
+        .frag_cap_bytes = conf_bytes(c, "defrag.memcap"),
+        .frag_timeout_ns = conf_ns(c, "defrag.timeout"),
+        .frag_policy = frag_of,
+        .ctx = s->frag_os,
+    };
+    const char *v;
+    if ((v = conf_str(c, "decoder.vxlan.ports")))
+        ports_read(d->vxlan_ports, v);
+    if ((v = conf_str(c, "decoder.geneve.ports")))
+        ports_read(d->geneve_ports, v);
+    if ((v = conf_str(c, "decoder.teredo.ports")))
+        ports_read(d->teredo_ports, v);
+}
+
+static void timeouts_read(const struct conf *c, const char *proto, struct flow_timeouts *t)
+{
+    static const char *const state[FLOW_STATES] = {"new", "established", "closed", "bypassed"};
+    char path[96];
+    for (unsigned k = 0; k < FLOW_STATES; k++) {
+        snprintf(path, sizeof(path), "flow-timeouts.%s.%s", proto, state[k]);
+        t->s[k] = setting_find(path) ? (uint32_t)(conf_ns(c, path) / 1000000000u) : 0;
+        snprintf(path, sizeof(path), "flow-timeouts.%s.emergency-%s", proto, state[k]);
+        t->emergency_s[k] = setting_find(path) ? (uint32_t)(conf_ns(c, path) / 1000000000u) : 0;
+    }
+}
+
+static void flow_read(struct engine_settings *s, const struct conf *c)
+{
+    struct flow_config *f = &s->flow;
+    *f = (struct flow_config){
+        .memcap_bytes = conf_bytes(c, "flow.memcap"),
+        .buckets = (uint32_t)conf_int(c, "flow.hash-size"),
+        .emergency_recovery = (uint32_t)conf_int(c, "flow.emergency-recovery"),
+        .memcap_policy = policy_read(c, "flow.memcap-policy", s->inline_mode, false),
+        .vlan_in_key = conf_bool(c, "vlan.use-for-tracking"),
+    };
+    timeouts_read(c, "tcp", &f->tcp);
+    timeouts_read(c, "udp", &f->udp);
+    timeouts_read(c, "icmp", &f->icmp);
+    timeouts_read(c, "default", &f->other);
+    const struct conf_node *rate = conf_node(c, "flow.rate-tracking");
+    if (rate)
+        f->elephant_bytes = conf_sub_bytes(rate, "bytes", 0);
+}
+
+static enum urgent_policy urgent_read(const char *v, enum urgent_policy dflt)
+{
+    static const char *const word[] = {[URGENT_OOB] = "oob", [URGENT_INLINE] = "inline", [URGENT_DROP] = "drop", [URGENT_GAP] = "gap"};
+    for (unsigned k = 0; v && k < ARRAY_LEN(word); k++)
+        if (!strcmp(word[k], v))
+            return (enum urgent_policy)k;
+    return dflt;
+}
+
+static void stream_read(struct engine_settings *s, const struct conf *c)
+{
+    struct stream_config *t = &s->stream;
+    const char *inl = conf_str(c, "stream.inline"), *insp = conf_str(c, "stream.inspect");
+    bool inl_auto = !inl || !strcmp(inl, "auto");
+    *t = (struct stream_config){
+        .memcap_bytes = conf_bytes(c, "stream.memcap"),
+        .reassembly_memcap_bytes = conf_bytes(c, "stream.reassembly.memcap"),
+        .memcap_policy = policy_read(c, "stream.memcap-policy", s->inline_mode, true),
+        .reassembly_policy = policy_read(c, "stream.reassembly.memcap-policy", s->inline_mode, true),
+        .midstream_policy = policy_read(c, "stream.midstream-policy", s->inline_mode, true),
+        .depth_bytes = (uint32_t)conf_bytes(c, "stream.reassembly.depth"),
+        .chunk_bytes = {(uint32_t)conf_bytes(c, "stream.reassembly.toserver-chunk-size"),
+                        (uint32_t)conf_bytes(c, "stream.reassembly.toclient-chunk-size")},
+        .check_csum = conf_bool(c, "stream.checksum-validation"),
+        .midstream = conf_bool(c, "stream.midstream"),
+        .async_oneside = conf_bool(c, "stream.async-oneside"),
+        .inline_mode = inl_auto ? s->inline_mode : conf_truth(inl) == 1,
+        .drop_invalid = conf_bool(c, "stream.drop-invalid") && s->inline_mode && conf_format(c) == CONF_FORMAT_SURICATA,
+        .bypass = conf_bool(c, "stream.bypass"),
+        .urgent = urgent_read(conf_str(c, "stream.reassembly.urgent.policy"), URGENT_OOB),
+        .urgent_oob_limit_policy = urgent_read(conf_str(c, "stream.reassembly.urgent.oob-limit-policy"), URGENT_DROP),
+        .max_synack_queued = (uint8_t)conf_int(c, "stream.max-synack-queued"),
+        .max_syn_queued = (uint8_t)conf_int(c, "stream.max-syn-queued"),
+        .max_regions = (uint16_t)conf_int(c, "stream.reassembly.max-regions"),
+        .os = os_of,
+        .ctx = s->os,
+    };
+    bool arrival = insp && !strcmp(insp, "arrival");
+    if (!insp || !strcmp(insp, "auto"))
+        arrival = t->inline_mode || !s->replay;
+    t->inspect = arrival ? INSPECT_ON_ARRIVAL : INSPECT_ON_ACK;
+}
+
+static void rules_read(struct engine_settings *s, const struct conf *c)
+{
+    s->detect = (struct detect_config){
+        .inline_mode = s->inline_mode,
+        .on_ack = s->stream.inspect == INSPECT_ON_ACK,
+        .pcre_match_limit = (uint32_t)conf_int(c, "pcre.match-limit"),
+        .pcre_recursion_limit = (uint32_t)conf_int(c, "pcre.match-limit-recursion"),
+        .recursion_limit = (uint32_t)conf_int(c, "detect.inspection-recursion-limit"),
+    };
+    const char *drop = conf_str(c, "response.on-drop");
+    s->verdict = (struct verdict_config){
+        .place = s->inline_mode ? PLACE_INLINE : PLACE_MIRROR,
+        .alerts_max = (uint32_t)conf_int(c, "packet-alert-max"),
+        .respond_on_drop = drop && *drop && conf_truth(drop) != 0 && strcmp(drop, "none"),
+    };
+    s->response = (struct response_config){
+        .attempts = (uint8_t)conf_int(c, "response.attempts"),
+        .on_drop = s->verdict.respond_on_drop,
+        .chase = true,
+        .table_rows = (uint32_t)conf_int(c, "response.table.rows"),
+        .table_ns = conf_ns(c, "response.table.time"),
+        .rate_per_s = (uint32_t)conf_int(c, "response.rate-limit"),
+        .rate_per_target_s = (uint32_t)conf_int(c, "response.target-rate-limit"),
+        .effect_ns = 1000000000u,
+    };
+    const char *csum = conf_str(c, "pcap-file.checksum-checks");
+    s->csum_auto = s->replay && (!csum || !strcmp(csum, "auto"));
+    if (csum && conf_truth(csum) == 0)
+        s->decode.check_csum = s->stream.check_csum = false;
+}
+
+struct engine_settings *engine_settings_new(const struct conf *c, bool replay, bool inline_mode, int check_csum,
+                                            struct diags *d)
+{
+    struct engine_settings *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->conf = c;
+    s->replay = replay;
+    s->inline_mode = inline_mode;
+    s->tick_ns = 1000000000u;
+    s->os = os_read(c, conf_node(c, "stream.host-os-policy") ? "stream.host-os-policy" : "host-os-policy", d);
+    s->frag_os = os_read(c, conf_node(c, "defrag.host-os-policy") ? "defrag.host-os-policy" : "host-os-policy", d);
+    if (!s->os || !s->frag_os) {
+        engine_settings_free(s);
+        return NULL;
+    }
+    event_wants_read(c, &s->wants);
+    decode_read(s, c);
+    flow_read(s, c);
+    stream_read(s, c);
+    rules_read(s, c);
+    if (check_csum >= 0) {
+        s->csum_auto = false;
+        s->decode.check_csum = s->stream.check_csum = check_csum > 0;
+    }
+    return s;
+}
+
+void engine_settings_free(struct engine_settings *s)
+{
+    if (!s)
+        return;
+    os_free(s->os);
+    os_free(s->frag_os);
+    free(s);
+}
