@@ -307,7 +307,7 @@ static void put_packet(const struct event_view *v, struct json *j)
     struct str frame;
     if (!view_packet(v, &p, &frame))
         return;
-    const char *name = link_name(p.link);
+    const char *name = p.link <= UINT16_MAX ? link_type_name((uint16_t)p.link) : NULL;
     json_base64(j, "packet", frame.p, frame.n);
     json_open(j, "packet_info");
     json_u64(j, "linktype", p.link);

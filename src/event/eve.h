@@ -16,6 +16,7 @@ struct eve_options {
     const struct conf_node *types;
     uint32_t type_bits; /* by enum event_type */
     struct name_set apps;
+    bool all_apps;
     bool payload, payload_printable, payload_length, packet, verdict, rule_metadata, rule_raw,
         reference, app_metadata, flow_metadata, http_body, http_body_printable, websocket, xff,
         tagged_packets;
@@ -29,6 +30,8 @@ struct eve_options {
 };
 /* Reads an `eve-log` node. */
 void eve_options_read(const struct conf_node *eve, struct eve_options *out);
+/* Everything, for an EVE log that a command line asks for. */
+void eve_options_all(struct eve_options *out);
 bool eve_wants_event(const struct eve_options *o, const struct event_view *v);
 
 /* What all lines of a logger share: identity, rendered once. */

@@ -56,9 +56,9 @@ struct event {
     uint8_t proto;
     uint64_t seq; /* of this worker: with sensor, boot and worker it makes event_id */
     uint64_t ts_ns;
-    uint64_t number;  /* packet (pcap_cnt); 0: none.  Also the first key of the merge */
-    uint64_t order;   /* within the packet, for merging workers */
-    uint64_t flow_id; /* 0: none */
+    uint64_t number;        /* packet (pcap_cnt); 0: none.  Also the first key of the merge */
+    uint64_t order, order2; /* within the packet, for merging workers */
+    uint64_t flow_id;       /* 0: none */
     struct ip_addr src, dst;
     uint16_t sp, dp; /* or ICMP type and code (icmp set) */
     uint16_t vlan[3];
@@ -125,7 +125,12 @@ struct event_verdict {
     uint8_t reject;        /* bits of enum event_reject */
     struct event_text reason;
 };
-enum event_verdict_action { VERDICT_ALERT, VERDICT_PASS, VERDICT_DROP, VERDICT_ACCEPT };
+enum event_verdict_action {
+    EVENT_VERDICT_ALERT,
+    EVENT_VERDICT_PASS,
+    EVENT_VERDICT_DROP,
+    EVENT_VERDICT_ACCEPT
+};
 enum event_reject_target { REJECT_NONE, REJECT_TO_CLIENT, REJECT_TO_SERVER, REJECT_BOTH };
 enum event_reject { REJECT_TCP_RESET = 1, REJECT_ICMP_PROHIB = 2 };
 
@@ -326,8 +331,8 @@ struct logger *logger_new(const struct conf *c, const char *dir, const struct lo
                           struct diags *d);
 /* A single output, as the Snort command line asks for (-A fast, -b ...). */
 int logger_add(struct logger *l, enum log_format fmt, const char *path, struct diags *d) MUST_CHECK;
-/* Takes all that waits in n rings; merged by (number, order, worker) up to `limit` packet number
- * when ordered (replay with workers), else as it comes.  Returns events taken. */
+/* Takes all that waits in n rings; merged by (number, order, order2, worker) up to `limit` packet
+ * number when ordered (replay with workers), else as it comes.  Returns events taken. */
 size_t logger_drain(struct logger *l, struct rec_ring *const *ring, unsigned n, bool ordered,
                     uint64_t limit);
 void logger_event(struct logger *l, const struct event_view *v); /* one event to all writers */

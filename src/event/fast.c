@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One line an alert: Suricata's fast.log, Snort's alert_fast, and the same without time for syslog.
- *
- * Text that came from outside the rules (nothing does) or from a rule can't break the line:
- * controls become '.'.
+ * No text can break the line: controls become '.'.
  */
 #include "event/writer.h"
 
 #include <string.h>
 
-static void text_put(struct sbuf *b, struct str s)
+void line_text_put(struct sbuf *b, struct str s)
 {
     if (!s.n || !sbuf_room(b, s.n))
         return;
@@ -17,22 +15,31 @@ static void text_put(struct sbuf *b, struct str s)
         b->p[b->n++] = s.p[i] < 32 || s.p[i] == 127 ? '.' : s.p[i];
 }
 
+void line_time_put(const struct line_style *s, uint64_t ns, struct sbuf *b)
+{
+    char time[40];
+    sbuf_put(b, time, time_line(ns, s->year, s->utc, time));
+}
+
 const char *drop_mark(const struct event_view *v)
 {
     struct event_alert a;
     struct event_verdict d;
     struct str reason;
-    if (view_verdict(v, &d, &reason) && d.action == VERDICT_DROP && d.status != STATUS_NONE)
+    if (view_verdict(v, &d, &reason) && d.action == EVENT_VERDICT_DROP && d.status != STATUS_NONE)
         return d.status == STATUS_DONE ? "[Drop] " : "[wDrop] ";
     if (!view_alert(v, &a))
         return "";
     return a.would ? "[wDrop] " : a.blocked ? "[Drop] " : "";
 }
 
-void endpoint_put(struct sbuf *b, const struct event *h, bool destination, bool ports)
+void endpoint_put(struct sbuf *b, const struct event *h, const struct line_style *s,
+                  bool destination, bool ports)
 {
     char text[IP_TEXT];
-    if (h->ver)
+    if (h->ver && s->obfuscate)
+        sbuf_cstr(b, h->ver == 4 ? "xxx.xxx.xxx.xxx" : "x:x:x:x::x");
+    else if (h->ver)
         sbuf_cstr(b, ip_format(destination ? &h->dst : &h->src, h->ver, text));
     if (!ports)
         return;
@@ -54,28 +61,28 @@ static void proto_put(struct sbuf *b, const struct event *h, enum line_dialect d
     sbuf_cstr(b, text);
 }
 
-static void class_put(struct sbuf *b, const struct event_view *v, const struct event_alert *a,
-                      enum line_dialect d)
+void line_class_put(struct sbuf *b, const struct event_view *v, const struct event_alert *a,
+                    enum line_dialect d)
 {
     struct str text;
     bool have = event_alert_text(v, a->class_text, &text);
     if (!have && d == LINE_SNORT)
         return;
     sbuf_cstr(b, "[Classification: ");
-    text_put(b, have ? text : STR("(null)"));
+    line_text_put(b, have ? text : STR("(null)"));
     sbuf_cstr(b, "] ");
 }
 
-void fast_put(const struct event_view *v, enum line_dialect d, enum time_year year, struct sbuf *b)
+void fast_put(const struct event_view *v, enum line_dialect d, const struct line_style *s,
+              struct sbuf *b)
 {
     const struct event *h = v->head;
     struct event_alert a;
     struct str text;
-    char time[40];
     if (!view_alert(v, &a))
         return;
     if (d != LINE_SYSLOG) {
-        sbuf_put(b, time, time_line(h->ts_ns, year, time));
+        line_time_put(s, h->ts_ns, b);
         sbuf_cstr(b, "  ");
     }
     sbuf_cstr(b, drop_mark(v));
@@ -86,9 +93,14 @@ void fast_put(const struct event_view *v, enum line_dialect d, enum time_year ye
     sbuf_byte(b, ':');
     sbuf_u64(b, a.rev);
     sbuf_cstr(b, "] ");
-    text_put(b, event_alert_text(v, a.msg, &text) ? text : STR(""));
+    if (s->iface && h->iface < s->ifaces) {
+        sbuf_byte(b, '<');
+        sbuf_cstr(b, s->iface[h->iface]);
+        sbuf_cstr(b, "> ");
+    }
+    line_text_put(b, event_alert_text(v, a.msg, &text) ? text : STR(""));
     sbuf_cstr(b, d == LINE_SYSLOG ? " " : " [**] ");
-    class_put(b, v, &a, d);
+    line_class_put(b, v, &a, d);
     sbuf_cstr(b, "[Priority: ");
     sbuf_u64(b, a.priority);
     sbuf_cstr(b, "] {");
@@ -96,7 +108,7 @@ void fast_put(const struct event_view *v, enum line_dialect d, enum time_year ye
     sbuf_cstr(b, "} ");
     /* Suricata writes type and code of ICMP as ports, and zeroes where there are none. */
     bool ports = d == LINE_SNORT ? !(h->flags & (EVENT_NO_PORTS | EVENT_ICMP)) : h->ver != 0;
-    endpoint_put(b, h, false, ports);
+    endpoint_put(b, h, s, false, ports);
     sbuf_cstr(b, " -> ");
-    endpoint_put(b, h, true, ports);
+    endpoint_put(b, h, s, true, ports);
 }

@@ -2,8 +2,7 @@
 /*
  * The logger: takes records from the rings and gives each to the outputs that want it.
  *
- * An output is a writer (one of LOGFMT_) on an `out`.  The table of outputs in logger_conf.c makes
- * them from the configuration.
+ * An output is a writer (writers.c) on a sink (out.c), made from the configuration (logger_conf.c).
  */
 #include "event/logger_impl.h"
 
@@ -11,69 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool wants_alert(const struct output *u, const struct event_view *v)
-{
-    (void)u;
-    return v->head->type == EVENT_ALERT && v->section[SECTION_ALERT].n;
-}
-
-static bool wants_eve(const struct output *u, const struct event_view *v)
-{
-    if (v->head->outputs && !(v->head->outputs >> u->eve_index & 1))
-        return false;
-    return eve_wants_event(u->eve, v);
-}
-
-static void put_eve(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
-{
-    if (u->prefix)
-        sbuf_cstr(b, u->prefix);
-    if (!eve_put(&l->eve, u->eve, v, b))
-        l->st.count.broken++;
-    if (u->newline)
-        sbuf_byte(b, '\n');
-}
-
-static void put_fast(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
-{
-    (void)l;
-    fast_put(v, LINE_SURICATA, u->year, b);
-    sbuf_byte(b, '\n');
-}
-
-static void put_snort_fast(struct logger *l, struct output *u, const struct event_view *v,
-                           struct sbuf *b)
-{
-    (void)l;
-    fast_put(v, LINE_SNORT, u->year, b);
-    sbuf_byte(b, '\n');
-}
-
-static const struct writer writers[] = {
-    [LOGFMT_EVE] = {wants_eve, put_eve},
-    [LOGFMT_FAST] = {wants_alert, put_fast},
-    [LOGFMT_SNORT_FAST] = {wants_alert, put_snort_fast},
-};
-
-const struct writer *writer_of(enum log_format f)
-{
-    return f < ARRAY_LEN(writers) && writers[f].put ? &writers[f] : NULL;
-}
-
 void logger_event(struct logger *l, const struct event_view *v)
 {
     l->st.count.events++;
-    l->st.count.alerts += v->head->type == EVENT_ALERT;
-    l->event_no++;
+    if (v->head->type == EVENT_ALERT) {
+        l->st.count.alerts++;
+        l->event_id++;
+    }
     for (unsigned i = 0; i < l->n; i++) {
         struct output *u = &l->output[i];
         if (!u->writer->wants(u, v))
             continue;
-        struct sbuf *b = out_begin(u->out, v->head->ts_ns);
+        struct out *o = u->writer->sink ? u->writer->sink(l, u, v) : u->out;
+        struct sbuf *b = o ? out_begin(o, v->head->ts_ns) : NULL;
         if (!b)
             continue;
         u->writer->put(l, u, v, b);
-        out_commit(u->out);
+        out_commit(o);
     }
 }
 
@@ -96,7 +49,9 @@ static bool before(const struct event *a, const struct event *b)
 {
     if (a->number != b->number)
         return a->number < b->number;
-    return a->order != b->order ? a->order < b->order : a->worker < b->worker;
+    if (a->order != b->order)
+        return a->order < b->order;
+    return a->order2 != b->order2 ? a->order2 < b->order2 : a->worker < b->worker;
 }
 
 static size_t drain_ordered(struct logger *l, struct rec_ring *const *ring, unsigned n,
@@ -138,16 +93,24 @@ size_t logger_drain(struct logger *l, struct rec_ring *const *ring, unsigned n, 
     return taken;
 }
 
+static void each_out(struct logger *l, void (*f)(struct out *o))
+{
+    for (unsigned i = 0; i < l->n; i++) {
+        if (l->output[i].out)
+            f(l->output[i].out);
+        for (unsigned k = 0; k < PCAP_LINKS && l->output[i].pcap_link[k].out; k++)
+            f(l->output[i].pcap_link[k].out);
+    }
+}
+
 void logger_flush(struct logger *l)
 {
-    for (unsigned i = 0; i < l->n; i++)
-        out_flush(l->output[i].out);
+    each_out(l, out_flush);
 }
 
 void logger_reopen(struct logger *l)
 {
-    for (unsigned i = 0; i < l->n; i++)
-        out_reopen(l->output[i].out);
+    each_out(l, out_reopen);
 }
 
 const struct logger_counters *logger_counters(const struct logger *l)
@@ -160,15 +123,25 @@ const char *logger_last_error(const struct logger *l)
     return l->st.error[0] ? l->st.error : NULL;
 }
 
+void output_done(struct output *u)
+{
+    out_free(u->out);
+    for (unsigned k = 0; k < PCAP_LINKS; k++)
+        out_free(u->pcap_link[k].out);
+    packet_text_free(u->text);
+    free(u->eve);
+    free(u->prefix);
+    free(u->syslog_tag);
+    free(u->pcap_path);
+    memset(u, 0, sizeof(*u));
+}
+
 void logger_free(struct logger *l)
 {
     if (!l)
         return;
-    for (unsigned i = 0; i < l->n; i++) {
-        out_free(l->output[i].out);
-        free(l->output[i].eve);
-        free(l->output[i].prefix);
-    }
+    for (unsigned i = 0; i < l->n; i++)
+        output_done(&l->output[i]);
     eve_common_done(&l->eve);
     free(l);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Outputs made from the configuration or one by one. */
+/* Outputs made from the configuration, or one by one as a command line asks. */
 #include "event/logger_impl.h"
 
 #include "config/config.h"
@@ -8,59 +8,105 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define MIB (1ull << 20)
 
 /* What a format is when nobody says otherwise. */
 static const struct format_def {
-    const char *file;
+    const char *file; /* "-": standard output */
     enum out_kind kind;
     bool text;
+    uint64_t limit_bytes;
+    const char *facility, *level; /* of syslog */
 } formats[] = {
-    [LOGFMT_EVE] = {"eve.json", OUT_FILE, true},
-    [LOGFMT_FAST] = {"fast.log", OUT_FILE, true},
-    [LOGFMT_SNORT_FAST] = {"alert", OUT_FILE, true},
+    [LOGFMT_EVE] = {"eve.json", OUT_FILE, true, 0, "local0", "info"},
+    [LOGFMT_FAST] = {"fast.log", OUT_FILE, true, 0, "local0", "err"},
+    [LOGFMT_SNORT_FAST] = {"alert", OUT_FILE, true, 0, "auth", "alert"},
+    [LOGFMT_FULL] = {"alert", OUT_FILE, true, 0, NULL, NULL},
+    [LOGFMT_CONSOLE_CMG] = {"-", OUT_FILE, true, 0, NULL, NULL},
+    [LOGFMT_UNIFIED2] = {"snort.u2", OUT_STAMPED, false, 128 * MIB, NULL, NULL},
+    [LOGFMT_SYSLOG] = {"/dev/log", OUT_DGRAM, false, 0, "auth", "alert"},
+    [LOGFMT_STATS] = {"stats.log", OUT_FILE, true, 0, NULL, NULL},
+    [LOGFMT_PCAP] = {"tcpdump.log", OUT_STAMPED, false, 1000 * MIB, NULL, NULL},
 };
-
-static void open_error(struct diags *d, const char *path, int err)
-{
-    diag_add(d, DIAG_ERROR, NULL, 0, 0, "does the folder exist, and may this user write there?",
-             "cannot open %s: %s", path, strerror(err));
-}
-
-static void output_drop(struct output *u)
-{
-    free(u->eve);
-    free(u->prefix);
-    memset(u, 0, sizeof(*u));
-}
-
-/* Opens u->out; the output is counted when that worked. */
-static int output_open(struct logger *l, struct output *u, const struct out_config *c,
-                       struct diags *d)
-{
-    int rc = out_new(c, &l->st, &u->out);
-    if (rc) {
-        open_error(d, c->path, -rc);
-        output_drop(u);
-        return rc;
-    }
-    l->n++;
-    return 0;
-}
 
 static struct output *output_new(struct logger *l, enum log_format f, struct diags *d)
 {
     const struct writer *w = writer_of(f);
     if (!w || l->n == LOGGER_OUTPUTS) {
-        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL,
-                 w ? "more than %d outputs" : "no such output (%d)", w ? LOGGER_OUTPUTS : (int)f);
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "more than %d outputs, or no such one",
+                 LOGGER_OUTPUTS);
         return NULL;
     }
     struct output *u = &l->output[l->n];
     memset(u, 0, sizeof(*u));
     u->writer = w;
     u->newline = true;
+    u->style = l->style;
+    u->stats.totals = true;
+    if (f == LOGFMT_FULL || f == LOGFMT_CONSOLE_CMG) {
+        u->text = packet_text_new();
+        if (!u->text)
+            return NULL;
+    }
     return u;
+}
+
+/* Capture files are opened when the first packet tells the link type; here the folder is tried. */
+static int pcap_open(struct logger *l, struct output *u, const struct out_config *c)
+{
+    struct out *probe;
+    u->pcap = *c;
+    u->pcap_path = strdup(c->path);
+    if (!u->pcap_path)
+        return -ENOMEM;
+    int rc = out_new(c, &l->st, &probe);
+    if (!rc)
+        out_free(probe);
+    return rc;
+}
+
+/* Opens where u writes; the output counts when that worked, else it is gone. */
+static int output_open(struct logger *l, struct output *u, struct out_config *c, struct diags *d)
+{
+    if (!strcmp(c->path, "-")) {
+        c->kind = OUT_FD;
+        c->fd = STDOUT_FILENO;
+    }
+    int rc = u->writer == writer_of(LOGFMT_PCAP) ? pcap_open(l, u, c) : out_new(c, &l->st, &u->out);
+    if (!rc) {
+        l->n++;
+        return 0;
+    }
+    diag_add(d, DIAG_ERROR, NULL, 0, 0, "does the folder exist, and may this user write there?",
+             "cannot open %s: %s", c->path, strerror(-rc));
+    output_done(u);
+    return rc;
+}
+
+/* Lines of u go to the syslog socket. */
+static int syslog_set(struct output *u, const struct format_def *f, const struct conf_node *n,
+                      struct diags *d)
+{
+    const char *facility = conf_sub_str(n, "facility", f->facility ? f->facility : "user");
+    const char *level = conf_sub_str(n, "level", f->level ? f->level : "info");
+    int fac = syslog_facility(facility), lev = syslog_level(level);
+    if (fac < 0 || lev < 0) {
+        diag_add(d, DIAG_WARNING, n ? n->file : NULL, n ? n->line : 0, n ? n->column : 0,
+                 "local5 and info, for example", "unknown syslog facility or level: %s, %s",
+                 facility, level);
+        fac = fac < 0 ? 1 : fac;
+        lev = lev < 0 ? 6 : lev;
+    }
+    char tag[80];
+    snprintf(tag, sizeof(tag), "%.40s[%ld]", conf_sub_str(n, "identity", "riposte"),
+             (long)getpid());
+    u->priority = (uint32_t)(fac << 3 | lev);
+    u->newline = false;
+    u->syslog_tag = strdup(tag);
+    return u->syslog_tag ? 0 : -ENOMEM;
 }
 
 int logger_add(struct logger *l, enum log_format fmt, const char *path, struct diags *d)
@@ -69,31 +115,26 @@ int logger_add(struct logger *l, enum log_format fmt, const char *path, struct d
     if (!u)
         return -EINVAL;
     const struct format_def *f = &formats[fmt];
-    struct out_config c = {.kind = f->kind, .path = path ? path : f->file, .text = f->text};
+    struct out_config c = {.kind = f->kind,
+                           .path = path ? path : f->file,
+                           .text = f->text,
+                           .limit_bytes = f->limit_bytes};
+    if (fmt == LOGFMT_SYSLOG && syslog_set(u, f, NULL, d)) {
+        output_done(u);
+        return -ENOMEM;
+    }
+    if (fmt == LOGFMT_EVE) {
+        u->eve = malloc(sizeof(*u->eve));
+        if (!u->eve) {
+            output_done(u);
+            return -ENOMEM;
+        }
+        eve_options_all(u->eve);
+    }
     return output_open(l, u, &c, d);
 }
 
-/* Name of a file below dir; an absolute one stays. */
-static int path_of(const char *dir, const struct conf_node *n, const char *dflt, char out[PATH_MAX])
-{
-    const char *name = conf_sub_str(n, "filename", dflt);
-    int len = *name == '/' || !dir ? snprintf(out, PATH_MAX, "%s", name)
-                                   : snprintf(out, PATH_MAX, "%s/%s", dir, name);
-    return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
-}
-
-/* `filetype`; false: one that isn't known. */
-static bool kind_of(const struct conf_node *n, struct out_config *c)
-{
-    const char *type = conf_sub_str(n, "filetype", "regular");
-    if (!strcmp(type, "unix_stream"))
-        c->kind = OUT_STREAM;
-    else if (!strcmp(type, "unix_dgram"))
-        c->kind = OUT_DGRAM;
-    else
-        return !strcmp(type, "regular") || !strcmp(type, "file");
-    return true;
-}
+/* ---- from the configuration */
 
 struct opener {
     struct logger *l;
@@ -102,23 +143,70 @@ struct opener {
     uint32_t eves;
 };
 
-static int open_common(struct opener *o, struct output *u, const struct conf_node *n,
-                       const struct format_def *f)
+/* Name of a file below dir; an absolute one and "-" stay. */
+static int path_join(const char *dir, const char *name, char out[PATH_MAX])
 {
-    char path[PATH_MAX];
+    bool whole = *name == '/' || !strcmp(name, "-") || !dir;
+    int len =
+        whole ? snprintf(out, PATH_MAX, "%s", name) : snprintf(out, PATH_MAX, "%s/%s", dir, name);
+    return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* `filetype` other than regular; false: one that isn't known. */
+static bool kind_read(struct opener *o, struct output *u, const struct conf_node *n,
+                      const struct format_def *f, struct out_config *c)
+{
+    const char *type = conf_sub_str(n, "filetype", "regular");
+    if (!strcmp(type, "regular") || !strcmp(type, "file"))
+        return true;
+    if (!strcmp(type, "unix_stream") || !strcmp(type, "unix_dgram")) {
+        c->kind = !strcmp(type, "unix_stream") ? OUT_STREAM : OUT_DGRAM;
+        return true;
+    }
+    if (strcmp(type, "syslog") != 0)
+        return false;
+    c->kind = OUT_DGRAM;
+    c->path = conf_sub_str(n, "socket", "/dev/log");
+    return !syslog_set(u, f, n, o->d);
+}
+
+static uint32_t mode_read(const struct conf_node *n)
+{
+    uint64_t mode;
+    const char *s = conf_sub_str(n, "filemode", NULL);
+    return s && str_u64_base(str_cstr(s), 8, &mode) && mode <= 0777 ? (uint32_t)mode : 0;
+}
+
+/* What every output has: filename, filetype, append, limit, prefix. */
+static void open_common(struct opener *o, struct output *u, enum log_format fmt,
+                        const struct conf_node *n)
+{
+    char path[PATH_MAX], dir[PATH_MAX];
+    const struct format_def *f = &formats[fmt];
     struct out_config c = {.kind = f->kind, .path = path, .text = f->text};
-    int rc = path_of(o->dir, n, f->file, path);
+    const char *prefix = conf_sub_str(n, "prefix", NULL), *below = conf_sub_str(n, "dir", NULL);
+    u->prefix = prefix ? strdup(prefix) : NULL;
+    int rc = below ? path_join(o->dir, below, dir) : 0;
+    if (!rc)
+        rc = path_join(below ? dir : o->dir, conf_sub_str(n, "filename", f->file), path);
     c.truncate = !conf_sub_bool(n, "append", true);
-    c.limit_bytes = conf_sub_bytes(n, "rotate-size", 0);
-    if (!rc && !kind_of(n, &c)) {
+    c.limit_bytes = conf_sub_bytes(n, "limit", f->limit_bytes);
+    if (f->kind == OUT_FILE)
+        c.limit_bytes = conf_sub_bytes(n, "rotate-size", c.limit_bytes);
+    int64_t files = conf_sub_int(n, "max-files", 0);
+    c.max_files = files > 0 && files <= 1 << 20 ? (uint32_t)files : 0;
+    c.nostamp = conf_sub_bool(n, "nostamp", false);
+    c.mode = mode_read(n);
+    if (!rc && !kind_read(o, u, n, f, &c)) {
         diag_add(o->d, DIAG_ERROR, n->file, n->line, n->column,
-                 "regular, syslog, unix_stream and unix_dgram are known", "unknown filetype %s",
+                 "regular, syslog, unix_stream and unix_dgram are known", "no such filetype: %s",
                  conf_sub_str(n, "filetype", ""));
         rc = -EINVAL;
     }
     if (rc)
-        output_drop(u);
-    return rc ? rc : output_open(o->l, u, &c, o->d);
+        output_done(u);
+    else
+        (void)output_open(o->l, u, &c, o->d);
 }
 
 static void open_eve(struct opener *o, const struct conf_node *n)
@@ -132,27 +220,123 @@ static void open_eve(struct opener *o, const struct conf_node *n)
     if (!u->eve)
         return;
     eve_options_read(n, u->eve);
-    const char *prefix = conf_sub_str(n, "prefix", NULL);
-    u->prefix = prefix ? strdup(prefix) : NULL;
-    (void)open_common(o, u, n, &formats[LOGFMT_EVE]);
+    open_common(o, u, LOGFMT_EVE, n);
+}
+
+static bool snort_format(const struct conf_node *n)
+{
+    return !strcmp(conf_sub_str(n, "format", "suricata"), "snort");
 }
 
 static void open_fast(struct opener *o, const struct conf_node *n)
 {
-    struct output *u = output_new(o->l, LOGFMT_FAST, o->d);
+    enum log_format f = snort_format(n) ? LOGFMT_SNORT_FAST : LOGFMT_FAST;
+    struct output *u = output_new(o->l, f, o->d);
     if (!u)
         return;
-    u->year = YEAR_LONG;
-    (void)open_common(o, u, n, &formats[LOGFMT_FAST]);
+    if (f == LOGFMT_FAST)
+        u->style.year = YEAR_LONG;
+    open_common(o, u, f, n);
 }
 
+static void open_full(struct opener *o, const struct conf_node *n)
+{
+    struct output *u = output_new(o->l, LOGFMT_FULL, o->d);
+    if (u)
+        open_common(o, u, LOGFMT_FULL, n);
+}
+
+static void open_console(struct opener *o, const struct conf_node *n)
+{
+    const char *s = conf_sub_str(n, "format", "fast");
+    enum log_format f = !strcmp(s, "cmg")    ? LOGFMT_CONSOLE_CMG
+                        : !strcmp(s, "full") ? LOGFMT_FULL
+                                             : LOGFMT_SNORT_FAST;
+    struct output *u = output_new(o->l, f, o->d);
+    struct out_config c = {.kind = OUT_FILE, .path = "-"};
+    if (u)
+        (void)output_open(o->l, u, &c, o->d);
+}
+
+static void open_syslog(struct opener *o, const struct conf_node *n)
+{
+    struct output *u = output_new(o->l, LOGFMT_SYSLOG, o->d);
+    struct out_config c = {.kind = OUT_DGRAM, .path = conf_sub_str(n, "socket", "/dev/log")};
+    if (!u)
+        return;
+    if (conf_sub_str(n, "host", NULL))
+        diag_add(o->d, DIAG_WARNING, n->file, n->line, n->column,
+                 "let the local syslog daemon forward", "syslog to another host: not supported");
+    if (syslog_set(u, &formats[LOGFMT_SYSLOG], n, o->d))
+        output_done(u);
+    else
+        (void)output_open(o->l, u, &c, o->d);
+}
+
+static void open_unified2(struct opener *o, const struct conf_node *n)
+{
+    struct output *u = output_new(o->l, LOGFMT_UNIFIED2, o->d);
+    const char *records = conf_sub_str(n, "records", "all");
+    if (!u)
+        return;
+    u->u2.vlan = conf_sub_bool(n, "vlan-event-types", false);
+    u->u2.no_alerts = !strcmp(records, "packets");
+    u->u2.no_packets = !strcmp(records, "alerts") || u->u2.no_packets;
+    u->u2.no_extra = !conf_sub_bool(n, "extra-data", true);
+    int64_t id = conf_sub_int(n, "sensor-id", 0);
+    u->u2.sensor_id = id > 0 && id <= UINT32_MAX ? (uint32_t)id : 0;
+    open_common(o, u, LOGFMT_UNIFIED2, n);
+}
+
+static void open_pcap(struct opener *o, const struct conf_node *n)
+{
+    struct output *u = output_new(o->l, LOGFMT_PCAP, o->d);
+    const char *what = conf_sub_str(n, "conditional", "all");
+    const char *pack = conf_sub_str(n, "compression", "none");
+    if (!u)
+        return;
+    if (strcmp(pack, "none") != 0)
+        diag_add(o->d, DIAG_WARNING, n->file, n->line, n->column, NULL,
+                 "pcap-log: compression %s is not supported, files stay as they are", pack);
+    u->all_packets = !strcmp(what, "all");
+    u->only_tagged = !strcmp(what, "tag");
+    open_common(o, u, LOGFMT_PCAP, n);
+}
+
+static void open_stats(struct opener *o, const struct conf_node *n)
+{
+    struct output *u = output_new(o->l, LOGFMT_STATS, o->d);
+    if (!u)
+        return;
+    u->stats.totals = conf_sub_bool(n, "totals", true);
+    u->stats.threads = conf_sub_bool(n, "threads", false);
+    u->stats.nulls = conf_sub_bool(n, "null-values", false);
+    open_common(o, u, LOGFMT_STATS, n);
+}
+
+/* Names in `outputs`; event_wants_read (wants.c) has the same. */
 static const struct {
     const char *name;
     void (*open)(struct opener *o, const struct conf_node *n);
 } openers[] = {
-    {"eve-log", open_eve},
-    {"fast", open_fast},
+    {"eve-log", open_eve},   {"fast", open_fast},
+    {"full", open_full},     {"console", open_console},
+    {"syslog", open_syslog}, {"unified2", open_unified2},
+    {"pcap-log", open_pcap}, {"unified2-alert", open_unified2},
+    {"stats", open_stats},
 };
+
+/* event.*: how text logs look. */
+static void style_read(struct logger *l, const struct conf *c)
+{
+    const struct conf_node *n = conf_node(c, "event");
+    l->style.utc = conf_bool(c, "event.utc");
+    l->style.obfuscate = conf_bool(c, "event.obfuscate");
+    l->style.year = conf_sub_bool(n, "year", false) ? YEAR_SHORT : YEAR_NONE;
+    if (conf_bool(c, "event.interface-in-alert"))
+        l->style.iface = l->id.iface;
+    l->style.ifaces = l->eve.ifaces;
+}
 
 struct logger *logger_new(const struct conf *c, const char *dir, const struct logger_identity *id,
                           struct diags *d)
@@ -165,8 +349,11 @@ struct logger *logger_new(const struct conf *c, const char *dir, const struct lo
         logger_free(l);
         return NULL;
     }
+    if (!c)
+        return l;
+    style_read(l, c);
     struct opener o = {.l = l, .dir = dir, .d = d};
-    const struct conf_node *list = c ? conf_node(c, "outputs") : NULL;
+    const struct conf_node *list = conf_node(c, "outputs");
     for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
         const char *name;
         const struct conf_node *n = conf_item(i, &name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The logger's inside, shared by logger.c and logger_conf.c. */
+/* The logger's inside, shared by logger.c, logger_conf.c and writers.c. */
 #ifndef EVENT_LOGGER_IMPL_H
 #define EVENT_LOGGER_IMPL_H
 
@@ -7,15 +7,24 @@
 #include "event/out.h"
 #include "event/writer.h"
 
-enum { LOGGER_OUTPUTS = 24, LOGGER_RINGS = 256 };
+enum { LOGGER_OUTPUTS = 24, LOGGER_RINGS = 256, PCAP_LINKS = 4 };
 
 struct output;
+/* A format: which events, where to, and how. */
 struct writer {
     bool (*wants)(const struct output *u, const struct event_view *v);
     /* Appends one record; nothing appended: none. */
     void (*put)(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b);
+    /* The sink for this event, NULL: none; no function: u->out. */
+    struct out *(*sink)(struct logger *l, struct output *u, const struct event_view *v);
 };
 const struct writer *writer_of(enum log_format f);
+
+/* One capture file a link type: the format knows no others. */
+struct pcap_link {
+    uint32_t link;
+    struct out *out;
+};
 
 struct output {
     const struct writer *writer;
@@ -23,17 +32,29 @@ struct output {
     struct eve_options *eve; /* LOGFMT_EVE */
     uint32_t eve_index;      /* among the eve-logs, as in event_wants */
     char *prefix;            /* before each line */
-    enum time_year year;
+    char *syslog_tag;        /* identity[pid]: lines go to syslog */
+    uint32_t priority;       /* of syslog */
     bool newline;
+    bool all_packets, only_tagged; /* LOGFMT_PCAP */
+    struct line_style style;
+    struct unified2_style u2;
+    struct stats_style stats;
+    struct packet_text *text;
+    struct out_config pcap; /* for link types that come later; path is pcap_path */
+    char *pcap_path;
+    struct pcap_link pcap_link[PCAP_LINKS];
+    uint64_t last_number, last_ts_ns; /* LOGFMT_PCAP: a packet with two alerts is written once */
 };
+void output_done(struct output *u);
 
 struct logger {
     struct logger_identity id;
     struct out_state st;
     struct eve_common eve;
+    struct line_style style; /* of the configuration */
     struct output output[LOGGER_OUTPUTS];
     unsigned n;
-    uint64_t event_no; /* unified2's event_id */
+    uint32_t event_id; /* unified2's */
 };
 
 #endif

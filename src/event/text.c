@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Times, protocols (IANA's protocol numbers) and link types as text. */
+/* Times and protocols (IANA's protocol numbers) as text. */
 #include "event/text.h"
 
 #include <stdio.h>
@@ -68,11 +68,11 @@ size_t event_time_format(uint64_t ns, char out[40])
     return TIME_TEXT;
 }
 
-size_t time_line(uint64_t ns, enum time_year year, char out[40])
+size_t time_line(uint64_t ns, enum time_year year, bool utc, char out[40])
 {
     time_t t = (time_t)(ns / second);
     struct tm tm;
-    if (!localtime_r(&t, &tm))
+    if (!(utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm)))
         memset(&tm, 0, sizeof(tm));
     char *to = put2(out, tm.tm_mon + 1);
     *to++ = '/';
@@ -180,21 +180,4 @@ uint32_t event_proto_text(uint8_t proto, uint8_t ver, char out[24])
     }
     out[n] = 0;
     return (uint32_t)n;
-}
-
-const char *link_name(uint32_t link)
-{
-    static const struct {
-        uint32_t link;
-        const char *name;
-    } names[] = {
-        {0, "NULL"},        {1, "EN10MB"},       {9, "PPP"},        {12, "RAW"},
-        {14, "RAW"},        {50, "PPP_SERIAL"},  {51, "PPP_ETHER"}, {101, "RAW"},
-        {104, "C_HDLC"},    {105, "IEEE802_11"}, {107, "FRELAY"},   {108, "LOOP"},
-        {113, "LINUX_SLL"}, {228, "IPv4"},       {229, "IPv6"},     {276, "LINUX_SLL2"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (names[i].link == link)
-            return names[i].name;
-    return NULL;
 }

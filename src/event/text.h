@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Times, protocols and link types as text. */
+/* Times and protocols as text. */
 #ifndef EVENT_TEXT_H
 #define EVENT_TEXT_H
 
@@ -22,10 +22,8 @@ void time_put(struct time_cache *c, uint64_t ns, uint8_t *to);
 
 /* Snort's and Suricata's line formats: MM/DD[/YY or /YYYY]-HH:MM:SS.uuuuuu; returns the length. */
 enum time_year { YEAR_NONE, YEAR_SHORT, YEAR_LONG };
-size_t time_line(uint64_t ns, enum time_year year, char out[40]);
+size_t time_line(uint64_t ns, enum time_year year, bool utc, char out[40]);
 
-/* "EN10MB" for 1; NULL if unknown. */
-const char *link_name(uint32_t link);
 /* IANA's keyword of an IP protocol, or NULL. */
 const char *proto_keyword(uint8_t proto);
 

@@ -42,7 +42,7 @@ static bool verdict_good(const struct event_view *v)
     if (!s.n)
         return true;
     memcpy(&d, s.p, sizeof(d));
-    return d.status <= STATUS_COULD_NOT && d.action <= VERDICT_ACCEPT &&
+    return d.status <= STATUS_COULD_NOT && d.action <= EVENT_VERDICT_ACCEPT &&
            d.reject_target <= REJECT_BOTH && text_fits(s, d.reason);
 }
 

@@ -209,6 +209,17 @@ static void types_read(const struct conf_node *types, struct eve_options *o)
         o->type_bits |= 1u << EVENT_APP;
 }
 
+void eve_options_all(struct eve_options *o)
+{
+    memset(o, 0, sizeof(*o));
+    o->type_bits = UINT32_MAX;
+    o->all_apps = o->metadata = o->verdict = o->drop_alerts = o->drop_verdict = true;
+    o->rule_metadata = o->app_metadata = o->flow_metadata = true;
+    o->anomaly_decode = o->anomaly_stream = o->anomaly_app = true;
+    o->stats_totals = o->stats_null = true;
+    o->payload_buffer_bytes = 4096;
+}
+
 void eve_options_read(const struct conf_node *eve, struct eve_options *o)
 {
     memset(o, 0, sizeof(*o));
@@ -242,7 +253,7 @@ bool eve_wants_event(const struct eve_options *o, const struct event_view *v)
     if (!(o->type_bits >> type & 1))
         return false;
     if (type == EVENT_APP)
-        return name_has(&o->apps, v->section[SECTION_NAME]);
+        return o->all_apps || name_has(&o->apps, v->section[SECTION_NAME]);
     return type != EVENT_ANOMALY || anomaly_wanted(o, v);
 }
 
@@ -347,16 +358,23 @@ static void want_stats(const struct conf_node *n, struct event_wants *w)
     w->stats_threads |= on(n, "threads", false);
 }
 
+static void want_console(const struct conf_node *n, struct event_wants *w)
+{
+    w->alert = true;
+    if (strcmp(conf_sub_str(n, "format", "fast"), "fast") != 0)
+        w->packet_bytes = true;
+}
+
+/* Names in `outputs`; logger_new (logger_conf.c) has the same. */
 static const struct {
     const char *name;
     void (*read)(const struct conf_node *n, struct event_wants *w);
 } outputs[] = {
-    {"eve-log", want_eve},          {"fast", want_alert},
-    {"syslog", want_alert},         {"unified2-alert", want_unified2},
-    {"unified2", want_unified2},    {"pcap-log", want_pcap},
-    {"stats", want_stats},          {"snort-fast", want_alert},
-    {"snort-full", want_packet},    {"snort-pcap", want_packet},
-    {"snort-console", want_packet},
+    {"eve-log", want_eve},   {"fast", want_alert},
+    {"full", want_packet},   {"console", want_console},
+    {"syslog", want_alert},  {"unified2", want_unified2},
+    {"pcap-log", want_pcap}, {"unified2-alert", want_unified2},
+    {"stats", want_stats},
 };
 
 static void stats_global(const struct conf *c, struct event_wants *w)

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of formats. */
+#include "event/logger_impl.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool wants_alert(const struct output *u, const struct event_view *v)
+{
+    (void)u;
+    return v->head->type == EVENT_ALERT && v->section[SECTION_ALERT].n;
+}
+
+static bool wants_eve(const struct output *u, const struct event_view *v)
+{
+    if (v->head->outputs && !(v->head->outputs >> u->eve_index & 1))
+        return false;
+    return eve_wants_event(u->eve, v);
+}
+
+static bool wants_unified2(const struct output *u, const struct event_view *v)
+{
+    bool packet = v->head->type == EVENT_PACKET && !u->u2.no_packets;
+    return (packet && v->section[SECTION_PACKET].n) || wants_alert(u, v);
+}
+
+static bool wants_pcap(const struct output *u, const struct event_view *v)
+{
+    if (!v->section[SECTION_PACKET].n)
+        return false;
+    if (v->head->type == EVENT_PACKET)
+        return true;
+    return v->head->type == EVENT_ALERT && !u->only_tagged;
+}
+
+static bool wants_stats(const struct output *u, const struct event_view *v)
+{
+    (void)u;
+    return v->head->type == EVENT_STATS;
+}
+
+/* What stands before a line, and what ends it. */
+static void line_begin(const struct output *u, const struct event_view *v, struct sbuf *b)
+{
+    if (u->syslog_tag)
+        syslog_head_put(u->priority, u->syslog_tag, v->head->ts_ns, b);
+    if (u->prefix)
+        sbuf_cstr(b, u->prefix);
+}
+
+static void line_end(const struct output *u, struct sbuf *b)
+{
+    if (u->newline)
+        sbuf_byte(b, '\n');
+}
+
+static void put_eve(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
+{
+    line_begin(u, v, b);
+    if (!eve_put(&l->eve, u->eve, v, b))
+        l->st.count.broken++;
+    line_end(u, b);
+}
+
+static void put_line(struct output *u, const struct event_view *v, enum line_dialect d,
+                     struct sbuf *b)
+{
+    line_begin(u, v, b);
+    fast_put(v, d, &u->style, b);
+    line_end(u, b);
+}
+
+static void put_fast(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
+{
+    (void)l;
+    put_line(u, v, LINE_SURICATA, b);
+}
+
+static void put_snort_fast(struct logger *l, struct output *u, const struct event_view *v,
+                           struct sbuf *b)
+{
+    (void)l;
+    put_line(u, v, LINE_SNORT, b);
+}
+
+static void put_syslog(struct logger *l, struct output *u, const struct event_view *v,
+                       struct sbuf *b)
+{
+    (void)l;
+    put_line(u, v, LINE_SYSLOG, b);
+}
+
+static void put_full(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
+{
+    (void)l;
+    full_put(u->text, v, &u->style, b);
+}
+
+static void put_cmg(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
+{
+    (void)l;
+    cmg_put(u->text, v, &u->style, b);
+}
+
+static void put_unified2(struct logger *l, struct output *u, const struct event_view *v,
+                         struct sbuf *b)
+{
+    unified2_put(v, &u->u2, l->event_id, b);
+}
+
+static void put_stats(struct logger *l, struct output *u, const struct event_view *v,
+                      struct sbuf *b)
+{
+    (void)l;
+    stats_put(v, &u->stats, b);
+}
+
+static void put_pcap(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
+{
+    struct event_packet p;
+    struct str frame;
+    (void)l;
+    (void)u;
+    if (view_packet(v, &p, &frame))
+        pcap_put(&p, frame, b);
+}
+
+static void pcap_header(void *ctx, struct sbuf *b)
+{
+    const struct pcap_link *k = ctx;
+    pcap_header_put(k->link, b);
+}
+
+/* The file of this link type: NAME for the first, NAME.linkN for others. */
+static struct out *pcap_sink(struct logger *l, struct output *u, const struct event_view *v)
+{
+    struct event_packet p;
+    struct str frame;
+    char path[PATH_MAX];
+    if (!view_packet(v, &p, &frame))
+        return NULL;
+    if (v->head->number && u->last_number == v->head->number && u->last_ts_ns == p.ts_ns)
+        return NULL;
+    u->last_number = v->head->number;
+    u->last_ts_ns = p.ts_ns;
+    for (unsigned i = 0; i < PCAP_LINKS; i++) {
+        struct pcap_link *k = &u->pcap_link[i];
+        if (k->out && k->link == p.link)
+            return k->out;
+        if (k->out)
+            continue;
+        struct out_config c = u->pcap;
+        int n = i ? snprintf(path, sizeof(path), "%s.link%u", u->pcap_path, p.link)
+                  : snprintf(path, sizeof(path), "%s", u->pcap_path);
+        k->link = p.link;
+        c.path = path;
+        c.header = pcap_header;
+        c.ctx = k;
+        int rc = n < 0 || (size_t)n >= sizeof(path) ? -ENAMETOOLONG : out_new(&c, &l->st, &k->out);
+        if (!rc)
+            return k->out;
+        l->st.count.write_errors++;
+        snprintf(l->st.error, sizeof(l->st.error), "%.120s: %s", u->pcap_path, strerror(-rc));
+        break;
+    }
+    l->st.count.lost++;
+    return NULL;
+}
+
+static const struct writer writers[] = {
+    [LOGFMT_EVE] = {wants_eve, put_eve, NULL},
+    [LOGFMT_FAST] = {wants_alert, put_fast, NULL},
+    [LOGFMT_SNORT_FAST] = {wants_alert, put_snort_fast, NULL},
+    [LOGFMT_FULL] = {wants_alert, put_full, NULL},
+    [LOGFMT_CONSOLE_CMG] = {wants_alert, put_cmg, NULL},
+    [LOGFMT_UNIFIED2] = {wants_unified2, put_unified2, NULL},
+    [LOGFMT_SYSLOG] = {wants_alert, put_syslog, NULL},
+    [LOGFMT_STATS] = {wants_stats, put_stats, NULL},
+    [LOGFMT_PCAP] = {wants_pcap, put_pcap, pcap_sink},
+};
+
+const struct writer *writer_of(enum log_format f)
+{
+    return (size_t)f < ARRAY_LEN(writers) && writers[f].put ? &writers[f] : NULL;
+}
