@@ -172,7 +172,7 @@ enum step chdlc_read(struct way *w)
     return type_next(w, be16_at(h + 2));
 }
 
-/* Version and type, code, session, length.  The cursor ends where the length says. */
+/* Version and type, code, session, length.  NULL: broken. */
 static const uint8_t *pppoe_header(struct way *w)
 {
     w->d->n.pppoe++;
@@ -180,18 +180,15 @@ static const uint8_t *pppoe_header(struct way *w)
         return NULL;
     l2_here(w);
     const uint8_t *h = cur_take(&w->c, 6);
-    if (!h) {
+    if (!h)
         way_broken(w, DECODE_PPPOE_PKT_TOO_SMALL, 0);
-        return NULL;
-    }
-    uint16_t len = be16_at(h + 4);
-    if (len < cur_left(&w->c))
-        w->c.end = w->c.at + len;
-    else if (len > cur_left(&w->c))
+    else if (be16_at(h + 4) > cur_left(&w->c))
         packet_event(w->p, DECODE_PPPOE_PKT_TOO_SMALL); /* what is there is read all the same */
     return h;
 }
 
+/* The length is not taken at its word: IP has its own, and links were seen where this one is wrong.
+ */
 enum step pppoe_session_read(struct way *w)
 {
     const uint8_t *h = pppoe_header(w);
@@ -210,6 +207,8 @@ enum step pppoe_discovery_read(struct way *w)
         return STEP_END;
     if (!pppoe_code_known(h[1]))
         return way_broken(w, DECODE_PPPOE_WRONG_CODE, 0);
+    if (be16_at(h + 4) < cur_left(&w->c))
+        w->c.end = w->c.at + be16_at(h + 4); /* the rest is padding */
     while (cur_left(&w->c)) {
         const uint8_t *tag = cur_take(&w->c, 4);
         if (!tag || !cur_skip(&w->c, be16_at(tag + 2)))

@@ -230,6 +230,12 @@ struct packet {
     struct icmp_quote quote; /* only `have` is set where it is false */
 };
 
+/* Payload bytes of a TCP segment on the wire: more than payload_len where the capture cut it. */
+static inline uint32_t packet_tcp_wire_len(const struct packet *p)
+{
+    return p->l4_len + p->cut - p->tcp.hlen;
+}
+
 enum ip_opt {
     IPOPT_BIT_RR = 1u << 0,
     IPOPT_BIT_LSRR = 1u << 1,

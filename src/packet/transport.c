@@ -146,7 +146,10 @@ enum step tcp_read(struct way *w)
     unsigned hlen = (h[12] >> 4) * 4u;
     if (hlen < TCP_LEN)
         return way_broken(w, DECODE_TCP_INVALID_OPTLEN, PKT_L4_BROKEN);
-    const uint8_t *options = cur_take(&w->c, hlen - TCP_LEN);
+    size_t olen = hlen - TCP_LEN;
+    if (olen > cur_left(&w->c) && p->cut)
+        olen = cur_left(&w->c); /* snapped inside the options */
+    const uint8_t *options = cur_take(&w->c, olen);
     if (!options)
         return l4_cut(w, DECODE_TCP_HLEN_TOO_SMALL);
     p->sp = be16_at(h);
@@ -157,8 +160,8 @@ enum step tcp_read(struct way *w)
     p->tcp.flags = h[13];
     p->tcp.win = be16_at(h + 14);
     p->tcp.urp = be16_at(h + 18);
-    if (hlen > TCP_LEN)
-        tcp_options(p, options, hlen - TCP_LEN);
+    if (olen)
+        tcp_options(p, options, (unsigned)olen);
     l4_set(w, h, PKT_TCP);
     return STEP_END;
 }
