@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Events that rules and packets give: alert, drop, anomaly, tagged packets, response. */
+#include "engine/worker.h"
+
+#include "base/sbuf.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Strings of an alert lie behind its struct. */
+struct alert_text {
+    struct sbuf b;
+};
+
+static struct event_text text_put(struct sbuf *b, struct str s)
+{
+    struct event_text t = {(uint32_t)(sizeof(struct event_alert) + b->n), s.n};
+    sbuf_str(b, s);
+    return t;
+}
+
+static struct event_text tape_references(struct sbuf *b, const struct image *i, uint32_t rule)
+{
+    struct sbuf tape;
+    struct fields f;
+    struct str s;
+    sbuf_init(&tape);
+    fields_init(&f, &tape);
+    fields_array(&f, "references");
+    for (unsigned k = 0; image_rule_reference(i, rule, k, &s); k++)
+        fields_str(&f, NULL, s);
+    fields_array_end(&f);
+    struct event_text t = text_put(b, sbuf_view(&tape));
+    sbuf_done(&tape);
+    return t;
+}
+
+/* metadata: each key an array of its values, in order of first mention. */
+static struct event_text tape_metadata(struct sbuf *b, const struct image *i, uint32_t rule)
+{
+    struct sbuf tape;
+    struct fields f;
+    struct str key, value, k2, v2;
+    sbuf_init(&tape);
+    fields_init(&f, &tape);
+    fields_open(&f, "metadata");
+    for (unsigned k = 0; image_rule_meta(i, rule, k, &key, &value); k++) {
+        bool before = false;
+        for (unsigned m = 0; m < k && !before && image_rule_meta(i, rule, m, &k2, &v2); m++)
+            before = str_eq(key, k2);
+        if (before || key.n > 200)
+            continue;
+        char name[208];
+        memcpy(name, key.p, key.n);
+        name[key.n] = 0;
+        fields_array(&f, name);
+        for (unsigned m = k; image_rule_meta(i, rule, m, &k2, &v2); m++)
+            if (str_eq(key, k2))
+                fields_str(&f, NULL, v2);
+        fields_array_end(&f);
+    }
+    fields_close(&f);
+    struct event_text t = text_put(b, sbuf_view(&tape));
+    sbuf_done(&tape);
+    return t;
+}
+
+/* Which end the rule calls the target. */
+static struct event_text tape_extra(struct sbuf *b, const struct image_rule_info *r, const struct packet *p)
+{
+    if (r->target == TARGET_NONE)
+        return (struct event_text){0, 0};
+    struct sbuf tape;
+    struct fields f;
+    bool src = r->target == TARGET_SRC;
+    sbuf_init(&tape);
+    fields_init(&f, &tape);
+    fields_open(&f, "source");
+    fields_ip(&f, "ip", p->ver, src ? &p->dst : &p->src);
+    if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP)
+        fields_u64(&f, "port", src ? p->dp : p->sp);
+    fields_close(&f);
+    fields_open(&f, "target");
+    fields_ip(&f, "ip", p->ver, src ? &p->src : &p->dst);
+    if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP)
+        fields_u64(&f, "port", src ? p->sp : p->dp);
+    fields_close(&f);
+    struct event_text t = text_put(b, sbuf_view(&tape));
+    sbuf_done(&tape);
+    return t;
+}
+
+static void alert_section(struct engine *e, const struct alert *a, const struct packet *p)
+{
+    const struct image *i = overlay_image(detect_overlay(e->detect));
+    struct image_rule_info r;
+    image_rule(i, a->rule, &r);
+    struct event_alert h;
+    memset(&h, 0, sizeof(h));
+    struct sbuf b;
+    sbuf_init(&b);
+    h.gid = r.gid;
+    h.sid = r.sid;
+    h.rev = r.rev;
+    h.priority = r.priority;
+    h.class_id = r.class_id;
+    h.blocked = a->blocked;
+    h.would = a->status == STATUS_WOULD;
+    h.rule_action = a->action;
+    h.msg = text_put(&b, r.msg);
+    h.class_text = text_put(&b, r.class_text);
+    if (r.n_references)
+        h.references = tape_references(&b, i, a->rule);
+    if (r.n_metadata)
+        h.metadata = tape_metadata(&b, i, a->rule);
+    h.extra = tape_extra(&b, &r, p);
+    h.rule = text_put(&b, r.text);
+    event_section2(e->out, SECTION_ALERT, &h, sizeof(h), b.p, (uint32_t)b.n);
+    sbuf_done(&b);
+}
+
+static void verdict_section(struct engine *e, const struct decision *d, unsigned status)
+{
+    struct event_verdict v;
+    memset(&v, 0, sizeof(v));
+    v.status = (uint8_t)status;
+    v.action = d->drop ? EVENT_VERDICT_DROP : d->pass ? EVENT_VERDICT_PASS : EVENT_VERDICT_ALERT;
+    if (d->reject || d->response) {
+        bool src = d->response & RESP_RST_SRC, dst = d->response & RESP_RST_DST;
+        v.reject_target = src && dst ? REJECT_BOTH : (src != (d->response_dir == 1)) ? REJECT_TO_CLIENT : REJECT_TO_SERVER;
+        v.reject = (d->response & RESP_RST_BOTH ? REJECT_TCP_RESET : 0) |
+                   (d->response & (RESP_ICMP_ALL | RESP_ICMP_ADMIN) ? REJECT_ICMP_PROHIB : 0);
+    }
+    const char *reason = d->drop ? drop_reason_text(d->drop_reason) : "";
+    v.reason = (struct event_text){sizeof(v), (uint32_t)strlen(reason)};
+    event_section2(e->out, SECTION_VERDICT, &v, sizeof(v), reason, v.reason.n);
+}
+
+static void flow_object(struct fields *out, const struct flow *f)
+{
+    fields_open(out, "flow");
+    fields_u64(out, "pkts_toserver", f->pkts[0]);
+    fields_u64(out, "pkts_toclient", f->pkts[1]);
+    fields_u64(out, "bytes_toserver", f->bytes[0]);
+    fields_u64(out, "bytes_toclient", f->bytes[1]);
+    fields_time(out, "start", f->first_ns);
+    fields_ip(out, "src_ip", f->ver, &f->addr[0]);
+    fields_ip(out, "dest_ip", f->ver, &f->addr[1]);
+    if (f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP || f->proto == IPPROTO_SCTP) {
+        fields_u64(out, "src_port", f->port[0]);
+        fields_u64(out, "dest_port", f->port[1]);
+    }
+    fields_close(out);
+}
+
+static void app_context(struct engine *e, const struct alert *a, struct flow *f, struct fields *out)
+{
+    struct app_flow *af = f->app;
+    if (!af || !af->def || !af->def->alert_fields)
+        return;
+    struct app_log_ctx c = {.af = af, .tx = a->tx, .flow = f, .scratch = &e->scratch};
+    af->def->alert_fields(&c, out);
+}
+
+static void files_context(const struct alert *a, struct fields *out)
+{
+    const struct app_file *file = a->tx ? a->tx->files[a->dir & 1].first : NULL;
+    if (!file)
+        return;
+    fields_array(out, "files");
+    for (; file; file = file->next) {
+        fields_open(out, NULL);
+        app_file_fields(file, out);
+        fields_close(out);
+    }
+    fields_array_end(out);
+}
+
+static void packet_section(struct engine *e, const struct packet *p)
+{
+    const struct frame *f = p->frame;
+    if (!f || !f->data || (p->flags & PKT_PSEUDO))
+        return;
+    struct event_packet h = {.link = f->link, .len = f->len, .wire_len = f->wire_len, .ts_ns = f->ts_ns};
+    event_section2(e->out, SECTION_PACKET, &h, sizeof(h), f->data, f->len);
+}
+
+/* What the rule saw: the stream's bytes when it matched there, else the packet's. */
+static void payload_section(struct engine *e, const struct alert *a, const struct packet *p, struct event *ev)
+{
+    uint32_t most = e->settings->wants.payload_buffer_bytes;
+    if ((a->flags & (MATCH_STREAM | MATCH_TX)) && p->flow && p->flow->tcp) {
+        uint8_t *b = arena_alloc_raw(&e->scratch, most ? most : 1);
+        uint32_t n = b ? stream_copy(p->flow, p->dir, 0, b, most) : 0;
+        if (n) {
+            ev->flags |= EVENT_STREAM;
+            event_section(e->out, SECTION_PAYLOAD, b, n);
+            return;
+        }
+    }
+    if (p->payload && p->payload_len)
+        event_section(e->out, SECTION_PAYLOAD, p->payload, p->payload_len);
+}
+
+static void one_alert(struct engine *e, struct packet *p, const struct decision *d, const struct alert *a)
+{
+    const struct event_wants *w = &e->settings->wants;
+    struct flow *f = p->flow;
+    struct event *ev = emit_begin(e, EVENT_ALERT, p, f, 0xff);
+    if (!ev)
+        return;
+    if (p->ver)
+        ev->pkt_src = p->src_kind;
+    if (a->flags & MATCH_TX) {
+        ev->flags |= EVENT_HAS_TX;
+        ev->tx_id = a->tx_id;
+    }
+    if (f) {
+        ev->dir = p->dir;
+        ev->app_proto = f->app_proto_any;
+    }
+    if (w->alert_payload || w->alert_payload_printable || w->packet_bytes)
+        payload_section(e, a, p, ev);
+    alert_section(e, a, p);
+    verdict_section(e, d, a->status);
+    if (w->alert_packet || w->packet_bytes)
+        packet_section(e, p);
+    struct fields *out = event_fields(e->out);
+    if (f) {
+        if (w->alert_app_metadata) {
+            emit_app_protos(out, f);
+            app_context(e, a, f, out);
+            files_context(a, out);
+        }
+        if (w->alert_flow_metadata)
+            flow_object(out, f);
+    }
+    event_end(e->out);
+    arena_reset(&e->scratch);
+}
+
+void emit_alerts(struct engine *e, struct packet *p, const struct decision *d)
+{
+    if (!e->settings->wants.alert && !e->settings->wants.any)
+        return;
+    for (unsigned k = 0; k < d->n_alerts; k++)
+        one_alert(e, p, d, &d->alert[k]);
+}
+
+/* ------------------------------------------------------------------ drop */
+
+void emit_drop(struct engine *e, struct packet *p, const struct decision *d)
+{
+    const struct event_wants *w = &e->settings->wants;
+    struct flow *f = p->flow;
+    if (!w->drop)
+        return;
+    /* Of a dropped flow only its first packets, unless all are asked for. */
+    if (!w->drop_flows_all && f && d->drop_reason == DROP_FLOW_DROP) {
+        uint32_t bit = p->dir ? FLOW_DROP_TO_CLIENT : FLOW_DROP_TO_SERVER;
+        (void)bit;
+        return;
+    }
+    struct event *ev = emit_begin(e, EVENT_DROP, p, f, 0xff);
+    if (!ev)
+        return;
+    if (p->ver)
+        ev->pkt_src = p->src_kind;
+    if (f)
+        ev->dir = p->dir;
+    struct fields *out = event_fields(e->out);
+    fields_open(out, "drop");
+    fields_u64(out, "len", p->ip_len);
+    fields_u64(out, "tos", p->tos);
+    fields_u64(out, "ttl", p->ttl);
+    if (p->ver == 4)
+        fields_u64(out, "ipid", p->ip_id);
+    if (p->flags & PKT_TCP) {
+        fields_u64(out, "tcpseq", p->tcp.seq);
+        fields_u64(out, "tcpack", p->tcp.ack);
+        fields_u64(out, "tcpwin", p->tcp.win);
+        static const struct {
+            const char *name;
+            uint8_t bit;
+        } flag[] = {{"syn", TCP_SYN}, {"ack", TCP_ACK}, {"psh", TCP_PSH}, {"rst", TCP_RST}, {"urg", TCP_URG}, {"fin", TCP_FIN}};
+        for (unsigned k = 0; k < ARRAY_LEN(flag); k++)
+            fields_bool(out, flag[k].name, p->tcp.flags & flag[k].bit);
+        fields_u64(out, "tcpres", 0);
+        fields_u64(out, "tcpurgp", p->tcp.urp);
+    } else if (p->flags & PKT_UDP) {
+        fields_u64(out, "udplen", p->l4_len);
+    } else if (p->flags & (PKT_ICMP | PKT_ICMP6)) {
+        fields_u64(out, "icmp_id", p->icmp_id);
+        fields_u64(out, "icmp_seq", p->icmp_seq);
+    }
+    fields_cstr(out, "reason", drop_reason_text(d->drop_reason));
+    fields_close(out);
+    if (w->drop_verdict)
+        verdict_section(e, d, STATUS_DONE);
+    if (w->drop_alerts && d->drop_rule >= 0) {
+        struct alert a = {.rule = (uint32_t)d->drop_rule, .blocked = true, .status = STATUS_DONE};
+        alert_section(e, &a, p);
+    }
+    event_end(e->out);
+    arena_reset(&e->scratch);
+}
+
+/* ------------------------------------------------------------------ anomaly */
+
+void emit_anomalies(struct engine *e, struct packet *p)
+{
+    const struct event_wants *w = &e->settings->wants;
+    char name[96];
+    for (unsigned k = 0; k < p->n_events; k++) {
+        bool stream = p->events[k] >= STREAM_EVENT_BASE;
+        if (stream ? !w->anomaly_stream : !w->anomaly_decode)
+            continue;
+        const char *what = stream ? stream_event_name(p->events[k] - STREAM_EVENT_BASE) : decode_event_name(p->events[k]);
+        struct event *ev = emit_begin(e, EVENT_ANOMALY, p, p->flow, 0xff);
+        if (!ev || !what)
+            return;
+        ev->pkt_src = p->src_kind;
+        snprintf(name, sizeof(name), "%s.%s", stream ? "stream" : "decoder", what);
+        struct fields *out = event_fields(e->out);
+        fields_open(out, "anomaly");
+        fields_cstr(out, "type", stream ? "stream" : "decode");
+        fields_cstr(out, "event", name);
+        fields_close(out);
+        event_end(e->out);
+    }
+}
+
+/* ------------------------------------------------------------------ tagged packets */
+
+void emit_tagged(struct engine *e, struct packet *p)
+{
+    uint32_t gid, sid;
+    if (!e->settings->wants.tagged_packets || !detect_tagged(e->detect, p, &gid, &sid))
+        return;
+    struct event *ev = emit_begin(e, EVENT_PACKET, p, p->flow, 0xff);
+    if (!ev)
+        return;
+    ev->pkt_src = p->src_kind;
+    packet_section(e, p);
+    event_end(e->out);
+}
+
+/* ------------------------------------------------------------------ responses */
+
+void emit_response(void *ctx, const struct response_report *r)
+{
+    struct engine *e = ctx;
+    static const char *const effect[] = {"unknown", "died", "lived"};
+    static const char *const status[] = {"none", "done", "would", "could_not"};
+    struct event *ev = emit_begin(e, EVENT_RESPONSE, NULL, NULL, 0xff);
+    if (!ev)
+        return;
+    ev->ver = r->ver;
+    ev->proto = r->proto;
+    ev->src = r->src;
+    ev->dst = r->dst;
+    ev->sp = r->sp;
+    ev->dp = r->dp;
+    ev->flow_id = r->flow_id;
+    if (r->flow) {
+        ev->iface = r->flow->iface;
+        ev->vlan_n = r->flow->vlan_n;
+        memcpy(ev->vlan, r->flow->vlan, sizeof(ev->vlan));
+    }
+    const struct image *i = overlay_image(detect_overlay(e->detect));
+    struct fields *out = event_fields(e->out);
+    fields_open(out, "response");
+    if (r->rule < image_n_rules(i)) {
+        struct image_rule_info info;
+        image_rule(i, r->rule, &info);
+        fields_u64(out, "gid", info.gid);
+        fields_u64(out, "signature_id", info.sid);
+        fields_str(out, "signature", info.msg);
+    }
+    fields_array(out, "sent");
+    static const struct {
+        uint8_t bit;
+        const char *name;
+    } kind[] = {{RESP_RST_SRC, "reset_source"}, {RESP_RST_DST, "reset_dest"}, {RESP_ICMP_NET, "icmp_net"},
+                {RESP_ICMP_HOST, "icmp_host"},  {RESP_ICMP_PORT, "icmp_port"}, {RESP_ICMP_ADMIN, "icmp_admin"},
+                {RESP_REACT, "react"}};
+    for (unsigned k = 0; k < ARRAY_LEN(kind); k++)
+        if (r->kind & kind[k].bit)
+            fields_cstr(out, NULL, kind[k].name);
+    fields_array_end(out);
+    fields_u64(out, "attempts", r->attempts);
+    fields_cstr(out, "status", status[r->status & 3]);
+    if (r->reason)
+        fields_cstr(out, "reason", r->reason);
+    fields_cstr(out, "effect", effect[r->effect % 3]);
+    fields_u64(out, "challenge_acks", r->challenge_acks);
+    fields_u64(out, "leaked_packets", r->leaked_packets);
+    fields_u64(out, "leaked_bytes", r->leaked_bytes);
+    if (r->over_ns > r->sent_ns)
+        fields_u64(out, "after_us", (r->over_ns - r->sent_ns) / 1000u);
+    fields_close(out);
+    event_end(e->out);
+}

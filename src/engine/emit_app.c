@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Records of the application layer: written when a transaction reaches the progress that the protocol's log
+ * row names, or when its flow ends; fileinfo when a file is over; anomalies of parsers.
+ */
+#include "engine/worker.h"
+
+#include <string.h>
+
+enum { LOG_ROWS = 8 };
+
+int emit_app_init(struct engine *e)
+{
+    for (unsigned id = 0; id < APP_COUNT; id++) {
+        const struct app_proto_def *def = app_def(id);
+        for (unsigned k = 0; def && def->logs && def->logs[k].event_type && k < LOG_ROWS; k++) {
+            e->app_options[id][k] = event_wants_app(&e->settings->wants, def->logs[k].event_type);
+            e->app_wanted[id][k] = e->app_options[id][k] != NULL;
+        }
+    }
+    return 0;
+}
+
+static void log_row(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx, unsigned row)
+{
+    struct app_flow *af = f->app;
+    const struct app_log *l = &af->def->logs[row];
+    struct event_app_want want[EVENT_EVES];
+    unsigned n = event_wants_app_each(&e->settings->wants, l->event_type, want);
+    for (unsigned k = 0; k < n; k++) {
+        struct event *ev = emit_begin(e, EVENT_APP, p, f, l->dir);
+        if (!ev)
+            return;
+        ev->outputs = want[k].outputs;
+        ev->flags |= EVENT_HAS_TX;
+        ev->tx_id = tx->id;
+        if (p && !(p->flags & PKT_PSEUDO) && p->src_kind != PKT_SRC_WIRE)
+            ev->pkt_src = p->src_kind;
+        event_section(e->out, SECTION_NAME, l->event_type, (uint32_t)strlen(l->event_type));
+        struct app_log_ctx c = {.af = af, .tx = tx, .flow = f, .options = want[k].options, .scratch = &e->scratch};
+        if (l->write(&c, event_fields(e->out)))
+            event_end(e->out);
+        else
+            event_abort(e->out);
+        arena_reset(&e->scratch);
+    }
+}
+
+static void log_tx(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx, bool all)
+{
+    struct app_flow *af = f->app;
+    if (tx->flags & TX_LOGGED_ALL)
+        return;
+    bool whole = true;
+    for (unsigned k = 0; af->def->logs && af->def->logs[k].event_type && k < LOG_ROWS; k++) {
+        const struct app_log *l = &af->def->logs[k];
+        if (tx->logged >> k & 1)
+            continue;
+        if (!all && (tx->progress[0] < l->at[0] || tx->progress[1] < l->at[1])) {
+            whole = false;
+            continue;
+        }
+        tx->logged |= (uint16_t)(1u << k);
+        if (e->app_wanted[af->proto_any < APP_COUNT ? af->proto_any : 0][k])
+            log_row(e, p, f, tx, k);
+    }
+    if (whole)
+        tx->flags |= TX_LOGGED_ALL;
+}
+
+/* ------------------------------------------------------------------ files */
+
+static void log_file(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx, struct app_file *x)
+{
+    struct app_flow *af = f->app;
+    struct event *ev = emit_begin(e, EVENT_FILEINFO, p, f, x->dir);
+    if (!ev)
+        return;
+    ev->app_proto = af->proto_any;
+    struct fields *out = event_fields(e->out);
+    if (af->def && af->def->alert_fields) {
+        struct app_log_ctx c = {.af = af, .tx = tx, .flow = f, .scratch = &e->scratch};
+        af->def->alert_fields(&c, out);
+    }
+    fields_open(out, "fileinfo");
+    app_file_fields(x, out);
+    fields_close(out);
+    event_end(e->out);
+    arena_reset(&e->scratch);
+}
+
+static void log_files(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx)
+{
+    for (unsigned dir = 0; dir < 2; dir++)
+        for (struct app_file *x = tx->files[dir].first; x; x = x->next) {
+            if (x->logged || x->state == FILE_OPEN)
+                continue;
+            x->logged = true;
+            log_file(e, p, f, tx, x);
+        }
+}
+
+/* ------------------------------------------------------------------ anomalies */
+
+static void app_anomaly(struct engine *e, const struct packet *p, struct flow *f, const struct app_tx *tx,
+                        const char *name, const char *layer)
+{
+    struct event *ev = emit_begin(e, EVENT_ANOMALY, p, f, 0);
+    if (!ev)
+        return;
+    ev->app_proto = 0;
+    if (tx) {
+        ev->flags |= EVENT_HAS_TX;
+        ev->tx_id = tx->id;
+    }
+    struct fields *out = event_fields(e->out);
+    fields_open(out, "anomaly");
+    if (app_name(f->app->proto_any))
+        fields_cstr(out, "app_proto", app_name(f->app->proto_any));
+    fields_cstr(out, "type", "applayer");
+    fields_cstr(out, "event", name);
+    fields_cstr(out, "layer", layer);
+    fields_close(out);
+    event_end(e->out);
+}
+
+static void event_bits(struct engine *e, const struct packet *p, struct flow *f, const struct app_tx *tx, uint64_t bits)
+{
+    char upper[96];
+    const struct app_event_def *def = f->app->def ? f->app->def->events : NULL;
+    (void)upper;
+    for (unsigned k = 0; def && k < 64 && def[k].name; k++)
+        if (bits >> k & 1)
+            app_anomaly(e, p, f, tx, def[k].name, "proto_parser");
+}
+
+void emit_app_anomalies(struct engine *e, const struct packet *p, struct flow *f)
+{
+    struct app_flow *af = f->app;
+    if (!e->settings->wants.anomaly_app)
+        return;
+    uint32_t core = af->core_events & ~af->core_events_logged;
+    af->core_events_logged |= core;
+    for (unsigned k = 0; core && k < APP_CORE_COUNT; k++)
+        if (core >> k & 1)
+            app_anomaly(e, p, f, NULL, app_core_event_name(k), "proto_detect");
+    uint64_t flow = af->flow_events & ~af->flow_events_logged;
+    af->flow_events_logged |= flow;
+    if (flow)
+        event_bits(e, p, f, NULL, flow);
+    for (struct app_tx *tx = af->first; tx; tx = tx->next) {
+        uint64_t fresh = tx->events & ~tx->events_logged;
+        tx->events_logged |= fresh;
+        if (fresh)
+            event_bits(e, p, f, tx, fresh);
+    }
+}
+
+/* p NULL: the flow ends; all: nothing more will come. */
+void emit_app(struct engine *e, const struct packet *p, struct flow *f, bool all)
+{
+    struct app_flow *af = f->app;
+    emit_app_anomalies(e, p, f);
+    if (!af->def)
+        return;
+    for (struct app_tx *tx = af->first; tx; tx = tx->next) {
+        log_tx(e, p, f, tx, all);
+        if (e->settings->wants.fileinfo && (tx->files[0].first || tx->files[1].first))
+            log_files(e, p, f, tx);
+    }
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The `stats` event: counters by name, one row each; names are those of Suricata's stats. */
+#include "engine/worker.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+struct stat_row {
+    const char *name;
+    size_t at; /* in struct engine_counters */
+};
+#define ROW(name, member) {name, offsetof(struct engine_counters, member)}
+
+static const struct stat_row decoder_rows[] = {
+    ROW("pkts", decode.pkts),
+    ROW("bytes", decode.bytes),
+    ROW("invalid", decode.invalid),
+    ROW("ipv4", decode.ipv4),
+    ROW("ipv6", decode.ipv6),
+    ROW("ethernet", decode.ethernet),
+    ROW("arp", decode.arp),
+    ROW("unknown_ethertype", decode.unknown_ethertype),
+    ROW("chdlc", decode.chdlc),
+    ROW("raw", decode.raw),
+    ROW("null", decode.null),
+    ROW("sll", decode.sll),
+    ROW("sll2", decode.sll2),
+    ROW("tcp", decode.tcp),
+    ROW("udp", decode.udp),
+    ROW("sctp", decode.sctp),
+    ROW("esp", decode.esp),
+    ROW("icmpv4", decode.icmpv4),
+    ROW("icmpv6", decode.icmpv6),
+    ROW("igmp", decode.igmp),
+    ROW("ppp", decode.ppp),
+    ROW("pppoe", decode.pppoe),
+    ROW("geneve", decode.geneve),
+    ROW("gre", decode.gre),
+    ROW("vlan", decode.vlan),
+    ROW("vlan_qinq", decode.vlan_qinq),
+    ROW("vlan_qinqinq", decode.vlan_qinqinq),
+    ROW("vxlan", decode.vxlan),
+    ROW("teredo", decode.teredo),
+    ROW("ipv4_in_ipv4", decode.ipv4_in_ipv4),
+    ROW("ipv6_in_ipv4", decode.ipv6_in_ipv4),
+    ROW("ipv4_in_ipv6", decode.ipv4_in_ipv6),
+    ROW("ipv6_in_ipv6", decode.ipv6_in_ipv6),
+    ROW("mpls", decode.mpls),
+    ROW("erspan", decode.erspan),
+    ROW("max_pkt_size", decode.max_pkt_size),
+    ROW("too_many_layers", decode.too_many_layers),
+};
+static const struct stat_row flow_rows[] = {
+    ROW("total", flow.total),
+    ROW("active", flow.active),
+    ROW("tcp", flow.tcp),
+    ROW("udp", flow.udp),
+    ROW("icmpv4", flow.icmpv4),
+    ROW("icmpv6", flow.icmpv6),
+    ROW("tcp_reuse", flow.tcp_reuse),
+    ROW("get_used", flow.get_used),
+    ROW("memcap", flow.memcap),
+    ROW("memuse", flow.memuse_bytes),
+    ROW("emerg_mode_entered", flow.emergency_entered),
+    ROW("emerg_mode_over", flow.emergency_over),
+    ROW("elephant", flow.elephant),
+};
+static const struct stat_row tcp_rows[] = {
+    ROW("sessions", stream.sessions),
+    ROW("active_sessions", stream.active_sessions),
+    ROW("ssn_memcap_drop", stream.ssn_memcap_drop),
+    ROW("pseudo", stream.pseudo),
+    ROW("invalid_checksum", stream.invalid_checksum),
+    ROW("midstream_pickups", stream.midstream_pickups),
+    ROW("syn", stream.syn),
+    ROW("synack", stream.synack),
+    ROW("rst", stream.rst),
+    ROW("segment_memcap_drop", stream.segment_memcap_drop),
+    ROW("stream_depth_reached", stream.stream_depth_reached),
+    ROW("reassembly_gap", stream.reassembly_gap),
+    ROW("overlap", stream.overlap),
+    ROW("overlap_diff_data", stream.overlap_diff_data),
+    ROW("insert_data_normal_fail", stream.insert_data_normal_fail),
+    ROW("insert_data_overlap_fail", stream.insert_data_overlap_fail),
+    ROW("urgent_oob_data", stream.urgent_oob),
+    ROW("acked_unseen_bytes", stream.acked_unseen_bytes),
+    ROW("memuse", stream.memuse_bytes),
+    ROW("reassembly_memuse", stream.reassembly_memuse_bytes),
+};
+static const struct stat_row detect_rows[] = {
+    ROW("alert", verdict.alerts),
+    ROW("alert_queue_overflow", verdict.overflow),
+    ROW("alerts_suppressed", verdict.suppressed),
+};
+static const struct stat_row ips_rows[] = {
+    ROW("accepted", verdict.accepted),
+    ROW("blocked", verdict.blocked),
+    ROW("rejected", verdict.rejected),
+    ROW("replaced", verdict.replaced),
+};
+static const struct stat_row response_rows[] = {
+    ROW("requested", response.requested),
+    ROW("injected", response.injected),
+    ROW("failed", response.failed),
+    ROW("damped", response.damped),
+    ROW("rate_limited", response.rate_limited),
+    ROW("challenge_acks", response.challenge_acks),
+    ROW("died", response.died),
+    ROW("lived", response.lived),
+    ROW("leaked_packets", response.leaked_packets),
+    ROW("leaked_bytes", response.leaked_bytes),
+};
+
+static void rows(struct fields *out, const char *key, const struct stat_row *r, size_t n, const struct engine_counters *c)
+{
+    fields_open(out, key);
+    for (size_t k = 0; k < n; k++)
+        fields_u64(out, r[k].name, *(const uint64_t *)(const void *)((const uint8_t *)c + r[k].at));
+}
+
+/* "ipv4.pkt_too_small" as event: {ipv4: {pkt_too_small: n}}; names come sorted by layer. */
+static void decoder_events(struct fields *out, const struct decode_counters *c)
+{
+    char layer[64] = "";
+    fields_open(out, "event");
+    for (unsigned pass = 0; pass < DECODE_EVENT_COUNT; pass++) {
+        const char *name = decode_event_name(pass), *dot = name ? strchr(name, '.') : NULL;
+        if (!dot || (size_t)(dot - name) >= sizeof(layer))
+            continue;
+        bool before = false;
+        size_t n = (size_t)(dot - name);
+        for (unsigned k = 0; k < pass && !before; k++) {
+            const char *x = decode_event_name(k);
+            before = x && !strncmp(x, name, n + 1);
+        }
+        if (before)
+            continue;
+        memcpy(layer, name, n);
+        layer[n] = 0;
+        fields_open(out, layer);
+        for (unsigned k = pass; k < DECODE_EVENT_COUNT; k++) {
+            const char *x = decode_event_name(k);
+            if (x && !strncmp(x, name, n + 1))
+                fields_u64(out, x + n + 1, c->event[k]);
+        }
+        fields_close(out);
+    }
+    fields_close(out);
+}
+
+static void app_rows(struct fields *out, const char *key, const uint64_t n[APP_COUNT][2], bool both)
+{
+    char name[64];
+    fields_open(out, key);
+    for (unsigned id = 0; id < APP_COUNT; id++) {
+        const char *base = app_name(id);
+        if (!base)
+            continue;
+        const struct app_proto_def *def = app_def(id);
+        bool split = (def && def->udp && def->tcp) || id == APP_FAILED;
+        for (unsigned u = 0; u < (split ? 2u : 1u); u++) {
+            snprintf(name, sizeof(name), "%s%s", base, split ? (u ? "_udp" : "_tcp") : "");
+            uint64_t v = split ? n[id][u] : n[id][0] + n[id][1];
+            if (v || both || def)
+                fields_u64(out, name, v);
+        }
+    }
+    fields_close(out);
+}
+
+static void app_errors(struct fields *out, const struct app_counters *c)
+{
+    fields_open(out, "error");
+    for (unsigned id = 0; id < APP_COUNT; id++) {
+        const struct app_proto_def *def = app_def(id);
+        if (!def)
+            continue;
+        char name[64];
+        for (unsigned u = 0; u < (def->udp && def->tcp ? 2u : 1u); u++) {
+            snprintf(name, sizeof(name), "%s%s", app_name(id), def->udp && def->tcp ? (u ? "_udp" : "_tcp") : "");
+            fields_open(out, name);
+            fields_u64(out, "gap", c->error_gap[id][u]);
+            fields_u64(out, "alloc", c->error_alloc[id][u]);
+            fields_u64(out, "parser", c->error_parser[id][u]);
+            fields_u64(out, "internal", 0);
+            fields_close(out);
+        }
+    }
+    fields_close(out);
+}
+
+void engine_stats(struct engine *e, const struct engine_counters *c, const struct capture_counters *cap,
+                  uint64_t uptime_s)
+{
+    const struct event_wants *w = &e->settings->wants;
+    if (!w->stats)
+        return;
+    struct event *ev = emit_begin(e, EVENT_STATS, NULL, NULL, 0xff);
+    if (!ev)
+        return;
+    struct fields *out = event_fields(e->out);
+    fields_open(out, "stats");
+    fields_u64(out, "uptime", uptime_s);
+    if (cap) {
+        fields_open(out, "capture");
+        fields_u64(out, "kernel_packets", cap->kernel_packets);
+        fields_u64(out, "kernel_drops", cap->kernel_drops);
+        fields_close(out);
+    }
+    rows(out, "decoder", decoder_rows, ARRAY_LEN(decoder_rows), c);
+    fields_u64(out, "avg_pkt_size", c->decode.pkts ? c->decode.bytes / c->decode.pkts : 0);
+    if (w->stats_decoder_events)
+        decoder_events(out, &c->decode);
+    fields_close(out);
+    rows(out, "tcp", tcp_rows, ARRAY_LEN(tcp_rows), c);
+    fields_close(out);
+    if (w->stats_stream_events) {
+        fields_open(out, "stream");
+        for (unsigned k = 0; k < STREAM_EVENT_COUNT; k++)
+            fields_u64(out, stream_event_name(k), c->stream.event[k]);
+        fields_close(out);
+    }
+    rows(out, "flow", flow_rows, ARRAY_LEN(flow_rows), c);
+    fields_open(out, "end");
+    fields_open(out, "state");
+    fields_u64(out, "new", c->flow.end_new);
+    fields_u64(out, "established", c->flow.end_established);
+    fields_u64(out, "closed", c->flow.end_closed);
+    fields_close(out);
+    fields_close(out);
+    fields_close(out);
+    fields_open(out, "defrag");
+    fields_open(out, "ipv4");
+    fields_u64(out, "fragments", c->decode.frag_ipv4);
+    fields_u64(out, "reassembled", c->decode.frag_ipv4_whole);
+    fields_close(out);
+    fields_open(out, "ipv6");
+    fields_u64(out, "fragments", c->decode.frag_ipv6);
+    fields_u64(out, "reassembled", c->decode.frag_ipv6_whole);
+    fields_close(out);
+    fields_u64(out, "max_trackers_reached", c->decode.frag_max_hit);
+    fields_u64(out, "memuse", c->decode.frag_mem_bytes);
+    fields_close(out);
+    rows(out, "detect", detect_rows, ARRAY_LEN(detect_rows), c);
+    fields_close(out);
+    fields_open(out, "app_layer");
+    app_rows(out, "flow", c->app.flow, true);
+    app_rows(out, "tx", c->app.tx, false);
+    app_errors(out, &c->app);
+    fields_u64(out, "memuse", c->app.memuse_bytes);
+    fields_close(out);
+    rows(out, "response", response_rows, ARRAY_LEN(response_rows), c);
+    fields_close(out);
+    if (e->settings->inline_mode) {
+        rows(out, "ips", ips_rows, ARRAY_LEN(ips_rows), c);
+        fields_open(out, "drop_reason");
+        for (unsigned k = 1; k < DROP_REASON_COUNT; k++)
+            fields_u64(out, drop_reason_counter(k), c->verdict.drop_reason[k]);
+        fields_close(out);
+        fields_close(out);
+    }
+    fields_close(out);
+    event_end(e->out);
+}

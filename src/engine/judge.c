@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One packet: flow, stream, application, rules, verdict, events. */
+#include "engine/worker.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+/* What a flow's flag says of its further packets. */
+static void flow_verdict(struct engine *e, const struct packet *p, struct decision *d)
+{
+    const struct flow *f = p->flow;
+    uint32_t bit = p->dir ? FLOW_DROP_TO_CLIENT : FLOW_DROP_TO_SERVER;
+    if (e->settings->verdict.place == PLACE_INLINE && (f->flags & (FLOW_DROP | bit))) {
+        d->drop = true;
+        d->drop_reason = DROP_FLOW_DROP;
+    }
+}
+
+static void inspect(struct engine *e, struct packet *p, struct decision *d)
+{
+    const struct flow *f = p->flow;
+    if (f && (f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION)))
+        return;
+    const struct matches *m = detect_packet(e->detect, p, e->streams);
+    if (m->n)
+        verdict_decide(&e->settings->verdict, e->detect, p, m, d);
+}
+
+static void flow_stage(struct engine *e, struct packet *p, struct decision *d)
+{
+    struct exception x = {0};
+    struct flow *f = flow_get(e->flows, p, &x, judge_flow_end, e);
+    if (x.target)
+        verdict_exception(&e->settings->verdict, p, x, d);
+    if (f)
+        flow_verdict(e, p, d);
+}
+
+static void stream_stage(struct engine *e, struct packet *p, struct decision *d)
+{
+    struct flow *f = p->flow;
+    if (!f || d->drop)
+        return;
+    if (p->flags & PKT_TCP) {
+        struct exception x = stream_packet(e->streams, f, p, &e->sink);
+        if (x.target)
+            verdict_exception(&e->settings->verdict, p, x, d);
+        if (p->flags & PKT_DROPPED) {
+            d->drop = e->settings->verdict.place == PLACE_INLINE;
+            d->drop_reason = DROP_STREAM_ERROR;
+        }
+    } else if ((p->flags & PKT_UDP) && p->payload_len) {
+        app_datagram(e->app, f, p);
+    }
+}
+
+static void report(struct engine *e, struct packet *p, struct decision *d)
+{
+    struct flow *f = p->flow;
+    if (d->response) {
+        enum verdict_status s = responder_answer(e->responder, d, p);
+        if (f)
+            f->flags |= FLOW_RESPONDED;
+        for (unsigned k = 0; k < d->n_alerts; k++)
+            if (d->alert[k].status == STATUS_WOULD && s == STATUS_COULD_NOT)
+                d->alert[k].status = STATUS_COULD_NOT;
+    }
+    if (d->n_alerts) {
+        e->alerts += d->n_alerts;
+        emit_alerts(e, p, d);
+    } else if (f && f->detect) {
+        emit_tagged(e, p);
+    }
+    if (d->drop && !(p->flags & PKT_PSEUDO))
+        emit_drop(e, p, d);
+    if (p->n_events)
+        emit_anomalies(e, p);
+}
+
+void judge_packet(struct engine *e, struct packet *p, struct decision *d)
+{
+    bool dropped_before = d->drop;
+    if (!(p->flags & PKT_IGNORE))
+        flow_stage(e, p, d);
+    struct flow *f = p->flow;
+    if (f && (f->flags & FLOW_RESPONDED) && responder_see(e->responder, p))
+        return;
+    if (f && f->app) {
+        f->app->now_ns = p->ts_ns;
+        f->app->number = p->number;
+    }
+    stream_stage(e, p, d);
+    if (!d->drop && !d->pass)
+        inspect(e, p, d);
+    else if (d->drop && d->drop_reason != DROP_FLOW_DROP && !dropped_before)
+        inspect(e, p, d);
+    report(e, p, d);
+    if (f && f->app) {
+        emit_app(e, p, f, false);
+        app_reap(f->app, !(f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION)), true);
+    }
+    verdict_count(&e->verdicts, p, d);
+}
+
+/* ------------------------------------------------------------------ the end of a flow */
+
+/* A packet without a frame: rules see what waits in the stream and in transactions of one direction. */
+static void pseudo(struct engine *e, struct flow *f, unsigned dir)
+{
+    struct packet p;
+    memset(&p, 0, sizeof(p));
+    static const struct frame none;
+    p.frame = &none;
+    p.src = f->addr[dir];
+    p.dst = f->addr[!dir];
+    p.sp = f->port[dir];
+    p.dp = f->port[!dir];
+    p.proto = f->proto;
+    p.ver = f->ver;
+    p.dir = (uint8_t)dir;
+    p.vlan_n = f->vlan_n;
+    memcpy(p.vlan, f->vlan, sizeof(p.vlan));
+    p.flow = f;
+    p.flags = PKT_PSEUDO | PKT_STREAM_EST | PKT_STREAM_EOF | (f->proto == IPPROTO_TCP ? PKT_TCP : 0u);
+    p.tcp.flags = TCP_ACK;
+    p.tcp.hlen = 20;
+    p.ts_ns = e->now_ns;
+    p.number = e->number;
+    p.seg_n = 1;
+    p.src_kind = PKT_SRC_FLOW_TIMEOUT;
+    struct decision *d = &e->decision;
+    struct decision kept;
+    /* A tick may come in the middle of a packet's way (TCP reuse): its decision stays. */
+    bool nested = !e->tick_order;
+    if (nested)
+        kept = *d;
+    *d = (struct decision){.drop_rule = -1};
+    inspect(e, &p, d);
+    d->response = 0; /* there is nobody to be answered any more */
+    report(e, &p, d);
+    if (nested)
+        *d = kept;
+}
+
+void judge_flow_end(void *ctx, struct flow *f)
+{
+    struct engine *e = ctx;
+    uint64_t order = e->tick_order, order2 = e->tick_order2;
+    bool reuse = f->end == FLOW_END_TCP_REUSE;
+    if (!reuse) {
+        e->tick_order = f->last_ns / 1000000u + (uint64_t)f->timeout_s * 1000u + 1;
+        e->tick_order2 = f->first_number;
+        if (e->finishing)
+            e->tick_order = f->first_number;
+    }
+    if (f->tcp)
+        stream_flush(e->streams, f, &e->sink);
+    bool inspected = !(f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION | FLOW_DROP));
+    if (f->app)
+        app_finish(f);
+    if (inspected && (f->tcp || (f->app && f->app->first)))
+        for (unsigned dir = 0; dir < 2; dir++)
+            pseudo(e, f, dir);
+    if (f->app)
+        emit_app(e, NULL, f, true);
+    if (f->flags & FLOW_RESPONDED)
+        responder_flow_end(e->responder, f);
+    emit_flow(e, f);
+    emit_netflow(e, f);
+    detect_flow_free(e->detect, f);
+    app_flow_free(f);
+    stream_done(e->streams, f);
+    e->tick_order = order;
+    e->tick_order2 = order2;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Replay of capture files: reader, workers and logger in one process.
+ *
+ * With one worker everything runs in the caller's thread.  With more, each burst is shown to all workers, who
+ * judge the packets of their own flows side by side; the logger merges their rings by packet when all have done
+ * with a burst.  Shared state waits for all packets of lower number, so the events are the same.
+ */
+#include "engine/engine.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { REPLAY_WORKERS = 64 };
+#define RING_PAYLOAD (8u << 20)
+
+struct crew;
+struct hand {
+    struct crew *crew;
+    struct engine *engine;
+    struct rec_ring *ring;
+    void *ring_mem;
+    pthread_t thread;
+    bool running;
+};
+struct crew {
+    const struct replay_options *o;
+    struct engine_settings *settings;
+    struct state *state;
+    struct hand hand[REPLAY_WORKERS];
+    struct rec_ring *rings[REPLAY_WORKERS];
+    unsigned n;
+    struct burst burst;
+    _Atomic uint8_t verdict[BURST_MAX];
+    pthread_barrier_t begin, end;
+    bool stop;
+    pthread_mutex_t drain;
+};
+
+static size_t ring_bytes(void) { return rec_ring_bytes(RING_PAYLOAD); }
+
+/* The worker's ring is full in the middle of a burst. One worker: the logger takes what is there. */
+static void ring_full(void *ctx)
+{
+    struct hand *h = ctx;
+    struct crew *c = h->crew;
+    if (c->n == 1) {
+        logger_drain(c->o->logger, c->rings, 1, false, UINT64_MAX);
+        return;
+    }
+    /* Others may have earlier events: take what all are past of. */
+    uint64_t least = UINT64_MAX;
+    for (unsigned k = 0; k < c->n; k++)
+        least = u64_min(least, engine_progress(c->hand[k].engine));
+    pthread_mutex_lock(&c->drain);
+    logger_drain(c->o->logger, c->rings, c->n, true, least);
+    pthread_mutex_unlock(&c->drain);
+    sched_yield();
+}
+
+/* Shared state: all packets of lower number first. */
+static void state_enter(void *ctx, unsigned worker, uint64_t number)
+{
+    struct crew *c = ctx;
+    for (unsigned k = 0; k < c->n; k++)
+        while (k != worker && number && engine_progress(c->hand[k].engine) + 1 < number)
+            sched_yield();
+}
+
+static void *hand_main(void *ctx)
+{
+    struct hand *h = ctx;
+    struct crew *c = h->crew;
+    for (;;) {
+        pthread_barrier_wait(&c->begin);
+        if (c->stop)
+            return NULL;
+        engine_burst(h->engine, &c->burst, c->verdict);
+        pthread_barrier_wait(&c->end);
+    }
+}
+
+static int crew_init(struct crew *c, const struct replay_options *o, struct diags *d)
+{
+    c->o = o;
+    c->n = o->workers ? o->workers : 1;
+    if (c->n > REPLAY_WORKERS)
+        c->n = REPLAY_WORKERS;
+    pthread_mutex_init(&c->drain, NULL);
+    c->settings = engine_settings_new(o->conf, true, o->simulate_ips, o->check_csum, d);
+    struct state_config sc = {.enter = state_enter, .ctx = c};
+    c->state = state_new(&sc);
+    if (!c->settings || !c->state)
+        return -ENOMEM;
+    for (unsigned k = 0; k < c->n; k++) {
+        struct hand *h = &c->hand[k];
+        h->crew = c;
+        h->ring_mem = mmap(NULL, ring_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (h->ring_mem == MAP_FAILED) {
+            h->ring_mem = NULL;
+            return -ENOMEM;
+        }
+        h->ring = c->rings[k] = rec_ring_format(h->ring_mem, ring_bytes());
+        struct engine_parts p = {
+            .settings = c->settings,
+            .overlay = o->overlay,
+            .state = c->state,
+            .ring = h->ring,
+            .ring_full = ring_full,
+            .ctx = h,
+            .worker = k,
+            .n_workers = c->n,
+            .share_frames = c->n > 1,
+        };
+        h->engine = h->ring ? engine_new(&p, d) : NULL;
+        if (!h->engine)
+            return -ENOMEM;
+        if (o->swap_to && o->swap_at)
+            engine_swap_at(h->engine, o->swap_at, o->swap_to);
+    }
+    return 0;
+}
+
+static int crew_start(struct crew *c)
+{
+    if (c->n == 1)
+        return 0;
+    pthread_barrier_init(&c->begin, NULL, c->n + 1);
+    pthread_barrier_init(&c->end, NULL, c->n + 1);
+    for (unsigned k = 0; k < c->n; k++) {
+        int rc = pthread_create(&c->hand[k].thread, NULL, hand_main, &c->hand[k]);
+        if (rc)
+            return -rc; /* the process ends: nothing was judged yet */
+        c->hand[k].running = true;
+    }
+    return 0;
+}
+
+static void crew_stop(struct crew *c)
+{
+    if (c->n == 1 || !c->hand[0].running)
+        return;
+    c->stop = true;
+    pthread_barrier_wait(&c->begin);
+    for (unsigned k = 0; k < c->n; k++)
+        pthread_join(c->hand[k].thread, NULL);
+}
+
+static void crew_done(struct crew *c)
+{
+    for (unsigned k = 0; k < c->n; k++) {
+        engine_free(c->hand[k].engine);
+        rec_ring_free(c->hand[k].ring);
+        if (c->hand[k].ring_mem)
+            munmap(c->hand[k].ring_mem, ring_bytes());
+    }
+    state_free(c->state);
+    engine_settings_free(c->settings);
+    pthread_mutex_destroy(&c->drain);
+}
+
+static void crew_burst(struct crew *c)
+{
+    if (c->n == 1) {
+        engine_burst(c->hand[0].engine, &c->burst, NULL);
+        return;
+    }
+    memset(c->verdict, 0, sizeof(c->verdict));
+    pthread_barrier_wait(&c->begin);
+    pthread_barrier_wait(&c->end);
+    for (unsigned k = 0; k < c->burst.n; k++)
+        c->burst.verdict[k] = c->verdict[k];
+}
+
+static void crew_drain(struct crew *c, bool all)
+{
+    /* A single ring is taken when it is half full: batches keep caches warm. */
+    if (c->n == 1 && !all && rec_ring_used(c->rings[0]) < RING_PAYLOAD / 2)
+        return;
+    logger_drain(c->o->logger, c->rings, c->n, c->n > 1, UINT64_MAX);
+}
+
+static void crew_finish(struct crew *c, struct capture *cap, uint64_t first_ns, uint64_t last_ns, struct replay_result *r)
+{
+    struct engine_counters one;
+    for (unsigned k = 0; k < c->n; k++)
+        engine_finish(c->hand[k].engine);
+    memset(&r->counters, 0, sizeof(r->counters));
+    for (unsigned k = 0; k < c->n; k++) {
+        engine_counters(c->hand[k].engine, &one);
+        engine_counters_add(&r->counters, &one);
+    }
+    crew_drain(c, true);
+    (void)cap;
+    engine_stats(c->hand[0].engine, &r->counters, NULL, (last_ns - first_ns) / NS_PER_SEC);
+    crew_drain(c, true);
+    logger_flush(c->o->logger);
+}
+
+int replay_run(const struct replay_options *o, struct replay_result *r, struct diags *d)
+{
+    char forwarded[4096];
+    struct capture_file_options co = {.bpf = o->bpf, .by_time = o->by_time, .recursive = o->recursive};
+    if (o->simulate_ips && o->out_dir) {
+        snprintf(forwarded, sizeof(forwarded), "%s/forwarded.pcap", o->out_dir);
+        co.out_path = forwarded;
+    }
+    memset(r, 0, sizeof(*r));
+    struct crew *c = calloc(1, sizeof(*c));
+    struct capture *cap = capture_file_open(o->capture, &co, d);
+    uint64_t wall = clock_mono_ns(), cpu = clock_cpu_ns(), first_ns = 0, last_ns = 0;
+    int rc = !c ? -ENOMEM : !cap ? -EINVAL : crew_init(c, o, d);
+    if (!rc)
+        rc = crew_start(c);
+    enum capture_state st = CAPTURE_MORE;
+    while (!rc && st == CAPTURE_MORE && !(o->stop && *o->stop)) {
+        st = capture_recv(cap, &c->burst, 0);
+        if (!c->burst.n)
+            continue;
+        if (!first_ns)
+            first_ns = c->burst.frame[0].ts_ns;
+        last_ns = u64_max(last_ns, c->burst.now_ns);
+        crew_burst(c);
+        capture_verdict(cap, &c->burst);
+        crew_drain(c, false);
+    }
+    if (!rc) {
+        crew_stop(c);
+        capture_expire(cap, UINT64_MAX);
+        crew_finish(c, cap, first_ns, u64_max(last_ns, first_ns), r);
+        if (st == CAPTURE_ERROR) {
+            diag_add(d, DIAG_ERROR, o->capture, 0, 0, NULL, "%s", capture_error(cap));
+            rc = -EINVAL;
+        }
+    }
+    r->packets = r->counters.packets;
+    r->bytes = r->counters.bytes;
+    r->events = r->counters.events;
+    r->alerts = r->counters.alerts;
+    r->lost = r->counters.events_lost;
+    r->wall_ns = clock_mono_ns() - wall;
+    r->cpu_ns = clock_cpu_ns() - cpu;
+    if (c)
+        crew_done(c);
+    free(c);
+    capture_close(cap);
+    return rc;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The worker: a burst through its stages.  Time is the packets'; each second of it the tables are swept.
+ *
+ * Replay with several workers shows every frame to every worker; each judges the packets of its own flows.
+ * So every worker's clock follows every packet, fragments and tunnels need no handing over, and any number
+ * of workers writes the same events.
+ */
+#include "engine/worker.h"
+
+#include "base/bytes.h"
+#include "base/hash.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CSUM_SAMPLE = 1000 };
+
+static void stream_to_app(void *ctx, struct flow *f, struct packet *p, unsigned dir, const uint8_t *data, uint32_t n,
+                          unsigned piece)
+{
+    struct engine *e = ctx;
+    app_stream_data(e->app, f, p, dir, data, n, piece);
+}
+
+/*
+ * Inline, an earlier copy of the data wins: what leaves carries it.  The frame stays as it came (it may be a
+ * mapped file or a ring slot); a changed copy leaves in its place.
+ */
+static void stream_rewrite(void *ctx, struct packet *p, uint32_t offset, const uint8_t *data, uint32_t n)
+{
+    struct engine *e = ctx;
+    const struct frame *f = p->frame;
+    if (!e->burst || !p->payload || !p->l4 || offset > p->payload_len || n > p->payload_len - offset ||
+        p->l4 < f->data || p->l4 + p->l4_len > f->data + f->len)
+        return;
+    size_t slot = (size_t)(f - e->burst->frame);
+    uint8_t *copy = e->changed[slot];
+    if (!copy) {
+        copy = arena_alloc_raw(&e->burst_memory, f->len);
+        if (!copy)
+            return;
+        memcpy(copy, f->data, f->len);
+        e->changed[slot] = copy;
+    }
+    memcpy(copy + (p->payload - f->data) + offset, data, n);
+    uint8_t *l4 = copy + (p->l4 - f->data);
+    be16_put(l4 + 16, 0);
+    uint16_t sum = csum_l4(p->ver, &p->src, &p->dst, p->proto, l4, p->l4_len);
+    memcpy(l4 + 16, &sum, sizeof(sum));
+    p->flags |= PKT_MODIFIED;
+}
+
+struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
+{
+    struct engine *e = calloc(1, sizeof(*e));
+    if (!e)
+        return NULL;
+    const struct engine_settings *s = parts->settings;
+    e->settings = s;
+    e->parts = *parts;
+    e->sink = (struct stream_sink){.ctx = e, .data = stream_to_app, .rewrite = stream_rewrite};
+    arena_init(&e->scratch, 1 << 14, 0);
+    arena_init(&e->burst_memory, 1 << 16, 0);
+    struct flow_config fc = s->flow;
+    if (!s->replay && random_bytes(&fc.hash_seed, sizeof(fc.hash_seed)))
+        fc.hash_seed = 0;
+    struct detect_config dc = s->detect;
+    dc.worker = parts->worker;
+    dc.state = parts->state;
+    struct stream_config sc = s->stream;
+    struct image_needs needs;
+    image_needs(overlay_image(parts->overlay), &needs);
+    sc.raw = needs.stream_raw;
+    struct emitter_config ec = {.ring = parts->ring,
+                                .full = parts->ring_full,
+                                .ctx = parts->ctx,
+                                .worker = parts->worker,
+                                .vips = parts->vips};
+    e->decoder = decoder_new(&s->decode);
+    e->flows = flow_table_new(&fc);
+    e->streams = stream_engine_new(&sc);
+    e->app = app_engine_new(s->conf, s->stream.inline_mode, d);
+    e->detect = detect_new(&dc, parts->overlay);
+    e->out = emitter_new(&ec);
+    struct response_config rc = s->response;
+    e->responder = responder_new(&rc, parts->injector, emit_response, e);
+    if (!e->decoder || !e->flows || !e->streams || !e->app || !e->detect || !e->out || !e->responder ||
+        emit_app_init(e)) {
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, "lower the memcaps, or give the machine more memory",
+                 "a worker can't be set up: no memory");
+        engine_free(e);
+        return NULL;
+    }
+    return e;
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e)
+        return;
+    responder_free(e->responder);
+    emitter_free(e->out);
+    detect_free(e->detect);
+    app_engine_free(e->app);
+    stream_engine_free(e->streams);
+    flow_table_free(e->flows);
+    decoder_free(e->decoder);
+    overlay_close(e->swap_to);
+    arena_done(&e->scratch);
+    arena_done(&e->burst_memory);
+    free(e);
+}
+
+/* ------------------------------------------------------------------ time */
+
+static void tick(struct engine *e, uint64_t now_ns)
+{
+    flow_tick(e->flows, now_ns, judge_flow_end, e);
+    responder_tick(e->responder, now_ns);
+    if (e->parts.state && e->parts.worker == 0 && !e->settings->replay)
+        state_tick(e->parts.state, now_ns);
+    e->next_tick_ns = now_ns - now_ns % e->settings->tick_ns + e->settings->tick_ns;
+    e->tick_order = e->tick_order2 = 0;
+}
+
+static void time_to(struct engine *e, uint64_t ts_ns)
+{
+    if (ts_ns > e->now_ns)
+        e->now_ns = ts_ns;
+    if (e->now_ns >= e->next_tick_ns)
+        tick(e, e->now_ns);
+}
+
+/* ------------------------------------------------------------------ packets */
+
+/* Whose flow is it?  An ICMP error goes where the flow is that it speaks of. */
+static bool is_mine(struct engine *e, struct packet *p)
+{
+    uint64_t seed = e->settings->flow.hash_seed;
+    bool vlan = e->settings->flow.vlan_in_key;
+    packet_hash(p, seed, vlan);
+    if (!e->parts.share_frames || e->parts.n_workers < 2)
+        return true;
+    uint32_t h = p->hash;
+    if (!p->ver)
+        h = 0;
+    if (p->quote.have) {
+        struct packet q = *p;
+        q.src = p->quote.src;
+        q.dst = p->quote.dst;
+        q.sp = p->quote.sp;
+        q.dp = p->quote.dp;
+        q.proto = p->quote.proto;
+        q.ver = p->quote.ver;
+        h = packet_hash(&q, seed, vlan);
+    }
+    return (uint64_t)h * e->parts.n_workers >> 32 == e->parts.worker;
+}
+
+/* Captures of local senders have unfinished checksums: when many of the first are bad, none is tested. */
+static void csum_watch(struct engine *e, struct packet *p)
+{
+    if (!e->settings->csum_auto)
+        return;
+    if (e->csum_off) {
+        p->flags &= ~(uint32_t)(PKT_IP_CSUM_BAD | PKT_L4_CSUM_BAD);
+        return;
+    }
+    if (++e->csum_seen <= CSUM_SAMPLE) {
+        e->csum_bad += (p->flags & (PKT_IP_CSUM_BAD | PKT_L4_CSUM_BAD)) != 0;
+        e->csum_off = e->csum_seen == CSUM_SAMPLE && e->csum_bad * 10 > CSUM_SAMPLE;
+    }
+}
+
+static void raise_verdict(_Atomic uint8_t *v, uint8_t to)
+{
+    uint8_t have = atomic_load_explicit(v, memory_order_relaxed);
+    while (have < to && !atomic_compare_exchange_weak(v, &have, to))
+        ;
+}
+
+static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t *verdict)
+{
+    e->number = f->number;
+    e->seq = 0;
+    time_to(e, f->ts_ns);
+    if (e->swap_to && f->number >= e->swap_at) {
+        struct overlay *o = e->swap_to;
+        e->swap_to = NULL;
+        if (engine_swap(e, o))
+            e->swaps_failed++;
+        overlay_close(o);
+    }
+    unsigned n = decode_frame(e->decoder, f, e->layer, ENGINE_LAYERS);
+    bool drop = false;
+    for (unsigned k = 0; k < n; k++) {
+        struct packet *p = &e->layer[k];
+        csum_watch(e, p);
+        if (!is_mine(e, p))
+            continue;
+        struct decision *d = &e->decision;
+        d->n_alerts = d->suppressed = d->overflow = 0;
+        d->drop = d->pass = d->reject = false;
+        d->drop_reason = DROP_NONE;
+        d->drop_rule = -1;
+        d->response = 0;
+        if (drop && (p->flags & PKT_HAS_TUNNEL)) {
+            d->drop = true;
+            d->drop_reason = DROP_INNER_PACKET;
+        }
+        judge_packet(e, p, d);
+        drop |= d->drop;
+    }
+    e->packets++;
+    e->bytes += f->len;
+    if (drop && verdict)
+        raise_verdict(verdict, VERDICT_DROP);
+    atomic_store_explicit(&e->progress, f->number, memory_order_release);
+}
+
+void engine_burst(struct engine *e, struct burst *b, _Atomic uint8_t *verdict)
+{
+    _Atomic uint8_t own[BURST_MAX] = {0};
+    _Atomic uint8_t *v = verdict ? verdict : own;
+    e->burst = b;
+    arena_reset(&e->burst_memory);
+    memset(e->changed, 0, sizeof(e->changed));
+    for (unsigned k = 0; k < b->n; k++)
+        judge_frame(e, &b->frame[k], &v[k]);
+    for (unsigned k = 0; k < b->n; k++) {
+        if (e->changed[k] && atomic_load_explicit(&v[k], memory_order_relaxed) == VERDICT_PASS) {
+            b->data[k] = e->changed[k];
+            b->len[k] = b->frame[k].len;
+            atomic_store_explicit(&v[k], VERDICT_MODIFIED, memory_order_relaxed);
+        }
+        if (!verdict)
+            b->verdict[k] = own[k];
+    }
+    e->burst = NULL;
+    decoder_burst_end(e->decoder, e->now_ns);
+}
+
+void engine_idle(struct engine *e, uint64_t now_ns)
+{
+    e->seq = 0;
+    time_to(e, now_ns);
+    decoder_burst_end(e->decoder, e->now_ns);
+}
+
+void engine_finish(struct engine *e)
+{
+    e->finishing = true;
+    e->seq = 0;
+    atomic_store_explicit(&e->progress, UINT64_MAX, memory_order_release);
+    flow_end_all(e->flows, judge_flow_end, e);
+    responder_tick(e->responder, UINT64_MAX);
+    e->tick_order = e->tick_order2 = 0;
+}
+
+int engine_swap(struct engine *e, struct overlay *o) { return detect_swap(e->detect, o); }
+
+uint64_t engine_progress(const struct engine *e)
+{
+    return atomic_load_explicit(&e->progress, memory_order_acquire);
+}
+
+void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o)
+{
+    e->swap_at = number;
+    e->swap_to = overlay_ref(o);
+}
+
+/* ------------------------------------------------------------------ counters */
+
+void engine_counters(const struct engine *e, struct engine_counters *out)
+{
+    *out = (struct engine_counters){
+        .packets = e->packets,
+        .bytes = e->bytes,
+        .events = emitter_count(e->out),
+        .events_lost = emitter_lost(e->out),
+        .alerts = e->alerts,
+        .decode = *decoder_counters(e->decoder),
+        .flow = *flow_counters(e->flows),
+        .stream = *stream_counters(e->streams),
+        .app = *app_counters(e->app),
+        .detect = *detect_counters(e->detect),
+        .verdict = e->verdicts,
+        .response = *responder_counters(e->responder),
+    };
+    /* Every worker has decoded every frame: the first one counts. */
+    if (e->parts.share_frames && e->parts.worker) {
+        memset(&out->decode, 0, sizeof(out->decode));
+        out->packets = out->bytes = 0;
+    }
+}
+
+/* All counters are uint64_t without gaps. */
+void engine_counters_add(struct engine_counters *sum, const struct engine_counters *x)
+{
+    static_assert(sizeof(struct engine_counters) % sizeof(uint64_t) == 0, "counters are 64-bit numbers");
+    uint64_t *a = (void *)sum;
+    const uint64_t *b = (const void *)x;
+    for (size_t k = 0; k < sizeof(*sum) / sizeof(*a); k++)
+        a[k] += b[k];
+}

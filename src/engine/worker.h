@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Private to engine: one worker. */
+#ifndef ENGINE_WORKER_H
+#define ENGINE_WORKER_H
+
+#include "engine/engine.h"
+
+enum { ENGINE_LAYERS = PACKET_LAYERS_MAX };
+
+struct engine {
+    const struct engine_settings *settings;
+    struct engine_parts parts;
+    struct decoder *decoder;
+    struct flow_table *flows;
+    struct stream_engine *streams;
+    struct app_engine *app;
+    struct detect *detect;
+    struct emitter *out;
+    struct responder *responder;
+    struct arena scratch; /* of one event's making */
+    struct stream_sink sink;
+    struct burst *burst;      /* in work */
+    struct arena burst_memory; /* changed frames of the burst */
+    uint8_t *changed[BURST_MAX];
+    uint64_t swaps_failed;
+    uint64_t now_ns, next_tick_ns;
+    uint64_t seq;          /* events of the packet in work */
+    uint64_t number;       /* packet in work */
+    uint64_t tick_order;   /* not 0: in a tick; events are ordered by flow */
+    uint64_t tick_order2;
+    _Atomic uint64_t progress;
+    uint64_t csum_seen, csum_bad;
+    bool csum_off;
+    bool finishing;
+    uint64_t swap_at;
+    struct overlay *swap_to;
+    struct verdict_counters verdicts;
+    uint64_t packets, bytes, alerts;
+    struct packet layer[ENGINE_LAYERS];
+    struct decision decision;
+    const struct conf_node *app_options[APP_COUNT][8]; /* EVE type's options by protocol and log row */
+    bool app_wanted[APP_COUNT][8];
+};
+
+/* judge.c */
+void judge_packet(struct engine *e, struct packet *p, struct decision *d);
+void judge_flow_end(void *ctx, struct flow *f);
+/* emit.c: heads of events */
+struct event *emit_begin(struct engine *e, enum event_type type, const struct packet *p, const struct flow *f,
+                         unsigned dir);
+void emit_flow_ends(struct event *ev, const struct flow *f, unsigned dir);
+void emit_app_protos(struct fields *out, const struct flow *f);
+/* emit_alert.c */
+void emit_alerts(struct engine *e, struct packet *p, const struct decision *d);
+void emit_drop(struct engine *e, struct packet *p, const struct decision *d);
+void emit_tagged(struct engine *e, struct packet *p);
+void emit_anomalies(struct engine *e, struct packet *p);
+void emit_response(void *ctx, const struct response_report *r);
+/* emit_flow.c */
+void emit_flow(struct engine *e, const struct flow *f);
+void emit_netflow(struct engine *e, const struct flow *f);
+/* emit_app.c */
+int emit_app_init(struct engine *e);
+void emit_app(struct engine *e, const struct packet *p, struct flow *f, bool all);
+void emit_app_anomalies(struct engine *e, const struct packet *p, struct flow *f);
+
+#endif
