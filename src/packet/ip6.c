@@ -256,7 +256,7 @@ static enum step chain_read(struct way *w, uint8_t nh, bool jumbo)
     for (unsigned i = 0; is_ext; i++) {
         if (i == EXT_MAX)
             return way_broken(w, DECODE_TOO_MANY_LAYERS, PKT_L4_BROKEN);
-        if (ch.nh != IPPROTO_NUM_NONE && cur_left(&w->c) < 2)
+        if (i > 0 && ch.nh != IPPROTO_NUM_NONE && cur_left(&w->c) < 2)
             return ext_cut(w); /* no header is that short, a transport's neither */
         bool go_on = ext_read(w, &ch, &is_ext);
         p->ip_hlen = (uint16_t)u32_min((uint32_t)(w->c.at - p->ip), UINT16_MAX);
