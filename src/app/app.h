@@ -271,6 +271,7 @@ struct app_flow {
     bool lost[2];       /* bytes were given up before the protocol was known */
     bool expecting;     /* after app_change_protocol: the next detection answers change_to */
     uint16_t expected;  /* what it should be, or APP_UNKNOWN */
+    bool again[2];      /* app_again */
     bool gave_up; /* a parser gave up at this packet: app-layer.error-policy; the engine resets */
 };
 
@@ -308,6 +309,9 @@ void app_change_protocol(struct app_flow *af, enum app_proto_id expected);
 void app_no_more(struct app_flow *af, unsigned dir);
 /* A request or reply is whole: rules on the raw stream shall see it now. */
 void app_trigger_raw(struct app_flow *af, unsigned dir);
+/* Bytes of this direction that were not taken are given again when the current call of `parse` is
+ * done. */
+void app_again(struct app_flow *af, unsigned dir);
 
 /* ------------------------------------------------------------------ the engine's side */
 

@@ -44,28 +44,34 @@ static enum app_probe_result yes_if(bool yes)
 {
     return yes ? PROBE_YES : PROBE_NO;
 }
+/* Too few bytes to say: worth waiting for when the first ones are right. */
+static enum app_probe_result more_if(bool plausible)
+{
+    return plausible ? PROBE_MORE : PROBE_NO;
+}
 
 /* ------------------------------------------------------------------ line protocols */
 
-/* The first line of a server's greeting, if it has `code`; n == 0: none. */
-static struct str greeting(const uint8_t *d, uint32_t n, const char *code)
+/* Has the server's greeting, a line with 220, this word in it? */
+static enum app_probe_result greeting(const uint8_t *d, uint32_t n, struct str word)
 {
     struct str s = str_first(str_of(d, n), 512), rest;
-    if (!str_starts(s, str_cstr(code)))
-        return str_of(d, 0);
-    return str_split(s, '\n', &rest);
+    if (!str_starts(s, str_first(STR("220"), n)))
+        return PROBE_NO;
+    struct str line = str_split(s, '\n', &rest);
+    if (str_ifind(line, word) >= 0)
+        return PROBE_YES;
+    return more_if(line.n == n && n < 512);
 }
 static enum app_probe_result probe_smtp_banner(const uint8_t *d, uint32_t n, unsigned dir)
 {
     (void)dir;
-    struct str line = greeting(d, n, "220");
-    return yes_if(str_ifind(line, STR("SMTP")) >= 0);
+    return greeting(d, n, STR("SMTP"));
 }
 static enum app_probe_result probe_ftp_banner(const uint8_t *d, uint32_t n, unsigned dir)
 {
     (void)dir;
-    struct str line = greeting(d, n, "220");
-    return yes_if(str_ifind(line, STR("FTP")) >= 0 && str_ifind(line, STR("SMTP")) < 0);
+    return greeting(d, n, STR("FTP"));
 }
 static const struct app_pattern ftp_patterns[] = {LIT_I("USER ", TCP, 0),
                                                   LIT_I("PASS ", TCP, 0),
@@ -75,11 +81,11 @@ static const struct app_pattern ftp_patterns[] = {LIT_I("USER ", TCP, 0),
                                                   LIT("220 (", TCP, 1),
                                                   PATTERNS_END};
 static const struct app_probe ftp_probes[] = {
-    {IPPROTO_TCP, NULL, TO_CLIENT, 4, 512, probe_ftp_banner}, PROBES_END};
+    {IPPROTO_TCP, NULL, TO_CLIENT, 1, 512, probe_ftp_banner}, PROBES_END};
 static const struct app_pattern smtp_patterns[] = {LIT_I("EHLO ", TCP, 0), LIT_I("HELO ", TCP, 0),
                                                    LIT_I("QUIT ", TCP, 0), PATTERNS_END};
 static const struct app_probe smtp_probes[] = {
-    {IPPROTO_TCP, NULL, TO_CLIENT, 4, 512, probe_smtp_banner}, PROBES_END};
+    {IPPROTO_TCP, NULL, TO_CLIENT, 1, 512, probe_smtp_banner}, PROBES_END};
 static const struct app_pattern ssh_patterns[] = {LIT("SSH-", TCP, 0), LIT("SSH-", TCP, 1),
                                                   PATTERNS_END};
 static const struct app_pattern imap_patterns[] = {LIT_I("* OK ", TCP, 1),
@@ -135,7 +141,9 @@ static const struct app_probe smb_probes[] = {{IPPROTO_TCP, "139,445", BOTH, 4, 
  * two orders. */
 static enum app_probe_result probe_dcerpc_tcp(const uint8_t *d, uint32_t n, unsigned dir)
 {
-    (void)n, (void)dir;
+    (void)dir;
+    if (n < 16)
+        return more_if(d[0] == 5 && (n < 2 || d[1] <= 1) && (n < 3 || d[2] <= 19));
     bool little = d[4] == 0x10;
     unsigned frag = little ? le16_at(d + 8) : be16_at(d + 8);
     return yes_if(d[0] == 5 && d[1] <= 1 && d[2] <= 19 && (d[4] == 0x10 || d[4] == 0x00) &&
@@ -151,7 +159,7 @@ static enum app_probe_result probe_dcerpc_udp(const uint8_t *d, uint32_t n, unsi
                   (d[4] == 0x10 || d[4] == 0x00) && d[5] <= 3 && len + 80u <= n);
 }
 static const struct app_probe dcerpc_probes[] = {
-    {IPPROTO_TCP, NULL, BOTH, 16, 16, probe_dcerpc_tcp},
+    {IPPROTO_TCP, NULL, BOTH, 1, 16, probe_dcerpc_tcp},
     {IPPROTO_UDP, NULL, BOTH, 80, 80, probe_dcerpc_udp},
     PROBES_END};
 
@@ -191,6 +199,8 @@ static enum app_probe_result probe_nfs_udp(const uint8_t *d, uint32_t n, unsigne
 static enum app_probe_result probe_rpc_tcp(const uint8_t *d, uint32_t n, unsigned dir)
 {
     (void)dir;
+    if (n < 20)
+        return more_if(d[0] == 0x80 && (n < 2 || d[1] == 0) && (n < 12 || be32_at(d + 8) == 0));
     return yes_if(is_rpc_program(rpc_program_tcp(d, n)));
 }
 static enum app_probe_result probe_rpc_udp(const uint8_t *d, uint32_t n, unsigned dir)
@@ -201,7 +211,7 @@ static enum app_probe_result probe_rpc_udp(const uint8_t *d, uint32_t n, unsigne
 static const struct app_probe nfs_probes[] = {{IPPROTO_TCP, "2049", BOTH, 20, 20, probe_nfs_tcp},
                                               {IPPROTO_UDP, "2049", BOTH, 16, 16, probe_nfs_udp},
                                               PROBES_END};
-static const struct app_probe rpc_probes[] = {{IPPROTO_TCP, NULL, TO_SERVER, 20, 20, probe_rpc_tcp},
+static const struct app_probe rpc_probes[] = {{IPPROTO_TCP, NULL, TO_SERVER, 1, 20, probe_rpc_tcp},
                                               {IPPROTO_UDP, NULL, TO_SERVER, 16, 16, probe_rpc_udp},
                                               PROBES_END};
 
@@ -375,13 +385,15 @@ static enum app_probe_result probe_rdp(const uint8_t *d, uint32_t n, unsigned di
 /* The cookie that clients send, on any port. */
 static enum app_probe_result probe_rdp_cookie(const uint8_t *d, uint32_t n, unsigned dir)
 {
+    if (n < 28)
+        return more_if(d[0] == 3 && (n < 2 || d[1] == 0) && (n < 6 || d[5] == 0xe0));
     if (probe_rdp(d, n, dir) != PROBE_YES)
         return PROBE_NO;
     return yes_if(memcmp(d + 11, "Cookie: mstshash=", 17) == 0);
 }
 static const struct app_probe rdp_probes[] = {
     {IPPROTO_TCP, "3389", BOTH, 11, 11, probe_rdp},
-    {IPPROTO_TCP, NULL, TO_SERVER, 28, 28, probe_rdp_cookie},
+    {IPPROTO_TCP, NULL, TO_SERVER, 1, 28, probe_rdp_cookie},
     PROBES_END};
 
 /* MQTT 3.1.1 3.1: CONNECT, length, protocol name; the answer CONNACK on the usual ports. */
@@ -389,6 +401,8 @@ static enum app_probe_result probe_mqtt(const uint8_t *d, uint32_t n, unsigned d
 {
     struct cursor in = cur_of(d, n);
     uint8_t type = cur_u8(&in), len;
+    if (dir == 0 && n < 12)
+        return more_if(type == 0x10);
     if (dir == 1)
         return yes_if(type == 0x20 && cur_u8(&in) >= 2 && cur_u8(&in) <= 1);
     unsigned more = 0;
@@ -402,7 +416,7 @@ static enum app_probe_result probe_mqtt(const uint8_t *d, uint32_t n, unsigned d
     return yes_if((name == 4 && memcmp(text, "MQTT", 4) == 0) ||
                   (name == 6 && memcmp(text, "MQIsdp", 6) == 0));
 }
-static const struct app_probe mqtt_probes[] = {{IPPROTO_TCP, NULL, TO_SERVER, 12, 16, probe_mqtt},
+static const struct app_probe mqtt_probes[] = {{IPPROTO_TCP, NULL, TO_SERVER, 1, 16, probe_mqtt},
                                                {IPPROTO_TCP, "1883", BOTH, 4, 16, probe_mqtt},
                                                PROBES_END};
 
@@ -467,23 +481,28 @@ static const struct app_pattern dht_patterns[] = {LIT("d1:ad2:id20:", UDP, 0),
 /* MySQL: greeting of protocol 10 (sequence 0, version text). */
 static enum app_probe_result probe_mysql(const uint8_t *d, uint32_t n, unsigned dir)
 {
-    (void)n, (void)dir;
+    (void)dir;
+    if (n < 7)
+        return more_if((n < 2 || d[1] <= 3) && (n < 3 || d[2] == 0) && (n < 4 || d[3] == 0) &&
+                       (n < 5 || d[4] == 10) && (n < 6 || (d[5] >= '3' && d[5] <= '9')));
     unsigned len = d[0] | (unsigned)d[1] << 8 | (unsigned)d[2] << 16;
     return yes_if(len >= 30 && len < 1024 && d[3] == 0 && d[4] == 10 && d[5] >= '3' &&
                   d[5] <= '9' && (d[6] == '.' || (d[6] >= '0' && d[6] <= '9')));
 }
-static const struct app_probe mysql_probes[] = {{IPPROTO_TCP, NULL, TO_CLIENT, 7, 7, probe_mysql},
+static const struct app_probe mysql_probes[] = {{IPPROTO_TCP, NULL, TO_CLIENT, 1, 7, probe_mysql},
                                                 PROBES_END};
 /* [MS-TDS] 2.2.3: PRELOGIN (0x12), one packet, whose first option is VERSION at an offset within
  * it. */
 static enum app_probe_result probe_tds(const uint8_t *d, uint32_t n, unsigned dir)
 {
-    (void)n, (void)dir;
+    (void)dir;
+    if (n < 13)
+        return more_if(d[0] == 0x12 && (n < 2 || d[1] == 1));
     unsigned len = be16_at(d + 2);
     return yes_if(d[0] == 0x12 && d[1] == 1 && len >= 20 && len < 4096 && d[8] == 0 &&
                   be16_at(d + 9) < len && be16_at(d + 11) == 6);
 }
-static const struct app_probe tds_probes[] = {{IPPROTO_TCP, NULL, TO_SERVER, 13, 13, probe_tds},
+static const struct app_probe tds_probes[] = {{IPPROTO_TCP, NULL, TO_SERVER, 1, 13, probe_tds},
                                               PROBES_END};
 /* RESP arrays: "*3\r\n$3\r\n". */
 static enum app_probe_result probe_redis(const uint8_t *d, uint32_t n, unsigned dir)
@@ -494,11 +513,13 @@ static enum app_probe_result probe_redis(const uint8_t *d, uint32_t n, unsigned 
         return PROBE_NO;
     while (i < n && i < 6 && d[i] >= '0' && d[i] <= '9')
         i++;
-    if (i == 1 || i + 3 > n)
-        return i + 3 > n && i > 1 ? PROBE_MORE : PROBE_NO;
+    if (i + 3 > n)
+        return more_if(i > 1 || n == 1);
+    if (i == 1)
+        return PROBE_NO;
     return yes_if(d[i] == '\r' && d[i + 1] == '\n' && d[i + 2] == '$');
 }
-static const struct app_probe redis_probes[] = {{IPPROTO_TCP, NULL, TO_SERVER, 2, 10, probe_redis},
+static const struct app_probe redis_probes[] = {{IPPROTO_TCP, NULL, TO_SERVER, 1, 10, probe_redis},
                                                 PROBES_END};
 
 static const struct detect_only table[APP_COUNT] = {

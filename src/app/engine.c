@@ -207,8 +207,8 @@ bool core_start_protocol(struct app_flow *af, enum app_proto_id id)
     unsigned l4 = l4_of(af->flow);
     const struct app_proto_def *def = app_def(id);
     e->n.flow[id][l4]++;
-    af->proto_any = id;
-    af->flow->app_proto_any = id;
+    af->proto_any = (uint16_t)id;
+    af->flow->app_proto_any = (uint16_t)id;
     if (!def || !def->parse || e->proto[id].use[l4] != USE_FULL)
         return false;
     if (def->state_new && !(af->state = def->state_new(af))) {

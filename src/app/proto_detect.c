@@ -218,28 +218,37 @@ static enum pd_result match(const struct app_pattern *p, const uint8_t *data, ui
             return PD_YES;
     return n < end ? PD_MORE : PD_NO;
 }
+struct matched {
+    uint32_t longest, possible; /* length of the longest word that is there; that may come */
+    enum app_proto_id proto;
+};
 static void match_chain(const struct pd *pd, uint16_t i, const uint8_t *data, uint32_t n,
-                        struct pd_answer *a, uint32_t *longest)
+                        struct matched *m)
 {
     for (; i; i = pd->pattern[i - 1].next) {
         const struct pattern *pt = &pd->pattern[i - 1];
         enum pd_result r = match(pt->p, data, n);
-        if (r == PD_YES && pt->p->n > *longest) {
-            *longest = pt->p->n;
-            *a = (struct pd_answer){.result = PD_YES, .proto = pt->proto};
-        } else if (r == PD_MORE && a->result == PD_NO)
-            a->result = PD_MORE;
+        if (r == PD_YES && pt->p->n > m->longest) {
+            m->longest = pt->p->n;
+            m->proto = pt->proto;
+        } else if (r == PD_MORE)
+            m->possible = u32_max(m->possible, pt->p->n);
     }
 }
+/* "OPTIONS " is HTTP's, "OPTIONS sip:" is not: a word counts when no longer one is possible any
+ * more. */
 static struct pd_answer match_side(const struct pd *pd, unsigned l4, unsigned dir,
-                                   const uint8_t *data, uint32_t n)
+                                   const uint8_t *data, uint32_t n, bool final)
 {
-    struct pd_answer a = {.result = PD_NO};
     const struct pd_side *side = &pd->side[l4][dir];
-    uint32_t longest = 0;
-    match_chain(pd, side->first[data[0]], data, n, &a, &longest);
-    match_chain(pd, side->other, data, n, &a, &longest);
-    return a;
+    struct matched m = {0};
+    match_chain(pd, side->first[data[0]], data, n, &m);
+    match_chain(pd, side->other, data, n, &m);
+    if (m.possible > m.longest && !final)
+        return (struct pd_answer){.result = PD_MORE};
+    if (m.longest)
+        return (struct pd_answer){.result = PD_YES, .proto = m.proto};
+    return (struct pd_answer){.result = PD_NO};
 }
 
 static enum pd_result ask(const struct probe *pr, unsigned dir, const uint8_t *data, uint32_t n,
@@ -288,11 +297,12 @@ struct pd_answer pd_run(const struct pd *pd, const struct flow *f, unsigned dir,
     unsigned l4 = l4_of(f);
     if (!n)
         return (struct pd_answer){.result = final ? PD_NO : PD_MORE};
-    struct pd_answer a = match_side(pd, l4, dir, data, n), r, probed;
+    struct pd_answer a = match_side(pd, l4, dir, data, n, final), r, probed;
     if (a.result == PD_YES)
         return a;
     enum pd_result p = ask_all(pd, f, dir, true, data, n, final, &probed);
-    if (p != PD_YES && may_reverse && (r = match_side(pd, l4, 1 - dir, data, n)).result == PD_YES) {
+    if (p != PD_YES && may_reverse &&
+        (r = match_side(pd, l4, 1 - dir, data, n, true)).result == PD_YES) {
         r.reversed = true;
         return r;
     }

@@ -143,8 +143,23 @@ static void feed(const struct piece *c)
         parse_gap(c);
     else
         parse(c);
-    if ((c->flags & (PIECE_EOF | PIECE_DEPTH)) && !af->change_to)
-        held_drop(af, c->dir);
+}
+/* What one direction had to wait for may have come with the other one. */
+static void feed_again(struct app_flow *af, struct packet *p)
+{
+    for (unsigned dir = 0; dir < 2; dir++) {
+        if (!af->again[dir])
+            continue;
+        af->again[dir] = false;
+        if (!held_bytes(af, dir) || af->failed[dir] || !af->def || af->change_to)
+            continue;
+        struct piece c = {.af = af, .p = p, .dir = dir};
+        parse(&c);
+    }
+}
+void app_again(struct app_flow *af, unsigned dir)
+{
+    af->again[dir] = true;
 }
 /* Bytes that were held while the protocol was unknown. */
 static void feed_held(struct app_flow *af, struct packet *p, unsigned dir, unsigned flags)
@@ -471,6 +486,7 @@ void app_stream_data(struct app_engine *e, struct flow *f, struct packet *p, uns
         return;
     struct piece c = {.af = af, .p = p, .data = data, .n = n, .flags = piece, .dir = dir};
     take(&c);
+    feed_again(af, p);
 }
 
 /* A datagram is whole or nothing: the first one of a flow decides, of either direction. */

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * HTTP/1: the protocol's tables and its parser, which is libhtp (0.5.42) behind callbacks.
+ *
+ * One libhtp connection parser a flow.  Each of its transactions carries a pointer to ours, which
+ * is made at its first callback.  Ours may go first (reaped): libhtp's is then destroyed with it
+ * when libhtp has done with both sides; else it stays, marked `gone`, until the connection's end,
+ * since libhtp still points at it.
+ */
+#include "app/http/http_tx.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "app/http/http.h"
+
+/* User data of a libhtp transaction whose counterpart was freed. */
+static char gone;
+
+/* ------------------------------------------------------------------ transactions */
+
+struct http_tx *http_tx_of(htp_tx_t *tx)
+{
+    void *have = tx ? htp_tx_get_user_data(tx) : NULL;
+    if (!tx || have == &gone)
+        return NULL;
+    if (have)
+        return have;
+    struct http_flow *hf = htp_connp_get_user_data(tx->connp);
+    struct app_flow *af = hf->af;
+    const struct http_config *config = app_config_get(af);
+    struct http_tx *t = af->n_tx < config->max_tx ? app_tx_new(af, sizeof *t) : NULL;
+    if (!t)
+        return NULL;
+    t->hf = hf;
+    t->htp = tx;
+    for (unsigned dir = 0; dir < 2; dir++)
+        t->body[dir].limit = hf->server->body_limit[dir];
+    htp_tx_set_user_data(tx, t);
+    return t;
+}
+static void tx_free(struct app_flow *af, struct app_tx *tx)
+{
+    struct http_tx *t = http_of(tx);
+    for (unsigned dir = 0; dir < 2; dir++) {
+        app_free(af, t->raw_headers[dir].p);
+        for (unsigned i = 0; i < MADE_COUNT; i++)
+            app_free(af, t->made[dir][i].p);
+        app_body_free(af, &t->body[dir]);
+    }
+    app_free(af, t->uri.p);
+    http_multipart_free(t);
+    if (htp_tx_destroy(t->htp) != HTP_OK)
+        htp_tx_set_user_data(t->htp, &gone);
+}
+bool http_bytes_add(struct http_tx *t, struct http_bytes *b, const void *p, size_t n)
+{
+    struct app_flow *af = t->hf->af;
+    if (n > b->room - b->n) {
+        size_t room = b->n + n;
+        room += b->n ? room / 2 : 0;
+        uint8_t *more = room <= 1u << 24 ? app_alloc(af, room) : NULL;
+        if (!more)
+            return false;
+        if (b->n)
+            memcpy(more, b->p, b->n);
+        app_free(af, b->p);
+        b->p = more;
+        b->room = (uint32_t)room;
+    }
+    if (n)
+        memcpy(b->p + b->n, p, n);
+    b->n += (uint32_t)n;
+    return true;
+}
+void http_event(struct http_tx *t, enum http_event e)
+{
+    if (t)
+        app_event_tx(&t->head, e);
+}
+
+/* ------------------------------------------------------------------ flows */
+
+static void *state_new(struct app_flow *af)
+{
+    const struct http_config *config = app_config_get(af);
+    const struct flow *f = af->flow;
+    struct http_flow *hf = app_alloc(af, sizeof *hf);
+    if (!hf)
+        return NULL;
+    hf->af = af;
+    hf->server = http_server_of(config, f);
+    hf->connp = htp_connp_create(hf->server->htp);
+    if (!hf->connp) {
+        app_free(af, hf);
+        return NULL;
+    }
+    htp_connp_set_user_data(hf->connp, hf);
+    htp_connp_open(hf->connp, NULL, f->port[0], NULL, f->port[1], NULL);
+    return hf;
+}
+static void state_free(struct app_flow *af, void *state)
+{
+    struct http_flow *hf = state;
+    htp_connp_destroy_all(hf->connp);
+    app_free(af, hf);
+}
+
+/* Where the connection goes behind a 101 or a CONNECT that was granted. */
+static void change_protocol(struct http_flow *hf, const htp_tx_t *tx)
+{
+    struct app_flow *af = hf->af;
+    int status = tx->response_status_number;
+    if (tx->request_method_number == HTP_M_CONNECT && status >= 200 && status < 300) {
+        hf->tunnel = true;
+        app_change_protocol(af, APP_UNKNOWN);
+        return;
+    }
+    if (status != 101)
+        return;
+    struct str upgrade = http_header_value(tx->response_headers, "upgrade");
+    if (str_ieq(upgrade, STR("h2c")) && app_proto_enabled(af->engine, APP_HTTP2, false)) {
+        hf->tunnel = true;
+        app_change_protocol(af, APP_HTTP2);
+    } else if (str_ieq(upgrade, STR("websocket")) &&
+               app_proto_enabled(af->engine, APP_WEBSOCKET, false)) {
+        hf->tunnel = true;
+        app_change_protocol(af, APP_WEBSOCKET);
+    }
+}
+
+static int64_t took(struct http_flow *hf, unsigned dir, int rc, uint32_t n)
+{
+    switch (rc) {
+    case HTP_STREAM_ERROR:
+        return -1;
+    case HTP_STREAM_DATA_OTHER: { /* the rest when the other side has spoken */
+        size_t used =
+            dir ? htp_connp_res_data_consumed(hf->connp) : htp_connp_req_data_consumed(hf->connp);
+        return used < n ? (int64_t)used : n;
+    }
+    default:
+        return n;
+    }
+}
+static void close_side(struct http_flow *hf, unsigned dir)
+{
+    if (hf->closed[dir])
+        return;
+    hf->closed[dir] = true;
+    if (dir)
+        htp_connp_close(hf->connp, NULL);
+    else
+        htp_connp_req_close(hf->connp, NULL);
+}
+static int64_t parse(struct app_flow *af, void *state, unsigned dir, const uint8_t *data,
+                     uint32_t n, unsigned piece)
+{
+    struct http_flow *hf = state;
+    int64_t used = n;
+    if (hf->tunnel)
+        return 0; /* what stands behind the change is the next protocol's */
+    if (n) {
+        int rc = dir ? htp_connp_res_data(hf->connp, NULL, data, n)
+                     : htp_connp_req_data(hf->connp, NULL, data, n);
+        used = took(hf, dir, rc, n);
+    }
+    if (used >= 0 && (piece & PIECE_EOF))
+        close_side(hf, dir);
+    if (hf->messages > 512)
+        return -1;
+    if (dir && !hf->tunnel) {
+        const struct http_tx *last = (const struct http_tx *)app_tx_last(af);
+        if (last && last->head.progress[1] >= HTTP_HEADERS)
+            change_protocol(hf, last->htp);
+        app_again(af, 0);
+    }
+    return used;
+}
+
+/* ------------------------------------------------------------------ tables */
+
+#define METHOD(m)                                                                                  \
+    {.bytes = m " ",                                                                               \
+     .n = sizeof m,                                                                                \
+     .depth = sizeof m,                                                                            \
+     .dir = 0,                                                                                     \
+     .nocase = true,                                                                               \
+     .ip_proto = IPPROTO_TCP},                                                                     \
+    {                                                                                              \
+        .bytes = m "\t", .n = sizeof m, .depth = sizeof m, .dir = 0, .nocase = true,               \
+        .ip_proto = IPPROTO_TCP                                                                    \
+    }
+#define ANSWER(v)                                                                                  \
+    {                                                                                              \
+        .bytes = "HTTP/" v " ", .n = 9, .depth = 9, .dir = 1, .nocase = true,                      \
+        .ip_proto = IPPROTO_TCP                                                                    \
+    }
+static const struct app_pattern patterns[] = {METHOD("GET"),
+                                              METHOD("POST"),
+                                              METHOD("HEAD"),
+                                              METHOD("PUT"),
+                                              METHOD("DELETE"),
+                                              METHOD("OPTIONS"),
+                                              METHOD("TRACE"),
+                                              METHOD("CONNECT"),
+                                              METHOD("PATCH"),
+                                              METHOD("PROPFIND"),
+                                              METHOD("PROPPATCH"),
+                                              METHOD("MKCOL"),
+                                              METHOD("COPY"),
+                                              METHOD("MOVE"),
+                                              METHOD("LOCK"),
+                                              METHOD("UNLOCK"),
+                                              METHOD("VERSION-CONTROL"),
+                                              METHOD("CHECKOUT"),
+                                              METHOD("UNCHECKOUT"),
+                                              METHOD("CHECKIN"),
+                                              METHOD("UPDATE"),
+                                              METHOD("LABEL"),
+                                              METHOD("REPORT"),
+                                              METHOD("MKWORKSPACE"),
+                                              METHOD("MKACTIVITY"),
+                                              METHOD("BASELINE-CONTROL"),
+                                              METHOD("MERGE"),
+                                              METHOD("INVALID"),
+                                              ANSWER("0.9"),
+                                              ANSWER("1.0"),
+                                              ANSWER("1.1"),
+                                              {.n = 0}};
+
+static const struct app_enum request_states[] = {{"request_started", HTTP_STARTED},
+                                                 {"request_line", HTTP_LINE},
+                                                 {"request_headers", HTTP_HEADERS},
+                                                 {"request_body", HTTP_BODY},
+                                                 {"request_trailer", HTTP_TRAILER},
+                                                 {"request_complete", HTTP_COMPLETE},
+                                                 {NULL, 0}};
+static const struct app_enum response_states[] = {{"response_started", HTTP_STARTED},
+                                                  {"response_line", HTTP_LINE},
+                                                  {"response_headers", HTTP_HEADERS},
+                                                  {"response_body", HTTP_BODY},
+                                                  {"response_trailer", HTTP_TRAILER},
+                                                  {"response_complete", HTTP_COMPLETE},
+                                                  {NULL, 0}};
+
+const struct app_proto_def app_http_def = {
+    .name = "http",
+    .patterns = patterns,
+    .buffers = http_buffers,
+    .events = http_events,
+    .logs = http_logs,
+    .states = {request_states, response_states},
+    .complete = {HTTP_COMPLETE, HTTP_COMPLETE},
+    .tcp = true,
+    .config_new = http_config_new,
+    .config_free = http_config_free,
+    .state_new = state_new,
+    .state_free = state_free,
+    .parse = parse,
+    .hold_bytes = 65536,
+    .tx_free = tx_free,
+    .alert_fields = http_alert_fields,
+};

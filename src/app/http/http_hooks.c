@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libhtp's callbacks: each raises the progress of a direction, or hands bytes on.
+ *
+ * HTP_ERROR as answer makes libhtp give up the direction: said only when no transaction could be
+ * made.
+ */
+#include "app/http/http_tx.h"
+
+static int reach(htp_tx_t *tx, unsigned dir, enum http_progress progress)
+{
+    struct http_tx *t = http_tx_of(tx);
+    if (!t)
+        return HTP_ERROR;
+    t->head.last_ns = t->hf->af->now_ns;
+    app_tx_progress(&t->head, dir, (uint8_t)progress);
+    return HTP_OK;
+}
+
+/* libhtp does not look at the answer here, and would begin another transaction for ever on an
+ * error. */
+static int request_start(htp_tx_t *tx)
+{
+    (void)reach(tx, 0, HTTP_STARTED);
+    return HTP_OK;
+}
+static int request_line(htp_tx_t *tx)
+{
+    struct http_tx *t = http_tx_of(tx);
+    if (!t)
+        return HTP_ERROR;
+    http_uri_normalise(t);
+    return reach(tx, 0, HTTP_LINE);
+}
+static int request_headers(htp_tx_t *tx)
+{
+    struct http_tx *t = http_tx_of(tx);
+    if (t)
+        http_flag_events(t);
+    return reach(tx, 0, HTTP_HEADERS);
+}
+static int request_trailer(htp_tx_t *tx)
+{
+    return reach(tx, 0, HTTP_TRAILER);
+}
+static int request_complete(htp_tx_t *tx)
+{
+    struct http_tx *t = http_tx_of(tx);
+    if (!t)
+        return HTP_ERROR;
+    http_body_end(t, 0);
+    http_flag_events(t);
+    app_trigger_raw(t->hf->af, 0);
+    return reach(tx, 0, HTTP_COMPLETE);
+}
+
+/* A reply without a request: the request's side is over before it began. */
+static int response_start(htp_tx_t *tx)
+{
+    struct http_tx *t = http_tx_of(tx);
+    if (!t)
+        return HTP_ERROR;
+    if (tx->request_progress == HTP_REQUEST_COMPLETE && t->head.progress[0] < HTTP_COMPLETE) {
+        http_uri_normalise(t);
+        app_tx_progress(&t->head, 0, HTTP_COMPLETE);
+    }
+    return reach(tx, 1, HTTP_STARTED);
+}
+/* The line of an interim answer (100 Continue) gives way to the final one. */
+static int response_line(htp_tx_t *tx)
+{
+    return reach(tx, 1, tx->response_status_number == 100 ? HTTP_STARTED : HTTP_LINE);
+}
+static int response_headers(htp_tx_t *tx)
+{
+    return reach(tx, 1, HTTP_HEADERS);
+}
+static int response_trailer(htp_tx_t *tx)
+{
+    return reach(tx, 1, HTTP_TRAILER);
+}
+static int response_complete(htp_tx_t *tx)
+{
+    struct http_tx *t = http_tx_of(tx);
+    if (!t)
+        return HTP_ERROR;
+    http_body_end(t, 1);
+    http_flag_events(t);
+    app_trigger_raw(t->hf->af, 1);
+    return reach(tx, 1, HTTP_COMPLETE);
+}
+
+static int body_data(htp_tx_data_t *d, unsigned dir)
+{
+    struct http_tx *t = http_tx_of(d->tx);
+    if (!t)
+        return HTP_ERROR;
+    if (!d->len)
+        return HTP_OK; /* libhtp's mark of the end: the completion says it as well */
+    http_body_begin(t, dir);
+    http_body_add(t, dir, d->data, d->len);
+    return reach(d->tx, dir, t->head.progress[dir]);
+}
+static int request_body(htp_tx_data_t *d)
+{
+    return body_data(d, 0);
+}
+static int response_body(htp_tx_data_t *d)
+{
+    return body_data(d, 1);
+}
+
+static int raw_header(htp_tx_data_t *d, unsigned dir)
+{
+    struct http_tx *t = http_tx_of(d->tx);
+    if (!t)
+        return HTP_ERROR;
+    if (d->data && d->len)
+        http_bytes_add(t, &t->raw_headers[dir], d->data, d->len);
+    return HTP_OK;
+}
+static int request_header_data(htp_tx_data_t *d)
+{
+    return raw_header(d, 0);
+}
+static int response_header_data(htp_tx_data_t *d)
+{
+    return raw_header(d, 1);
+}
+
+void http_register(htp_cfg_t *cfg)
+{
+    htp_config_register_log(cfg, http_on_message);
+    htp_config_register_request_start(cfg, request_start);
+    htp_config_register_request_line(cfg, request_line);
+    htp_config_register_request_headers(cfg, request_headers);
+    htp_config_register_request_header_data(cfg, request_header_data);
+    htp_config_register_request_trailer_data(cfg, request_header_data);
+    htp_config_register_request_body_data(cfg, request_body);
+    htp_config_register_request_trailer(cfg, request_trailer);
+    htp_config_register_request_complete(cfg, request_complete);
+    htp_config_register_response_start(cfg, response_start);
+    htp_config_register_response_line(cfg, response_line);
+    htp_config_register_response_headers(cfg, response_headers);
+    htp_config_register_response_header_data(cfg, response_header_data);
+    htp_config_register_response_trailer_data(cfg, response_header_data);
+    htp_config_register_response_body_data(cfg, response_body);
+    htp_config_register_response_trailer(cfg, response_trailer);
+    htp_config_register_response_complete(cfg, response_complete);
+}
