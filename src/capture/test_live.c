@@ -658,7 +658,6 @@ static unsigned heard(bool silent)
     } else {
         run("ip link set lva up");
     }
-    run("ip addr add 10.9.2.1/24 dev lva; ping -c 1 -W 1 -q 10.9.2.2 >/dev/null 2>&1 || :");
     unsigned n = count_frames(c, 1500);
     capture_close(c);
     pair_down("lva");
@@ -668,9 +667,8 @@ static unsigned heard(bool silent)
 static void silent_port(void **state)
 {
     (void)state;
-    assert_true(heard(false) > 0); /* the control: neighbour discovery, ARP */
-    /* An address was put on it and used: without ARP the frame itself may go, nothing else does. */
-    assert_true(heard(true) <= 1);
+    assert_true(heard(false) > 0); /* the control: what an interface says when it comes up */
+    assert_int_equal(heard(true), 0);
     assert_true(capture_silence_port("nosuch", &diags) < 0);
     assert_true(capture_silence_port("../../x", &diags) < 0);
 }
