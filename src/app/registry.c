@@ -10,8 +10,9 @@
 
 #include <string.h>
 
-/* Each in its folder. */
-extern const struct app_proto_def app_http_def, app_dns_def, app_tls_def;
+#include "app/dns/dns.h"
+#include "app/http/http.h"
+#include "app/tls/tls.h"
 
 enum { BUFFERS_MAX = 320 };
 
