@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/load.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *variable(void *ctx, bool port, const char *name)
+{
+    const struct conf *c = ctx;
+    return port ? conf_port_var(c, name) : conf_address_var(c, name);
+}
+
+static void *conf_ctx(const struct conf *c)
+{
+    union {
+        const struct conf *c;
+        void *p;
+    } u = {.c = c};
+    return u.p;
+}
+
+static struct rule_loader *loader(const struct load_options *o, struct diags *d)
+{
+    struct rules_options ro = {
+        .dialect = o->dialect,
+        .keep_disabled = o->keep_disabled,
+        .classification = conf_str(o->conf, "classification-file"),
+        .reference = conf_str(o->conf, "reference-config-file"),
+        .threshold = conf_str(o->conf, "threshold-file"),
+        .var = variable,
+        .ctx = conf_ctx(o->conf),
+        .init_errors_fatal = o->init_errors_fatal,
+    };
+    struct rule_loader *l = rules_begin(&ro);
+    if (!l) {
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "no memory for rules");
+        return NULL;
+    }
+    for (unsigned k = 0; k < o->n_only; k++)
+        (void)!rules_add_file(l, o->only[k], o->dialect, false); /* reported in the set */
+    if (!o->n_only && !o->no_rules) {
+        const struct conf_rule_file *f;
+        size_t n = conf_rule_files(o->conf, &f);
+        for (size_t k = 0; k < n; k++) {
+            int dialect = f[k].dialect ? rule_dialect_find(str_cstr(f[k].dialect)) : (int)o->dialect;
+            (void)!rules_add_file(l, f[k].path, dialect < 0 ? DIALECT_AUTO : (enum rule_dialect)dialect, false);
+        }
+    }
+    for (unsigned k = 0; k < o->n_more; k++)
+        (void)!rules_add_file(l, o->more[k], o->dialect, false);
+    if (o->firewall)
+        (void)!rules_add_file(l, o->firewall, DIALECT_SURICATA, true);
+    return l;
+}
+
+struct rule_set *load_set(const struct load_options *o, struct diags *d)
+{
+    struct rule_loader *l = loader(o, d);
+    struct rule_set *s = l ? rules_finish(l, o->threads) : NULL;
+    if (l && !s)
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "no memory for rules");
+    return s;
+}
+
+/* Which variables exist decides which rules are refused. */
+static void hash_var(void *ctx, const char *name, const char *text)
+{
+    (void)text;
+    uint64_t *h = ctx;
+    *h = hash_bytes(name, strlen(name), *h);
+}
+
+static uint64_t key_of(const struct load_options *o, const struct rule_loader *l)
+{
+    uint64_t h = rules_input_hash(l);
+    struct {
+        uint8_t dialect, disabled, fatal, firewall;
+    } k = {(uint8_t)o->dialect, o->keep_disabled, o->init_errors_fatal, o->firewall != NULL};
+    h = hash_bytes(&k, sizeof(k), h);
+    conf_each_var(o->conf, false, hash_var, &h);
+    conf_each_var(o->conf, true, hash_var, &h);
+    return h;
+}
+
+void print_refusals(const struct rule_set *s, unsigned most)
+{
+    for (uint32_t k = 0; k < s->n_refusals && k < most; k++) {
+        const struct rule_refusal *r = &s->refusals[k];
+        log_at(LOG_AT_ERROR, "rules", "%s:%u:%u: %s%s%s%s (sid %u)", r->file ? r->file : "-", r->line, r->column, r->reason,
+               r->hint ? " (" : "", r->hint ? r->hint : "", r->hint ? ")" : "", r->sid);
+    }
+    if (s->n_refusals > most)
+        log_at(LOG_AT_ERROR, "rules", "and %u more; riposte check shows all", s->n_refusals - most);
+}
+
+static int build(const struct load_options *o, struct rule_loader *l, const char *path, struct diags *d)
+{
+    struct rule_set *s = rules_finish(l, o->threads);
+    if (!s) {
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "no memory for rules");
+        return -ENOMEM;
+    }
+    print_diags(&s->diags, false);
+    if (s->n_refusals)
+        print_refusals(s, 20);
+    int rc = 0;
+    if (o->init_errors_fatal && (s->n_refusals || s->diags.errors)) {
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, "mend them, or leave --init-errors-fatal out",
+                 "%u rules can't be loaded", s->n_refusals);
+        rc = -EINVAL;
+    }
+    if (!rc)
+        rc = image_build(s, path, o->threads ? o->threads : 2, d);
+    rules_free(s);
+    return rc;
+}
+
+int load_image(const struct load_options *o, struct image **image, struct diags *d)
+{
+    char path[4200];
+    struct rule_loader *l = loader(o, d);
+    if (!l)
+        return -ENOMEM;
+    uint64_t key = key_of(o, l);
+    int rc = image_cache_path(conf_str(o->conf, "cache-dir"), key, path, sizeof(path));
+    bool own = rc != 0 || o->no_cache;
+    if (own)
+        snprintf(path, sizeof(path), "/tmp/riposte-%ld-%016llx.image", (long)getpid(), (unsigned long long)key);
+    if (!own && !access(path, R_OK)) {
+        struct arena a;
+        struct diags quiet;
+        arena_init(&a, 0, 0);
+        diags_init(&quiet, &a);
+        *image = image_open(path, &quiet); /* a stale one is made anew */
+        arena_done(&a);
+        if (*image) {
+            rules_free(rules_finish(l, 0)); /* gives the loader back; see rules_drop */
+            return 0;
+        }
+    }
+    rc = build(o, l, path, d);
+    if (!rc) {
+        *image = image_open(path, d);
+        rc = *image ? 0 : -EINVAL;
+    }
+    if (own)
+        unlink(path);
+    return rc;
+}
+
+struct overlay *load_overlay(const struct conf *c, struct image *i, uint64_t version, struct diags *d)
+{
+    struct overlay_options oo = {.var = variable, .ctx = conf_ctx(c), .version = version};
+    return overlay_build(i, &oo, d);
+}
+
+void print_diags(const struct diags *d, bool quiet)
+{
+    for (const struct diag *x = d->first; x; x = x->next) {
+        if (quiet && x->level != DIAG_ERROR)
+            continue;
+        char place[512] = "";
+        if (x->file && x->line)
+            snprintf(place, sizeof(place), "%s:%u:%u: ", x->file, x->line, x->column);
+        else if (x->file)
+            snprintf(place, sizeof(place), "%s: ", x->file);
+        log_at(x->level == DIAG_ERROR ? LOG_AT_ERROR : LOG_AT_WARNING, "config", "%s%s%s%s%s", place, x->reason,
+               x->hint ? " (" : "", x->hint ? x->hint : "", x->hint ? ")" : "");
+    }
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* riposte COMMAND ...: the table of commands. */
+#include "cli/cli.h"
+
+#include "base/attr.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"run", cmd_run, "watch mirror ports and answer what rules forbid"},
+    {"replay", cmd_replay, "run capture files through the engine"},
+    {"check", cmd_check, "load rules and say what is refused and why"},
+    {"rules", cmd_rules, "show a rule's compiled form: rules show SID"},
+    {"config", cmd_config, "show every effective setting and where it comes from"},
+    {"ctl", cmd_ctl, "talk to a running sensor: status, stats, losses, reload ..."},
+    {"snort", cmd_snort, "the Snort 2 command line"},
+    {"lab", cmd_lab, "network namespaces with clients, switches, mirror ports, servers"},
+    {"selftest", cmd_selftest, "prove that the response port works"},
+    {"dev", cmd_dev, "tables of the program as JSON"},
+};
+
+static int usage(FILE *f)
+{
+    fprintf(f, "riposte " RIPOSTE_VERSION ", a network intrusion prevention system\n\nusage: riposte COMMAND [options]\n\n");
+    for (unsigned k = 0; k < ARRAY_LEN(commands); k++)
+        fprintf(f, "  %-10s %s\n", commands[k].name, commands[k].help);
+    fprintf(f, "\nriposte COMMAND --help tells the options.\n");
+    return f == stdout ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return usage(stderr);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+        return usage(stdout);
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+        printf("riposte " RIPOSTE_VERSION "\n");
+        return 0;
+    }
+    for (unsigned k = 0; k < ARRAY_LEN(commands); k++)
+        if (!strcmp(argv[1], commands[k].name))
+            return commands[k].run(argc - 1, argv + 1);
+    fprintf(stderr, "riposte: there is no command \"%s\"; riposte --help lists them\n", argv[1]);
+    return 2;
+}
