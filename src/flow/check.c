@@ -54,7 +54,8 @@ bool ack_plausible(const struct pass *c)
         return true;
     if (c->s->flags & SSN_ASYNC)
         return true;
-    if (seq_gt(ack, o->next_win) && seq_gt(ack, o->next_seq))
+    uint32_t probe = o->flags & HALF_PROBE ? 1 : 0; /* a byte that was sent without leave */
+    if (seq_gt(ack, o->next_win + probe) && seq_gt(ack, o->next_seq + probe))
         return false;
     if (seq_ge(ack, o->last_ack))
         return true;

@@ -145,6 +145,15 @@ static void fin_check(struct pass *c, bool own)
         h->flags |= HALF_FIN_ACKED;
 }
 
+static void half_skip(struct tcp_half *h, uint32_t seq)
+{
+    int64_t to = half_offset(h, seq);
+    if (to > (int64_t)h->edge)
+        edge_advance(h, (uint64_t)to);
+    h->app = h->raw = h->edge;
+    h->next_seq = h->last_ack = seq;
+}
+
 /* The other half's numbers as this packet acknowledges them. */
 static void take_ack(struct pass *c)
 {
@@ -155,10 +164,14 @@ static void take_ack(struct pass *c)
     uint32_t ack = p->tcp.ack;
     if (!(o->flags & HALF_BASE))
         half_base(o, ack - 1);
-    if (c->s->flags & SSN_ASYNC) {
-        if (seq_gt(ack, o->next_seq))
-            o->next_seq = ack;
-    } else if (seq_gt(ack, o->next_seq)) {
+    if (c->s->flags & SSN_ASYNC) { /* the other side's bytes are not here to be missed */
+        if (seq_gt(ack, o->last_ack)) {
+            half_skip(o, ack);
+            o->next_win = ack + o->window;
+        }
+        return;
+    }
+    if (seq_gt(ack, o->next_seq)) {
         /*
          * Beyond all that was seen: lost before the capture, or a lie.  Believed when its sender
          * goes on from there; forgotten when the missing bytes come.
@@ -336,6 +349,8 @@ void state_connected(struct pass *c)
         packet_refuse(c);
         return;
     }
+    if ((c->s->flags & SSN_ASYNC) && !c->mine->flags_seen)
+        c->s->flags &= (uint16_t)~SSN_ASYNC; /* the other side is seen after all */
     const struct state_events *ev = &events[c->s->state];
     if (!timestamp_ok(c)) {
         stream_event(c, STREAM_EV_PKT_INVALID_TIMESTAMP);

@@ -2,11 +2,11 @@
  * Flows, and the TCP streams in them.
  *
  * A flow belongs to one worker; so does its table: no locks.  Direction 0 goes to the server, 1 to
- * the client; the client is who sent the first packet, unless a SYN, a SYN/ACK, the application or a
- * port says better (flow_swap).
+ * the client; the client is who sent the first packet, unless a SYN, a SYN/ACK, the application or
+ * a port says better (flow_swap).
  *
- * Time is packet time and comes as a parameter.  Everything has a cap; what a cap refuses is counted,
- * and the setting's exception policy says what becomes of the packet.
+ * Time is packet time and comes as a parameter.  Everything has a cap; what a cap refuses is
+ * counted, and the setting's exception policy says what becomes of the packet.
  */
 #ifndef FLOW_FLOW_H
 #define FLOW_FLOW_H
@@ -50,8 +50,8 @@ enum flow_end { FLOW_END_TIMEOUT, FLOW_END_FORCED, FLOW_END_SHUTDOWN, FLOW_END_T
 enum flow_flag {
     FLOW_SEEN_TO_SERVER = 1u << 0,
     FLOW_SEEN_TO_CLIENT = 1u << 1,
-    FLOW_DROP = 1u << 2,  /* a rule or policy drops the rest of the flow */
-    FLOW_PASS = 1u << 3,  /* a pass rule: no more alerts */
+    FLOW_DROP = 1u << 2,                  /* a rule or policy drops the rest of the flow */
+    FLOW_PASS = 1u << 3,                  /* a pass rule: no more alerts */
     FLOW_NO_PAYLOAD_INSPECTION = 1u << 4, /* encrypted, by-passed */
     FLOW_NO_PACKET_INSPECTION = 1u << 5,
     FLOW_ALERTED = 1u << 6,
@@ -66,7 +66,7 @@ enum flow_flag {
     FLOW_ACCEPT = 1u << 15, /* firewall rules */
     FLOW_ELEPHANT_TO_SERVER = 1u << 16,
     FLOW_ELEPHANT_TO_CLIENT = 1u << 17,
-    FLOW_RESPONDED = 1u << 18, /* a response of ours was sent into it */
+    FLOW_RESPONDED = 1u << 18,    /* a response of ours was sent into it */
     FLOW_PD_TO_SERVER = 1u << 19, /* protocol detection of this direction is final */
     FLOW_PD_TO_CLIENT = 1u << 20,
     FLOW_REJECT = 1u << 21,
@@ -87,18 +87,19 @@ struct flow {
     uint8_t proto, ver;
     uint8_t state; /* enum flow_state */
     uint8_t live;
-    uint8_t end;   /* enum flow_end, once it ends */
+    uint8_t end; /* enum flow_end, once it ends */
     uint32_t flags;
-    uint32_t exceptions; /* bit (target * 4): which exception targets were met, for the flow event */
+    uint32_t
+        exceptions; /* bit (target * 4): which exception targets were met, for the flow event */
 
     struct tcp_session *tcp;
     struct app_flow *app;
     struct detect_flow *detect;
     uint64_t id; /* EVE's flow_id: below 2^53, the same for any number of workers */
     uint64_t first_ns, last_ns;
-    uint64_t first_number; /* packet that made it */
+    uint64_t first_number;      /* packet that made it */
     uint64_t pkts[2], bytes[2]; /* by direction; super-frames count as the packets they stand for */
-    uint64_t acked_unseen[2];   /* bytes that the peer acknowledged and we never saw: capture loss */
+    uint64_t acked_unseen[2]; /* bytes that the peer acknowledged and we never saw: capture loss */
     uint32_t timeout_s;
     uint16_t iface;
     uint8_t emergency;
@@ -107,7 +108,7 @@ struct flow {
     uint8_t mac[2][6]; /* of the ends as first seen */
     uint8_t ttl[2];    /* last seen from each side: responses impersonate it */
     uint8_t min_ttl[2], max_ttl[2];
-    uint16_t app_proto[2]; /* enum app_proto_id by direction, and */
+    uint16_t app_proto[2];  /* enum app_proto_id by direction, and */
     uint16_t app_proto_any; /*   the flow's (0 unknown) */
     uint16_t app_proto_orig, app_proto_expected;
     uint32_t parent_hash;
@@ -123,9 +124,9 @@ struct flow_timeouts {
     uint32_t s[FLOW_STATES], emergency_s[FLOW_STATES];
 };
 struct flow_config {
-    uint64_t memcap_bytes;   /* the table, flows and sessions */
-    uint32_t max_flows;      /* 0: what memcap allows */
-    uint32_t buckets;        /* rounded up to a power of two */
+    uint64_t memcap_bytes;       /* the table, flows and sessions */
+    uint32_t max_flows;          /* 0: what memcap allows */
+    uint32_t buckets;            /* rounded up to a power of two */
     uint32_t emergency_recovery; /* percent of flows to get rid of */
     struct flow_timeouts tcp, udp, icmp, other;
     enum exception_policy memcap_policy;
@@ -136,7 +137,8 @@ struct flow_config {
 
 struct flow_counters {
     uint64_t total, active, tcp, udp, icmpv4, icmpv6, tcp_reuse, get_used, memcap, spare;
-    uint64_t end_new, end_established, end_closed, end_timeout, end_forced, emergency_entered, emergency_over;
+    uint64_t end_new, end_established, end_closed, end_timeout, end_forced, emergency_entered,
+        emergency_over;
     uint64_t memuse_bytes, elephant;
 };
 
@@ -146,17 +148,17 @@ void flow_table_free(struct flow_table *t);
 /* Touches the slots that these packets will need. */
 void flow_prefetch(struct flow_table *t, struct packet *const *p, unsigned n);
 /*
- * The packet's flow, found or made; sets p->flow, p->dir and the first-packet flags, counts bytes and
- * packets.  ICMP errors get the flow that they speak of.  NULL: the packet has none (PKT_IGNORE, fragment)
- * or the cap is met (then *exc says so).  `end` is called for a flow whose place a new connection of the
- * same addresses and ports takes (TCP reuse).
+ * The packet's flow, found or made; sets p->flow, p->dir and the first-packet flags, counts bytes
+ * and packets.  ICMP errors get the flow that they speak of.  NULL: the packet has none
+ * (PKT_IGNORE, fragment) or the cap is met (then *exc says so).  `end` is called for a flow whose
+ * place a new connection of the same addresses and ports takes (TCP reuse).
  */
 typedef void flow_end_fn(void *ctx, struct flow *f);
-struct flow *flow_get(struct flow_table *t, struct packet *p, struct exception *exc, flow_end_fn *end,
-                      void *ctx);
+struct flow *flow_get(struct flow_table *t, struct packet *p, struct exception *exc,
+                      flow_end_fn *end, void *ctx);
 /*
- * Ends flows whose time is over; `end` sees each before it is freed.  Order: by time of expiry, then by
- * first_number: the same for any number of workers when called at the same times.
+ * Ends flows whose time is over; `end` sees each before it is freed.  Order: by time of expiry,
+ * then by first_number: the same for any number of workers when called at the same times.
  */
 void flow_tick(struct flow_table *t, uint64_t now_ns, flow_end_fn *end, void *ctx);
 /* Ends all flows (shutdown), in order of first_number. */
@@ -223,37 +225,38 @@ enum urgent_policy { URGENT_OOB, URGENT_INLINE, URGENT_DROP, URGENT_GAP };
 struct stream_config {
     uint64_t memcap_bytes, reassembly_memcap_bytes;
     enum exception_policy memcap_policy, reassembly_policy, midstream_policy;
-    uint32_t depth_bytes; /* 0: no limit */
+    uint32_t depth_bytes;    /* 0: no limit */
     uint32_t chunk_bytes[2]; /* to server, to client: unit of raw inspection when on ack */
-    bool check_csum;      /* packets with bad checksums stay out of the stream */
+    bool check_csum;         /* packets with bad checksums stay out of the stream */
     bool midstream, async_oneside;
-    bool inline_mode;     /* first copy wins and is what leaves */
+    bool inline_mode; /* first copy wins and is what leaves */
     bool drop_invalid;
-    bool bypass;          /* by-pass a stream that reached its depth */
+    bool bypass; /* by-pass a stream that reached its depth */
     enum stream_inspect inspect;
     enum urgent_policy urgent;
     uint8_t urgent_oob_limit_policy; /* URGENT_INLINE, _DROP, _GAP */
     uint8_t max_synack_queued, max_syn_queued;
     uint16_t max_regions;
-    uint64_t raw_keep_bytes; /* bytes kept behind the inspected edge for rules that look back; 0: chunk */
-    bool raw;             /* raw inspection wanted at all (rules on stream payload exist) */
+    uint64_t raw_keep_bytes; /* bytes kept behind the inspected edge for rules that look back; 0:
+                                chunk */
+    bool raw;                /* raw inspection wanted at all (rules on stream payload exist) */
     enum os_policy (*os)(void *ctx, uint8_t ver, const struct ip_addr *dst); /* NULL: OS_BSD */
     void *ctx;
 };
 
 enum stream_piece {
     PIECE_START = 1u << 0,
-    PIECE_EOF = 1u << 1,  /* nothing follows; n may be 0 */
-    PIECE_GAP = 1u << 2,  /* n bytes are missing; data is NULL */
+    PIECE_EOF = 1u << 1,   /* nothing follows; n may be 0 */
+    PIECE_GAP = 1u << 2,   /* n bytes are missing; data is NULL */
     PIECE_DEPTH = 1u << 3, /* depth reached: nothing follows */
     PIECE_MIDSTREAM = 1u << 4,
 };
 struct stream_sink {
     void *ctx;
     /*
-     * Bytes for the application layer: in order, each byte once, at arrival or when acknowledged (config).
-     * data is borrowed for the call.  `p` is the packet that made them available (its direction may be
-     * the other one).
+     * Bytes for the application layer: in order, each byte once, at arrival or when acknowledged
+     * (config). data is borrowed for the call.  `p` is the packet that made them available (its
+     * direction may be the other one).
      */
     void (*data)(void *ctx, struct flow *f, struct packet *p, unsigned dir, const uint8_t *data,
                  uint32_t n, unsigned piece);
@@ -262,10 +265,10 @@ struct stream_sink {
 };
 
 struct stream_counters {
-    uint64_t sessions, ssn_memcap_drop, ssn_pool, pseudo, invalid_checksum, midstream_pickups, syn, synack, rst,
-        segment_memcap_drop, stream_depth_reached, reassembly_gap, overlap, overlap_diff_data,
-        insert_data_normal_fail, insert_data_overlap_fail, insert_list_fail, urgent_oob,
-        acked_unseen_bytes, memuse_bytes, reassembly_memuse_bytes, pkt_on_wrong_thread,
+    uint64_t sessions, ssn_memcap_drop, ssn_pool, pseudo, invalid_checksum, midstream_pickups, syn,
+        synack, rst, segment_memcap_drop, stream_depth_reached, reassembly_gap, overlap,
+        overlap_diff_data, insert_data_normal_fail, insert_data_overlap_fail, insert_list_fail,
+        urgent_oob, acked_unseen_bytes, memuse_bytes, reassembly_memuse_bytes, pkt_on_wrong_thread,
         active_sessions, invalid_ack, drop_invalid, event[STREAM_EVENT_COUNT];
 };
 
@@ -273,24 +276,25 @@ struct stream_engine;
 struct stream_engine *stream_engine_new(const struct stream_config *c);
 void stream_engine_free(struct stream_engine *e);
 /*
- * Takes a TCP packet of a flow: state, window, reassembly; sets p->flags (PKT_STREAM_*) and events; calls
- * the sink.  Returns the exception that was met (target NONE: none); drop_invalid packets have
- * PKT_DROPPED set.
+ * Takes a TCP packet of a flow: state, window, reassembly; sets p->flags (PKT_STREAM_*) and events;
+ * calls the sink.  Returns the exception that was met (target NONE: none); drop_invalid packets
+ * have PKT_DROPPED set.
  */
 struct exception stream_packet(struct stream_engine *e, struct flow *f, struct packet *p,
                                const struct stream_sink *sink);
-/* End of the flow: delivers what waits (also what was never acknowledged) and EOF, once a direction. */
+/* End of the flow: delivers what waits (also what was never acknowledged) and EOF, once a
+ * direction. */
 void stream_flush(struct stream_engine *e, struct flow *f, const struct stream_sink *sink);
 /* Frees the session of an ended flow. */
 void stream_done(struct stream_engine *e, struct flow *f);
 const struct stream_counters *stream_counters(const struct stream_engine *e);
 
 /*
- * Raw inspection.  A view holds the contiguous bytes of one direction that rules on the stream should
- * look at now; `fresh` is the offset in the view where what was not yet inspected starts (bytes before it are
- * kept so that a pattern that lies across is found).
- *  - On arrival: available with each packet that adds in-order data.  When nothing is missing and nothing
- *    has to be kept, data points into the packet.
+ * Raw inspection.  A view holds the contiguous bytes of one direction that rules on the stream
+ * should look at now; `fresh` is the offset in the view where what was not yet inspected starts
+ * (bytes before it are kept so that a pattern that lies across is found).
+ *  - On arrival: available with each packet that adds in-order data.  When nothing is missing and
+ * nothing has to be kept, data points into the packet.
  *  - On ack: available when a chunk of acknowledged data is full, when the application asked for it
  *    (stream_raw_trigger), and at the end of the stream.
  */
@@ -303,31 +307,36 @@ struct stream_view {
 };
 bool stream_raw(struct stream_engine *e, struct flow *f, const struct packet *p, unsigned dir,
                 struct stream_view *out);
-void stream_raw_done(struct stream_engine *e, struct flow *f, unsigned dir); /* inspected up to its end */
-void stream_raw_trigger(struct flow *f, unsigned dir); /* a transaction is whole: let raw rules see it */
+void stream_raw_done(struct stream_engine *e, struct flow *f,
+                     unsigned dir); /* inspected up to its end */
+void stream_raw_trigger(struct flow *f,
+                        unsigned dir); /* a transaction is whole: let raw rules see it */
 void stream_raw_disable(struct flow *f, unsigned dir);
 /* The application layer needs no more of this direction (unknown protocol, error, encrypted). */
 void stream_app_disable(struct flow *f, unsigned dir);
 /* Raise the depth of this flow (file storing). */
 void stream_set_depth(struct flow *f, uint32_t depth_bytes);
 /* Bytes kept around a position, for EVE's payload of stream alerts: at most `room` bytes. */
-uint32_t stream_copy(const struct flow *f, unsigned dir, uint64_t offset, uint8_t *out, uint32_t room);
+uint32_t stream_copy(const struct flow *f, unsigned dir, uint64_t offset, uint8_t *out,
+                     uint32_t room);
 
 /* What others ask of a session. */
 enum tcp_state tcp_flow_state(const struct flow *f);
-const char *tcp_state_name(enum tcp_state s); /* "established", "fin_wait1" ... as EVE's tcp.state */
+const char *
+tcp_state_name(enum tcp_state s); /* "established", "fin_wait1" ... as EVE's tcp.state */
 struct tcp_side {
     uint32_t isn;      /* initial sequence number */
     uint32_t next_seq; /* next byte that this side will send, as seen */
     uint32_t last_ack; /* what the other side acknowledged of it */
     uint32_t window;   /* window that this side may use (the receiver's, scaled) */
-    uint32_t rcv_nxt;  /* what this side has acknowledged of the other, = exact number for a reset to it */
+    uint32_t rcv_nxt; /* what this side has acknowledged of the other, = exact number for a reset to
+                         it */
     uint8_t wscale;
-    uint8_t flags_seen; /* TCP flags of all its packets, or-ed */
+    uint8_t flags_seen;  /* TCP flags of all its packets, or-ed */
     uint64_t seen_bytes; /* payload bytes reassembled: stream_size */
     uint16_t max_regions;
     uint16_t mss;
-    uint32_t ts_val;   /* last timestamp value that it sent */
+    uint32_t ts_val; /* last timestamp value that it sent */
     uint32_t overlaps;
     bool has_ts;
 };

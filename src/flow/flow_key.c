@@ -42,22 +42,6 @@ static uint16_t icmp_counterpart(const struct icmp_pair *pair, size_t n, uint8_t
     return ICMP_NO_ANSWER;
 }
 
-/* packet_hash wants a packet; ICMP is rare enough to build one. */
-static uint32_t key_hash(const struct flow_table *t, const struct flow_key *k)
-{
-    struct packet q;
-    memset(&q, 0, sizeof(q));
-    q.src = k->src;
-    q.dst = k->dst;
-    q.sp = k->icmp ? 0 : k->sp;
-    q.dp = k->icmp ? 0 : k->dp;
-    q.proto = k->proto;
-    q.ver = k->ver;
-    q.vlan_n = k->vlan_n;
-    memcpy(q.vlan, k->vlan, sizeof(q.vlan));
-    return packet_hash(&q, t->cfg.hash_seed, t->cfg.vlan_in_key);
-}
-
 static bool has_ports(uint8_t proto)
 {
     return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
@@ -87,6 +71,8 @@ bool flow_key_of(const struct flow_table *t, struct packet *p, struct flow_key *
                 k->sp = p->quote.sp;
                 k->dp = p->quote.dp;
             }
+            k->hash = packet_hash_quote(p, t->cfg.hash_seed, t->cfg.vlan_in_key);
+            return true;
         } else {
             bool four = p->flags & PKT_ICMP;
             k->icmp = true;
@@ -95,10 +81,7 @@ bool flow_key_of(const struct flow_table *t, struct packet *p, struct flow_key *
                                      four ? ARRAY_LEN(icmp4_pairs) : ARRAY_LEN(icmp6_pairs),
                                      p->icmp_type, &k->answer);
         }
-        k->hash = key_hash(t, k);
-        return true;
-    }
-    if (has_ports(p->proto)) {
+    } else if (has_ports(p->proto)) {
         k->sp = p->sp;
         k->dp = p->dp;
     }

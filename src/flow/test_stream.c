@@ -115,13 +115,532 @@ static void ack_of_unseen(void **state)
     w_done(&w);
 }
 
+static void wrap_around(void **state)
+{
+    (void)state;
+    struct world w;
+    w_init(&w, &acked, NULL);
+    uint32_t isn = 0xfffffffb;
+    w_seg(&w, 'c', "S", isn, 0, "");
+    w_seg(&w, 's', "SA", 0xffffffff, isn + 1, "");
+    w_seg(&w, 'c', "A", isn + 1, 0, "");
+    w_seg(&w, 'c', "PA", isn + 4, 0, "def");
+    w_seg(&w, 'c', "PA", isn + 1, 0, "abc");
+    w_seg(&w, 's', "PA", 0, isn + 7, "xyz");
+    w_seg(&w, 'c', "FA", isn + 7, 3, "");
+    assert_string_equal(w_text(&w, 0), "abcdef");
+    assert_string_equal(w_text(&w, 1), "xyz");
+    assert_int_equal(w.got[0].eofs, 1);
+    struct tcp_side side;
+    assert_true(tcp_side_get(w.f, 1, &side));
+    assert_int_equal(side.rcv_nxt, isn + 8); /* behind the FIN */
+    w_done(&w);
+}
+
+/* The exact numbers for resets: what each end's stack expects next. */
+static void exact_numbers(void **state)
+{
+    (void)state;
+    struct world w;
+    w_init(&w, &arrival, NULL);
+    w_open(&w);
+    struct tcp_side c, s;
+    w_seg(&w, 'c', "PA", 1001, 5001, "hello");
+    w_seg(&w, 'c', "PA", 1016, 5001, "later"); /* ten bytes are missing before it */
+    assert_true(tcp_side_get(w.f, 0, &c) && tcp_side_get(w.f, 1, &s));
+    assert_int_equal(s.rcv_nxt, 1006); /* the server has these, acknowledged or not */
+    assert_int_equal(c.rcv_nxt, 5001);
+    assert_int_equal(c.next_seq, 1021);
+    assert_int_equal(c.seen_bytes, 20);
+    assert_int_equal(c.last_ack, 1001);
+    assert_int_equal(c.window, 65535);
+    w_seg(&w, 's', "A", 5001, 1021, "");
+    assert_true(tcp_side_get(w.f, 1, &s));
+    assert_int_equal(s.rcv_nxt, 1021);
+    stream_app_disable(w.f, 0); /* nobody wants the bytes: the numbers go on */
+    w_seg(&w, 'c', "PA", 1021, 5001, "more");
+    assert_true(tcp_side_get(w.f, 1, &s));
+    assert_int_equal(s.rcv_nxt, 1025);
+    assert_int_equal(s.isn, 5000);
+    assert_false(tcp_is_midstream(w.f));
+    w_done(&w);
+}
+
+static void bad_checksums_stay_out(void **state)
+{
+    (void)state;
+    struct world w;
+    w_init(&w, &arrival, NULL);
+    w_open(&w);
+    w_tcp(&w, 'c', "PA", 1001, 5001, "NO", 2);
+    w.p.flags |= PKT_L4_CSUM_BAD;
+    w_send(&w);
+    assert_true(w.p.flags & PKT_STREAM_IGNORE);
+    w_tcp(&w, 'c', "R", 1001, 0, "", 0);
+    w.p.flags |= PKT_L4_CSUM_BAD;
+    w_send(&w);
+    assert_int_equal(tcp_flow_state(w.f), TCP_ESTABLISHED);
+    w_seg(&w, 'c', "PA", 1001, 5001, "yes");
+    assert_string_equal(w_text(&w, 0), "yes");
+    assert_int_equal(stream_counters(w.e)->invalid_checksum, 2);
+    w_done(&w);
+}
+
+static void depth_ends_it(void **state)
+{
+    (void)state;
+    for (unsigned mode = 0; mode < 2; mode++) {
+        struct stream_config sc = mode ? acked : arrival;
+        sc.depth_bytes = 5;
+        sc.raw = true;
+        struct world w;
+        struct stream_view v;
+        w_init(&w, &sc, NULL);
+        w_open(&w);
+        w_seg(&w, 'c', "PA", 1001, 5001, "abcdefg");
+        w_seg(&w, 's', "A", 5001, 1008, "");
+        assert_string_equal(w_text(&w, 0), "abcde");
+        assert_int_equal(w.got[0].depths, 1);
+        assert_int_equal(stream_counters(w.e)->event[STREAM_EV_REASSEMBLY_DEPTH_REACHED], 1);
+        assert_true(stream_raw(w.e, w.f, &w.p, 0, &v));
+        assert_int_equal(v.n, 5);
+        assert_true(v.eof);
+        stream_raw_done(w.e, w.f, 0);
+        w_seg(&w, 'c', "PA", 1008, 5001, "more");
+        assert_false(w.p.flags & PKT_STREAM_ADD);
+        assert_false(stream_raw(w.e, w.f, &w.p, 0, &v));
+        w_seg(&w, 'c', "FA", 1012, 5001, "");
+        assert_int_equal(tcp_flow_state(w.f), TCP_CLOSE_WAIT);
+        assert_int_equal(w.got[0].eofs, 0); /* DEPTH was the end */
+        w_done(&w);
+    }
+}
+
+static void depth_is_raised(void **state)
+{
+    (void)state;
+    struct stream_config sc = arrival;
+    sc.depth_bytes = 5;
+    struct world w;
+    w_init(&w, &sc, NULL);
+    w_open(&w);
+    w_seg(&w, 'c', "PA", 1001, 5001, "abc");
+    stream_set_depth(w.f, 8);
+    w_seg(&w, 'c', "PA", 1004, 5001, "defghijkl");
+    assert_string_equal(w_text(&w, 0), "abcdefgh");
+    w_done(&w);
+}
+
+static void urgent_byte(void **state)
+{
+    (void)state;
+    static const struct {
+        enum urgent_policy policy;
+        const char *want;
+    } row[] = {{URGENT_OOB, "EVILMARK"},
+               {URGENT_INLINE, "EVILMXARK"},
+               {URGENT_GAP, "EVILM?ARK"},
+               {URGENT_DROP, "EVILM?ARK"}};
+    for (size_t i = 0; i < ARRAY_LEN(row); i++)
+        for (unsigned mode = 0; mode < 2; mode++) {
+            struct stream_config sc = mode ? acked : arrival;
+            sc.urgent = row[i].policy;
+            struct world w;
+            w_init(&w, &sc, NULL);
+            w_open(&w);
+            w_seg(&w, 'c', "PA", 1001, 5001, "EVILM");
+            w_tcp(&w, 'c', "UA", 1006, 5001, "X", 1);
+            w.p.tcp.urp = 1;
+            w_send(&w);
+            assert_int_equal(!!(w.p.flags & PKT_DROPPED), row[i].policy == URGENT_DROP);
+            w_seg(&w, 'c', "PA", 1007, 5001, "ARK");
+            w_seg(&w, 's', "A", 5001, 1010, "");
+            assert_string_equal(w_text(&w, 0), row[i].want);
+            w_done(&w);
+        }
+}
+
+static void urgent_odd(void **state)
+{
+    (void)state;
+    struct world w;
+    w_init(&w, &arrival, NULL);
+    w_open(&w);
+    w_tcp(&w, 'c', "UA", 1001, 5001, "EVIL", 4);
+    w.p.tcp.urp = 65535; /* far past the segment */
+    w_send(&w);
+    w_tcp(&w, 'c', "A", 1005, 5001, "MARK", 4);
+    w.p.tcp.urp = 3; /* no flag */
+    w_send(&w);
+    assert_string_equal(w_text(&w, 0), "EVILMARK");
+    /* in the middle of a segment, out of order, then the same again */
+    w_tcp(&w, 'c', "UA", 1012, 5001, "d!ef", 4);
+    w.p.tcp.urp = 2;
+    w_send(&w);
+    w_seg(&w, 'c', "A", 1009, 5001, "abc");
+    w_tcp(&w, 'c', "UA", 1012, 5001, "d!ef", 4);
+    w.p.tcp.urp = 2;
+    w_send(&w);
+    w_seg(&w, 'c', "A", 1016, 5001, "gh");
+    assert_string_equal(w_text(&w, 0), "EVILMARKabcdefgh");
+    /* one after the other, up to more than are remembered */
+    for (uint32_t i = 0; i < 20; i++) {
+        w_tcp(&w, 'c', "UA", 1018 + 2 * i, 5001, "!x", 2);
+        w.p.tcp.urp = 1;
+        w_send(&w);
+    }
+    assert_string_equal(w_text(&w, 0), "EVILMARKabcdefghxxxxxxxxxxxxxxxxxxxx");
+    assert_int_equal(stream_counters(w.e)->urgent_oob, 21);
+    struct tcp_side s;
+    assert_true(tcp_side_get(w.f, 1, &s));
+    assert_int_equal(s.rcv_nxt, 1018 + 40);
+    w_done(&w);
+}
+
+/* A probe into a closed window counts only if it is acknowledged. */
+static void zero_window_probe(void **state)
+{
+    (void)state;
+    struct world w;
+    w_init(&w, &arrival, NULL);
+    w.sc.inspect = INSPECT_ON_ARRIVAL;
+    w_seg(&w, 'c', "S", 1000, 0, "");
+    w_tcp(&w, 's', "SA", 5000, 1001, "", 0);
+    w.p.tcp.win = 4;
+    w_send(&w);
+    w_seg(&w, 'c', "A", 1001, 5001, "");
+    w_seg(&w, 'c', "PA", 1001, 5001, "EVIL");
+    w_tcp(&w, 's', "A", 5001, 1005, "", 0);
+    w.p.tcp.win = 0;
+    w_send(&w);
+    w_seg(&w, 'c', "A", 1005, 5001, "X"); /* refused ... */
+    assert_string_equal(w_text(&w, 0), "EVIL");
+    w_tcp(&w, 's', "A", 5001, 1005, "", 0);
+    w.p.tcp.win = 0;
+    w_send(&w);
+    w_seg(&w, 'c', "A", 1005, 5001, "M");
+    w_seg(&w, 's', "A", 5001, 1006, ""); /* ... taken */
+    assert_string_equal(w.events, "est_ack_zwp_data");
+    w_seg(&w, 'c', "PA", 1006, 5001, "ARK");
+    assert_string_equal(w_text(&w, 0), "EVILMARK");
+    w_done(&w);
+}
+
+static void raw_on_ack_by_chunks(void **state)
+{
+    (void)state;
+    struct stream_config sc = acked;
+    sc.raw = true;
+    sc.chunk_bytes[0] = sc.chunk_bytes[1] = 8;
+    struct world w;
+    struct stream_view v;
+    w_init(&w, &sc, NULL);
+    w_open(&w);
+    w_seg(&w, 'c', "PA", 1001, 5001, "abcd");
+    w_seg(&w, 's', "A", 5001, 1005, "");
+    assert_false(stream_raw(w.e, w.f, &w.p, 0, &v));
+    w_seg(&w, 'c', "PA", 1005, 5001, "efghij");
+    assert_false(stream_raw(w.e, w.f, &w.p, 0, &v)); /* not acknowledged */
+    w_seg(&w, 's', "A", 5001, 1011, "");
+    assert_true(stream_raw(w.e, w.f, &w.p, 0, &v));
+    assert_int_equal(v.n, 10);
+    assert_int_equal(v.fresh, 0);
+    assert_memory_equal(v.data, "abcdefghij", 10);
+    stream_raw_done(w.e, w.f, 0);
+    assert_false(stream_raw(w.e, w.f, &w.p, 0, &v));
+    w_seg(&w, 'c', "PA", 1011, 5001, "kl");
+    w_seg(&w, 's', "A", 5001, 1013, "");
+    assert_false(stream_raw(w.e, w.f, &w.p, 0, &v));
+    stream_raw_trigger(w.f, 0);
+    assert_true(stream_raw(w.e, w.f, &w.p, 0, &v));
+    assert_memory_equal(v.data + v.fresh, "kl", 2);
+    assert_int_equal(v.fresh, 8); /* looks back one chunk */
+    assert_int_equal(v.offset, 2);
+    stream_raw_done(w.e, w.f, 0);
+    w_seg(&w, 'c', "FPA", 1013, 5001, "m");
+    assert_true(stream_raw(w.e, w.f, &w.p, 0, &v)); /* the end brings the rest */
+    assert_true(v.eof);
+    assert_memory_equal(v.data + v.fresh, "m", 1);
+    uint8_t copy[32];
+    assert_int_equal(stream_copy(w.f, 0, 4, copy, sizeof(copy)), 9);
+    assert_memory_equal(copy, "efghijklm", 9);
+    w_done(&w);
+}
+
+static void raw_and_gaps(void **state)
+{
+    (void)state;
+    struct stream_config sc = acked;
+    sc.raw = true;
+    struct world w;
+    struct stream_view v;
+    w_init(&w, &sc, NULL);
+    w_open(&w);
+    w_seg(&w, 'c', "PA", 1001, 5001, "VERY");
+    w_seg(&w, 'c', "PA", 1009, 5001, "DATA");
+    stream_flush(w.e, w.f, &w.sink);
+    assert_string_equal(w_text(&w, 0), "VERY????DATA");
+    assert_true(stream_raw(w.e, w.f, NULL, 0, &v));
+    assert_int_equal(v.n, 4);
+    assert_memory_equal(v.data, "VERY", 4);
+    assert_false(v.eof);
+    stream_raw_done(w.e, w.f, 0);
+    assert_true(stream_raw(w.e, w.f, NULL, 0, &v));
+    assert_int_equal(v.n, 4);
+    assert_int_equal(v.fresh, 0);
+    assert_int_equal(v.offset, 8);
+    assert_memory_equal(v.data, "DATA", 4);
+    assert_true(v.eof);
+    stream_raw_done(w.e, w.f, 0);
+    assert_false(stream_raw(w.e, w.f, NULL, 0, &v));
+    char copy[64] = {0};
+    stream_copy(w.f, 0, 0, (uint8_t *)copy, 60);
+    assert_string_equal(copy, "VERY[4 bytes missing]DATA");
+    assert_int_equal(stream_counters(w.e)->reassembly_gap, 0); /* nobody acknowledged it */
+    w_done(&w);
+}
+
+static void raw_on_arrival_looks_back(void **state)
+{
+    (void)state;
+    struct stream_config sc = arrival;
+    sc.raw = true;
+    sc.chunk_bytes[0] = sc.chunk_bytes[1] = 16;
+    struct world w;
+    struct stream_view v;
+    w_init(&w, &sc, NULL);
+    w_open(&w);
+    static const char text[] = "one two three four EVILMARK five";
+    unsigned hits = 0;
+    for (uint32_t i = 0; i < sizeof(text) - 1; i++) {
+        w_tcp(&w, 'c', "PA", 1001 + i, 5001, text + i, 1);
+        w_send(&w);
+        assert_true(stream_raw(w.e, w.f, &w.p, 0, &v));
+        assert_int_equal(v.offset + v.n, i + 1);
+        assert_int_equal(v.fresh, v.n - 1);
+        const uint8_t *at = memmem(v.data, v.n, "EVILMARK", 8);
+        hits += at && at + 8 > v.data + v.fresh; /* ends in what is fresh */
+        stream_raw_done(w.e, w.f, 0);
+        assert_false(stream_raw(w.e, w.f, &w.p, 0, &v));
+    }
+    assert_int_equal(hits, 1);
+    stream_raw_disable(w.f, 0);
+    w_seg(&w, 'c', "PA", 1001 + sizeof(text) - 1, 5001, "x");
+    assert_false(stream_raw(w.e, w.f, &w.p, 0, &v));
+    w_done(&w);
+}
+
+static void inline_first_copy_leaves(void **state)
+{
+    (void)state;
+    struct stream_config sc = {.inline_mode = true};
+    struct world w;
+    w_init(&w, &sc, NULL);
+    w_open(&w);
+    w_seg(&w, 'c', "PA", 1001, 5001, "MARKmark");
+    w_seg(&w, 'c', "PA", 1003, 5001, "XXmaYYYY");
+    assert_string_equal(w.events, "reassembly_overlap_different_data");
+    assert_memory_equal(w.rewritten, "RKmark", 6);
+    assert_string_equal(w_text(&w, 0), "MARKmarkYY");
+    w_seg(&w, 's', "A", 5001, 1011, "");
+    w.rewritten_n = 0;
+    w_seg(&w, 'c', "PA", 1001, 5001, "ZZZZ"); /* nobody reads it again */
+    assert_int_equal(w.rewritten_n, 0);
+    assert_true(w.p.flags & PKT_RETRANSMIT);
+    w_done(&w);
+}
+
+static void drop_invalid(void **state)
+{
+    (void)state;
+    for (unsigned on = 0; on < 2; on++) {
+        struct stream_config sc = {.inline_mode = true, .drop_invalid = on};
+        struct world w;
+        w_init(&w, &sc, NULL);
+        w_open(&w);
+        w_seg(&w, 'c', "PA", 1001, 5001, "ok");
+        assert_false(w.p.flags & PKT_DROPPED);
+        w_seg(&w, 'c', "PA", 1001, 95001, "evil");
+        assert_int_equal(!!(w.p.flags & PKT_DROPPED), on);
+        assert_int_equal(stream_counters(w.e)->drop_invalid, on);
+        w_seg(&w, 's', "A", 5001, 1003, "");
+        w_seg(&w, 'c', "PA", 1001, 5001, "ok"); /* a late retransmission is nothing bad */
+        assert_false(w.p.flags & PKT_DROPPED);
+        w_done(&w);
+    }
+}
+
+static void caps(void **state)
+{
+    (void)state;
+    struct stream_config sc = arrival;
+    sc.reassembly_memcap_bytes = 4096;
+    sc.reassembly_policy = EXCEPTION_DROP_FLOW;
+    sc.max_regions = 3;
+    struct world w;
+    w_init(&w, &sc, NULL);
+    w_open(&w);
+    w_seg(&w, 'c', "A", 1011, 5001, "far");
+    w_seg(&w, 'c', "A", 11001, 5001, "far");
+    assert_string_equal(w.events, "");
+    w_seg(&w, 'c', "A", 21001, 5001, "far");
+    w_seg(&w, 'c', "A", 31001, 5001, "far");
+    assert_string_equal(w.events, "reassembly_insert_limit");
+    static char big[5000];
+    memset(big, 'b', sizeof(big));
+    w_tcp(&w, 'c', "A", 1012, 5001, big, sizeof(big));
+    w_send(&w);
+    assert_string_equal(w.events, "reassembly_insert_memcap");
+    assert_int_equal(w.exc.target, EXCEPTION_REASSEMBLY_MEMCAP);
+    assert_int_equal(w.exc.policy, EXCEPTION_DROP_FLOW);
+    assert_true(stream_counters(w.e)->reassembly_memuse_bytes <= 4096);
+    w_done(&w);
+
+    sc = arrival;
+    sc.memcap_bytes = 1500;
+    sc.memcap_policy = EXCEPTION_PASS_PACKET;
+    w_init(&w, &sc, NULL);
+    unsigned refused = 0;
+    w.sink.data = NULL; /* several flows */
+    for (unsigned i = 0; i < 5; i++) {
+        w.sp = (uint16_t)(40000 + i);
+        w_seg(&w, 'c', "S", 1000, 0, "");
+        refused += w.exc.target == EXCEPTION_STREAM_MEMCAP;
+    }
+    assert_true(refused >= 1 && refused < 5);
+    assert_int_equal(stream_counters(w.e)->ssn_memcap_drop, refused);
+    w_done(&w);
+}
+
+/* Many islands of one byte: bounded memory, and still right when the holes are filled. */
+static void many_islands(void **state)
+{
+    (void)state;
+    struct world w;
+    w_init(&w, &arrival, NULL);
+    w_open(&w);
+    enum { N = 3000 };
+    for (uint32_t i = N; i-- > 0;) {
+        w_tcp(&w, 'c', "A", 1001 + 2 * i + 1, 5001, "o", 1);
+        w_send(&w);
+    }
+    assert_true(stream_counters(w.e)->reassembly_memuse_bytes < 1 << 18);
+    assert_int_equal(w.got[0].n, 0);
+    for (uint32_t i = 0; i < N; i++) {
+        w_tcp(&w, 'c', "A", 1001 + 2 * i, 5001, "e", 1);
+        w_send(&w);
+    }
+    assert_int_equal(w.got[0].n, 2 * N);
+    for (uint32_t i = 0; i < 2 * N; i++)
+        assert_int_equal(w.got[0].data[i], i % 2 ? 'o' : 'e');
+    w_done(&w);
+}
+
+static void super_frame(void **state)
+{
+    (void)state;
+    struct world w;
+    w_init(&w, &arrival, NULL);
+    w_open(&w);
+    static uint8_t big[64000];
+    for (uint32_t i = 0; i < sizeof(big); i++)
+        big[i] = (uint8_t)(i * 7);
+    w_tcp(&w, 'c', "A", 1001, 5001, big, sizeof(big));
+    w.p.seg_n = 45;
+    w.p.seg_size = 1448;
+    w_send(&w);
+    assert_int_equal(w.got[0].pieces, 1);
+    assert_int_equal(w.got[0].n, sizeof(big));
+    assert_memory_equal(w.got[0].data, big, sizeof(big));
+    assert_int_equal(w.f->pkts[0], 2 + 45);
+    w_done(&w);
+}
+
+static void swapping_sink(void *ctx, struct flow *f, struct packet *p, unsigned dir,
+                          const uint8_t *data, uint32_t n, unsigned piece)
+{
+    w_data(ctx, f, p, dir, data, n, piece);
+    if (n == 3 && !(f->flags & FLOW_SWAPPED))
+        flow_swap(f);
+}
+
+/* The application finds out in the middle of the data that the server spoke first. */
+static void swap_in_the_sink(void **state)
+{
+    (void)state;
+    for (unsigned mode = 0; mode < 2; mode++) {
+        struct stream_config sc = mode ? acked : arrival;
+        sc.midstream = sc.raw = true;
+        struct world w;
+        w_init(&w, &sc, NULL);
+        w.dp = 50000;
+        w.sink.data = swapping_sink;
+        w_seg(&w, 's', "PA", 5001, 1001, "220"); /* taken for the client */
+        w_seg(&w, 'c', "A", 1001, 5004, "");
+        assert_true(w.f->flags & FLOW_SWAPPED);
+        assert_int_equal(w.p.dir, 0);
+        assert_int_equal(w.f->port[1], 50000);
+        memset(w.got, 0, sizeof(w.got));
+        w.sink.data = NULL;
+        w_seg(&w, 'c', "PA", 1001, 5004, "hi");
+        assert_int_equal(w.p.dir, 0);
+        struct stream_view v;
+        w_seg(&w, 's', "A", 5004, 1003, "");
+        assert_int_equal(w.p.dir, 1);
+        stream_raw_trigger(w.f, 0);
+        assert_true(stream_raw(w.e, w.f, &w.p, 0, &v));
+        assert_memory_equal(v.data, "hi", 2);
+        w_done(&w);
+    }
+}
+
+static void disabled_halves_hold_no_memory(void **state)
+{
+    (void)state;
+    struct stream_config sc = arrival;
+    sc.raw = true;
+    struct world w;
+    w_init(&w, &sc, NULL);
+    w_open(&w);
+    w_seg(&w, 'c', "PA", 1001, 5001, "hello");
+    assert_true(stream_counters(w.e)->reassembly_memuse_bytes > 0);
+    stream_app_disable(w.f, 0);
+    stream_raw_disable(w.f, 0);
+    w_seg(&w, 'c', "PA", 1006, 5001, "hello");
+    assert_int_equal(stream_counters(w.e)->reassembly_memuse_bytes, 0);
+    assert_string_equal(w_text(&w, 0), "hello");
+    w_seg(&w, 'c', "FA", 1011, 5001, "");
+    assert_int_equal(tcp_flow_state(w.f), TCP_CLOSE_WAIT);
+    w_done(&w);
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_order),      cmocka_unit_test(on_ack_waits),
-        cmocka_unit_test(out_of_order),  cmocka_unit_test(acked_gap),
+        cmocka_unit_test(in_order),
+        cmocka_unit_test(on_ack_waits),
+        cmocka_unit_test(out_of_order),
+        cmocka_unit_test(acked_gap),
         cmocka_unit_test(ack_of_unseen),
+        cmocka_unit_test(wrap_around),
+        cmocka_unit_test(exact_numbers),
+        cmocka_unit_test(bad_checksums_stay_out),
+        cmocka_unit_test(depth_ends_it),
+        cmocka_unit_test(depth_is_raised),
+        cmocka_unit_test(urgent_byte),
+        cmocka_unit_test(urgent_odd),
+        cmocka_unit_test(zero_window_probe),
+        cmocka_unit_test(raw_on_ack_by_chunks),
+        cmocka_unit_test(raw_and_gaps),
+        cmocka_unit_test(raw_on_arrival_looks_back),
+        cmocka_unit_test(inline_first_copy_leaves),
+        cmocka_unit_test(drop_invalid),
+        cmocka_unit_test(caps),
+        cmocka_unit_test(many_islands),
+        cmocka_unit_test(super_frame),
+        cmocka_unit_test(swap_in_the_sink),
+        cmocka_unit_test(disabled_halves_hold_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
