@@ -143,8 +143,21 @@ static int folder_check(const char *path)
     return access(name, W_OK | X_OK) ? -errno : 0;
 }
 
+/* No file yet: its size will be the header's. */
+static void size_reset(struct out *o)
+{
+    struct sbuf b;
+    sbuf_init(&b);
+    if (o->c.header)
+        o->c.header(o->c.ctx, &b);
+    o->size = o->header_bytes = b.n;
+    sbuf_done(&b);
+}
+
 int file_start(struct out *o)
 {
+    if (o->c.kind == OUT_STAMPED)
+        size_reset(o);
     if (o->c.kind == OUT_STAMPED && o->c.max_files) {
         o->made = calloc(o->c.max_files, sizeof(*o->made));
         if (!o->made)
@@ -209,6 +222,7 @@ void file_rotate(struct out *o)
         if (o->fd >= 0)
             close(o->fd);
         o->fd = -1;
+        size_reset(o);
     } else {
         err = move_away(o->path, o->ts_ns / 1000000000u);
         if (!err)
@@ -226,6 +240,7 @@ int file_reopen(struct out *o)
         if (o->fd >= 0)
             close(o->fd);
         o->fd = -1;
+        size_reset(o);
         return 0;
     }
     int rc = open_as(o, o->path, false);
