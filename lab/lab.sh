@@ -35,7 +35,7 @@ usage: riposte lab [-p PREFIX] COMMAND
         runs traffic: names, `benign`, `hostile` or `all` (default); without --from and --to the two
         client-server pairs take turns
   attack --list
-  resets [NODE]           how many connections the web server (s1, s2 or both) has seen reset
+  resets [NODE]           how many connections the web servers (or that of s1, s2) have seen reset
   exec NODE CMD [ARG ...] runs a command in a node: c1 s1 c2 s2 ips sw
   addr NODE [4|6]         prints a node's address
   check                   says what is missing
@@ -382,7 +382,7 @@ status() {
 resets() {
     local n sum=0 k
     for n in ${1:-s1 s2}; do
-        k=$(grep -c 'Connection reset by peer' "$run/$n/error.log" 2>/dev/null)
+        k=$(grep -cE '\((104|32): ' "$run/$n/error.log" 2>/dev/null)
         sum=$((sum + ${k:-0}))
     done
     echo $sum

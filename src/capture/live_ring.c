@@ -97,6 +97,12 @@ static struct tpacket_block_desc *v3_block(const struct port *p, uint64_t i)
     return (struct tpacket_block_desc *)(void *)(p->map + (size_t)i * RING_BLOCK_BYTES);
 }
 
+/* Never 0, which says that no frame waits. */
+static uint64_t frame_time(uint32_t sec, uint32_t nsec)
+{
+    return u64_max(sec * NS_PER_SEC + nsec, 1);
+}
+
 static uint64_t v2_peek(struct port *p)
 {
     struct tpacket2_hdr *h = v2_slot(p, p->at);
@@ -104,7 +110,7 @@ static uint64_t v2_peek(struct port *p)
     if (!(s & TP_STATUS_USER))
         return 0;
     __builtin_prefetch((uint8_t *)h + RING_SLOT_BYTES);
-    return h->tp_sec * NS_PER_SEC + h->tp_nsec;
+    return frame_time(h->tp_sec, h->tp_nsec);
 }
 
 /* To the next block, once the current one is read to its end. */
@@ -129,7 +135,7 @@ static uint64_t v3_peek(struct port *p)
         p->next = (uint8_t *)d + d->hdr.bh1.offset_to_first_pkt;
     }
     const struct tpacket3_hdr *h = (const void *)p->next;
-    return h->tp_sec * NS_PER_SEC + h->tp_nsec;
+    return frame_time(h->tp_sec, h->tp_nsec);
 }
 
 uint64_t port_peek(struct port *p)
