@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Detection: the image (compiled rules), the overlay (what one vIPS changes of it), and the matcher.
  *
