@@ -46,6 +46,13 @@ int conf_load(struct conf *c, const char *path, enum conf_format format,
               struct diags *d) MUST_CHECK;
 enum conf_format conf_format(const struct conf *c);
 /*
+ * The whole configuration as bytes for another process of this host and program, and back without
+ * opening any file.  NULL: broken bytes or no memory.
+ */
+struct sbuf;
+int conf_pack(const struct conf *c, struct sbuf *out) MUST_CHECK;
+struct conf *conf_unpack(const void *p, size_t n);
+/*
  * "a.b.0.c=value": makes what is missing; list items by number ("outputs.1.eve-log.enabled=no").
  * Holds over what a later conf_load reads.  -EINVAL with a diag.
  */
