@@ -9,14 +9,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
+    static const uint8_t none;
+    data = n ? data : &none;
     struct cap_src s = {.at = data, .base = data, .end = data + n, .eof = true};
-    struct cap_reader *r = malloc(sizeof *r);
+    struct cap_reader *r = calloc(1, sizeof *r);
     struct frame f;
     size_t need;
     volatile uint8_t sink = 0;
     if (!r)
         return 0;
-    if (n && cap_reader_start(r, &s) == 0)
+    if (cap_reader_start(r, &s) == 0)
         while (cap_reader_next(r, &s, &f, &need) == CAP_FRAME) {
             if (f.len > CAP_FRAME_MAX || f.wire_len < f.len)
                 abort();
