@@ -95,7 +95,6 @@ void capture_verdict(struct capture *c, struct burst *b)
     }
     if (c->ops->done)
         c->ops->done(c, b);
-    b->n = 0;
 }
 
 static void count_burst(struct capture *c, const struct burst *b)

@@ -54,9 +54,8 @@ static int use(const char *path, const struct capture_file_options *o)
             b.verdict[i] = i % 2 ? VERDICT_HOLD : VERDICT_PASS;
             b.until_ns[i] = UINT64_MAX;
         }
-        unsigned k = b.n;
         capture_verdict(c, &b);
-        for (unsigned i = 0; i < k; i += 3)
+        for (unsigned i = 0; i < b.n; i += 3)
             (void)capture_release(c, b.hold_id[i], VERDICT_PASS, NULL, 0);
     }
     if (c) {
