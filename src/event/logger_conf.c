@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MIB (1ull << 20)
@@ -32,6 +32,13 @@ static const struct format_def {
     [LOGFMT_PCAP] = {"tcpdump.log", OUT_STAMPED, false, 1000 * MIB, NULL, NULL},
 };
 
+static void *no_memory(struct output *u, struct diags *d)
+{
+    diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "no memory for an output");
+    output_done(u);
+    return NULL;
+}
+
 static struct output *output_new(struct logger *l, enum log_format f, struct diags *d)
 {
     const struct writer *w = writer_of(f);
@@ -49,7 +56,13 @@ static struct output *output_new(struct logger *l, enum log_format f, struct dia
     if (f == LOGFMT_FULL || f == LOGFMT_CONSOLE_CMG) {
         u->text = packet_text_new();
         if (!u->text)
-            return NULL;
+            return no_memory(u, d);
+    }
+    if (f == LOGFMT_EVE) {
+        u->eve = malloc(sizeof(*u->eve));
+        if (!u->eve)
+            return no_memory(u, d);
+        eve_options_all(u->eve);
     }
     return u;
 }
@@ -120,16 +133,8 @@ int logger_add(struct logger *l, enum log_format fmt, const char *path, struct d
                            .text = f->text,
                            .limit_bytes = f->limit_bytes};
     if (fmt == LOGFMT_SYSLOG && syslog_set(u, f, NULL, d)) {
-        output_done(u);
+        no_memory(u, d);
         return -ENOMEM;
-    }
-    if (fmt == LOGFMT_EVE) {
-        u->eve = malloc(sizeof(*u->eve));
-        if (!u->eve) {
-            output_done(u);
-            return -ENOMEM;
-        }
-        eve_options_all(u->eve);
     }
     return output_open(l, u, &c, d);
 }
@@ -216,9 +221,6 @@ static void open_eve(struct opener *o, const struct conf_node *n)
     if (!u)
         return;
     u->eve_index = u32_min(index, EVENT_EVES - 1);
-    u->eve = malloc(sizeof(*u->eve));
-    if (!u->eve)
-        return;
     eve_options_read(n, u->eve);
     open_common(o, u, LOGFMT_EVE, n);
 }
@@ -268,7 +270,7 @@ static void open_syslog(struct opener *o, const struct conf_node *n)
         diag_add(o->d, DIAG_WARNING, n->file, n->line, n->column,
                  "let the local syslog daemon forward", "syslog to another host: not supported");
     if (syslog_set(u, &formats[LOGFMT_SYSLOG], n, o->d))
-        output_done(u);
+        no_memory(u, o->d);
     else
         (void)output_open(o->l, u, &c, o->d);
 }
@@ -345,6 +347,7 @@ struct logger *logger_new(const struct conf *c, const char *dir, const struct lo
     if (!l)
         return NULL;
     l->id = *id;
+    tzset(); /* reads the zone's file, which a sandbox may hide later */
     if (eve_common_init(&l->eve, &l->id)) {
         logger_free(l);
         return NULL;

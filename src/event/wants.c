@@ -24,10 +24,11 @@ static void name_fix(const char *name, char out[NAME_BYTES])
 
 static bool name_is(const char *a, const char *b)
 {
-    char x[NAME_BYTES], y[NAME_BYTES];
-    name_fix(a, x);
-    name_fix(b, y);
-    return !strcmp(x, y);
+    size_t i = 0;
+    for (; a[i] && b[i]; i++)
+        if ((a[i] == '-' ? '_' : a[i]) != (b[i] == '-' ? '_' : b[i]))
+            return false;
+    return !a[i] && !b[i];
 }
 
 /* The options of a type in a `types` list; NULL: not there or `enabled: no`. */
