@@ -19,7 +19,7 @@ enum { LOG_ENTRIES = 2048 };
 
 static void types_read(struct dns_log_options *o, const struct conf_node *list)
 {
-    o->all_types = !list || list->kind != CONF_LIST || !list->child;
+    o->all_types = !list || !list->child;
     for (const struct conf_node *n = list ? list->child : NULL; n; n = n->next) {
         int type = n->value ? dns_type_find(str_cstr(n->value)) : -1;
         if (type >= 0 && o->n_types < ARRAY_LEN(o->types))

@@ -166,6 +166,8 @@ bool tls_server_hello_read(const uint8_t *p, uint32_t n, struct tls_hello *out)
     uint16_t v;
     if (tls_list_u16(out->versions, 0, &v))
         out->version = v;
+    else if (out->version == TLS_1_3) /* only drafts said so here */
+        out->version = TLS_1_3_EARLY;
     return true;
 }
 
@@ -194,7 +196,7 @@ static const struct {
     const char *name;
 } version_names[] = {
     {0, "UNDETERMINED"},  {SSL_2, "SSLv2"},     {SSL_3, "SSLv3"},     {TLS_1_0, "TLSv1"},
-    {TLS_1_1, "TLS 1.1"}, {TLS_1_2, "TLS 1.2"}, {TLS_1_3, "TLS 1.3"}, {0x7f00, "TLS 1.3 draft-<16"},
+    {TLS_1_1, "TLS 1.1"}, {TLS_1_2, "TLS 1.2"}, {TLS_1_3, "TLS 1.3"},
 };
 
 struct str tls_version_name(uint16_t version, struct arena *a)

@@ -58,6 +58,7 @@ enum tls_version {
     TLS_1_1 = 0x0302,
     TLS_1_2 = 0x0303,
     TLS_1_3 = 0x0304,
+    TLS_1_3_EARLY = 0x7f01, /* drafts that wrote 0x0304 themselves */
 };
 
 enum tls_extension {

@@ -208,7 +208,7 @@ static void ja4_extensions(const struct tls_hello *h, struct ja4_lists *l, char 
     for (unsigned i = 0; tls_list_u16(h->sig_algs, i, &x); i++)
         if (!tls_grease(x))
             l->v[n++] = x;
-    if (n && k) {
+    if (k) { /* the underscore stands without algorithms, too: as Suricata has it */
         l->text[k++] = '_';
         k += hex_list(l->text + k, l->v, n);
     }

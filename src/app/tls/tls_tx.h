@@ -14,14 +14,15 @@
 
 #define TLS_CLIENT_STATES(X)                                                                       \
     X(CLIENT_IN_PROGRESS, "client_in_progress")                                                    \
-    X(CLIENT_HELLO_DONE, "client_hello_done") X(CLIENT_CERT_DONE, "client_cert_done")              \
-        X(CLIENT_HANDSHAKE_DONE, "client_handshake_done") X(CLIENT_FINISHED, "client_finished")
+    X(CLIENT_HELLO_DONE, "client_hello_done")                                                      \
+    X(CLIENT_CERT_DONE, "client_cert_done")                                                        \
+    X(CLIENT_HANDSHAKE_DONE, "client_handshake_done") X(CLIENT_FINISHED, "client_finished")
 #define TLS_SERVER_STATES(X)                                                                       \
     X(SERVER_IN_PROGRESS, "server_in_progress")                                                    \
-    X(SERVER_HELLO, "server_hello") X(SERVER_CERT_DONE, "server_cert_done")                        \
-        X(SERVER_HELLO_DONE, "server_hello_done")                                                  \
-            X(SERVER_HANDSHAKE_DONE, "server_handshake_done")                                      \
-                X(SERVER_FINISHED, "server_finished")
+    X(SERVER_HELLO, "server_hello")                                                                \
+    X(SERVER_CERT_DONE, "server_cert_done")                                                        \
+    X(SERVER_HELLO_DONE, "server_hello_done") X(SERVER_HANDSHAKE_DONE, "server_handshake_done")    \
+        X(SERVER_FINISHED, "server_finished")
 #define TLS_STATE_ID(id, name) TLS_##id,
 enum tls_client_state { TLS_CLIENT_STATES(TLS_STATE_ID) };
 enum tls_server_state { TLS_SERVER_STATES(TLS_STATE_ID) };
