@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BROKEN_MOST = 4096 };
+
 void logger_event(struct logger *l, const struct event_view *v)
 {
     l->st.count.events++;
@@ -30,10 +32,11 @@ void logger_event(struct logger *l, const struct event_view *v)
     }
 }
 
-/* The record waiting in a ring; NULL: none. */
+/* The record waiting in a ring; NULL: none, or a flood of broken ones that the next call goes on
+ * with. */
 static const struct event *ring_head(struct logger *l, struct rec_ring *r, struct event_view *v)
 {
-    for (;;) {
+    for (unsigned broken = 0; broken < BROKEN_MOST; broken++) {
         const void *p;
         int64_t n = rec_ring_peek(r, &p);
         if (n <= 0)
@@ -43,6 +46,7 @@ static const struct event *ring_head(struct logger *l, struct rec_ring *r, struc
         l->st.count.broken++;
         rec_ring_next(r);
     }
+    return NULL;
 }
 
 static bool before(const struct event *a, const struct event *b)
@@ -76,20 +80,30 @@ static size_t drain_ordered(struct logger *l, struct rec_ring *const *ring, unsi
     }
 }
 
+/* What waits now, not what comes meanwhile: a busy engine must not keep the logger here. */
+static size_t drain_one(struct logger *l, struct rec_ring *r, uint64_t limit)
+{
+    struct event_view v;
+    size_t taken = 0;
+    uint64_t left = rec_ring_used(r);
+    while (left && ring_head(l, r, &v) && v.head->number <= limit) {
+        left -= u64_min(left, v.head->size);
+        logger_event(l, &v);
+        rec_ring_next(r);
+        taken++;
+    }
+    return taken;
+}
+
 size_t logger_drain(struct logger *l, struct rec_ring *const *ring, unsigned n, bool ordered,
                     uint64_t limit)
 {
-    struct event_view v;
     size_t taken = 0;
     assert(n <= LOGGER_RINGS);
     if (ordered && n > 1)
         return drain_ordered(l, ring, n, limit);
     for (unsigned i = 0; i < n; i++)
-        while (ring_head(l, ring[i], &v) && (!ordered || v.head->number <= limit)) {
-            logger_event(l, &v);
-            rec_ring_next(ring[i]);
-            taken++;
-        }
+        taken += drain_one(l, ring[i], ordered ? limit : UINT64_MAX);
     return taken;
 }
 
