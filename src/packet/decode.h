@@ -111,7 +111,7 @@ struct way {
     unsigned n, room, layers;
     uint8_t check; /* verify checksums of this packet */
 
-    /* IPv6: what the pseudo header takes instead of the fixed header's addresses, or NULL */
+    /* what the pseudo header takes instead of the fixed header's addresses, or NULL */
     const uint8_t *csum_src, *csum_dst;
 
     /* the packet inside this one, once it is read */
@@ -163,7 +163,7 @@ void udp_tunnel_read(struct way *w, struct cursor payload);
 
 /* Is the checksum right?  Over p->l4, l4_len. */
 bool csum_l4_good(const struct way *w);
-uint32_t csum_crc32c(const struct decoder *d, const uint8_t *p, size_t n);
+
 void csum_crc32c_init(struct decoder *d);
 
 /*

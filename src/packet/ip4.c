@@ -82,8 +82,9 @@ static const struct ip4_opt *opt_find(uint8_t type)
     return NULL;
 }
 
-static void opt_read(struct packet *p, const uint8_t *o, unsigned len)
+static void opt_read(struct way *w, const uint8_t *o, unsigned len)
 {
+    struct packet *p = w->p;
     const struct ip4_opt *def = opt_find(o[0]);
     if (!def) {
         packet_event(p, DECODE_IPV4_OPT_UNKNOWN);
@@ -103,6 +104,10 @@ static void opt_read(struct packet *p, const uint8_t *o, unsigned len)
         packet_event(p, event);
     else
         p->ip_opts |= def->bits;
+    /* still on its way: transport checksums are over the route's last address (RFC 9293 3.1) */
+    bool route = o[0] == OPT_LSRR || o[0] == OPT_SSRR;
+    if (route && event == DECODE_EVENT_COUNT && len >= 7 && o[2] <= len)
+        w->csum_dst = o + len - 4;
 }
 
 static void opts_read(struct way *w, struct cursor c)
@@ -129,7 +134,7 @@ static void opts_read(struct way *w, struct cursor c)
             way_broken(w, DECODE_IPV4_OPT_INVALID_LEN, 0);
             return;
         }
-        opt_read(p, o, o[1]);
+        opt_read(w, o, o[1]);
     }
 }
 

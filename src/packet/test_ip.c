@@ -279,6 +279,29 @@ static void ip6_csum_addresses(void **state)
     }
 }
 
+/* Over IPv4 the same holds for source routes that are not at their end. */
+static void ip4_csum_route(void **state)
+{
+    (void)state;
+    struct ip_addr src = ip_from_v4(t_ip4_src), last = src;
+    last.b[15] = 1;
+    last.b[14] = 0;
+    last.b[13] = 0;
+    for (unsigned done = 0; done < 2; done++) {
+        t_init(&t, "EVIL", 4);
+        t_udp(&t, 40000, 53);
+        if (!done) {
+            be16_put(t.b + t.at + 6, 0);
+            be16_put(t.b + t.at + 6, csum_l4(4, &src, &last, 17, t_data(&t), t_len(&t)));
+        }
+        t_ip4_with(&t,
+                   (struct t_ip){.proto = 17,
+                                 .options = done ? "8307 08 0a000001 00" : "8307 04 0a000001 00"});
+        t_decode(&o, &t, LINK_RAW);
+        assert_int_equal(o.p[0].flags & PKT_L4_CSUM_BAD, 0);
+    }
+}
+
 static void ip6_jumbo(void **state)
 {
     (void)state;
@@ -377,6 +400,7 @@ int main(void)
         cmocka_unit_test(ip6_cut_behind_ext),
         cmocka_unit_test(ip6_long_chain),
         cmocka_unit_test(ip6_csum_addresses),
+        cmocka_unit_test(ip4_csum_route),
         cmocka_unit_test(ip6_jumbo),
         cmocka_unit_test(super_frames),
         cmocka_unit_test(length_zero),

@@ -348,6 +348,23 @@ static void sctp_csum(void **state)
     assert_true(o.p[0].flags & PKT_L4_CSUM_BAD);
 }
 
+/* The checksum that SCTP had before RFC 3309. */
+static void sctp_adler(void **state)
+{
+    (void)state;
+    t_init(&t, "DATA", 4);
+    t_hex(&t, "0007 0008 00000001 00000000");
+    uint32_t a = 1, b = 0;
+    for (size_t i = 0; i < t_len(&t); i++) {
+        a = (a + t_data(&t)[i]) % 65521;
+        b = (b + a) % 65521;
+    }
+    be32_put(t.b + t.at + 8, b << 16 | a);
+    t_ip4(&t, 132);
+    t_decode(&o, &t, LINK_RAW);
+    assert_int_equal(o.p[0].flags & PKT_L4_CSUM_BAD, 0);
+}
+
 /* Every transport with a checksum notices one wrong bit; UDP's "none" is for IPv4. */
 static void csum_bits(void **state)
 {
@@ -394,6 +411,7 @@ int main(void)
         cmocka_unit_test(quotes),           cmocka_unit_test(quote_hash),
         cmocka_unit_test(hashes),           cmocka_unit_test(csum_twins),
         cmocka_unit_test(sctp_csum),        cmocka_unit_test(csum_bits),
+        cmocka_unit_test(sctp_adler),
     };
     t_open(&o, NULL);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
