@@ -22,7 +22,7 @@ enum parse { PARSE_DONE, PARSE_MORE, PARSE_BAD };
 static inline struct cursor cur_of(const void *p, size_t n)
 {
     const uint8_t *b = p;
-    return (struct cursor){.at = b, .end = b + n, .bad = false};
+    return (struct cursor){.at = b, .end = n ? b + n : b, .bad = false}; /* p may be NULL then */
 }
 static inline size_t cur_left(const struct cursor *c)
 {
