@@ -154,6 +154,45 @@ static void ext_headers_kept(void **state)
     decoder_burst_end(o.d, 0);
 }
 
+/* Long headers before the fragment header: kept, kept without the link header, refused. */
+static void long_headers(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned tags, units; /* VLAN tags are few: MPLS labels make the link header long */
+        bool rebuilt, link;
+    } rows[] = {
+        {0, 10, true, true}, {10, 20, true, true}, {20, 250, true, false}, {0, 256, false, false}};
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        for (unsigned k = 0; k < 2; k++) {
+            uint8_t ext[2048] = {44, (uint8_t)(rows[i].units - 1), 0x1e, 4};
+            t_init(&t, junk, 16);
+            uint8_t *h = t_front(&t, 8);
+            h[0] = PROTO;
+            be16_put(h + 2, k ? 16 : 1);
+            t_put(&t, ext, rows[i].units * 8);
+            t_ip6(&t, 60);
+            t_hex(&t, "00012140");
+            for (unsigned n = 0; n < rows[i].tags; n++)
+                t_hex(&t, "00011040");
+            t_ether(&t, 0x8847);
+            t_decode(&o, &t, LINK_ETHERNET);
+        }
+        assert_int_equal(o.n, rows[i].rebuilt ? 2 : 1);
+        assert_int_equal(PIECE_EVENT(FRAG_IGNORED), !rows[i].rebuilt);
+        if (rows[i].rebuilt) {
+            assert_int_equal(o.p[0].payload_len, 32);
+            assert_int_equal(o.p[0].ip_hlen, 40 + rows[i].units * 8);
+            assert_int_equal(o.p[0].l2 != NULL, rows[i].link);
+            assert_int_equal(o.p[0].ip - o.p[0].data, rows[i].link ? 18 + rows[i].tags * 4 : 0);
+        }
+        decoder_burst_end(o.d, 0);
+    }
+    o.f.ts_ns += 200000000000;
+    decoder_burst_end(o.d, o.f.ts_ns);
+    all_given_back();
+}
+
 /* What makes another datagram of it: id, protocol (IPv4), VLAN, tunnel depth. */
 static void keys(void **state)
 {
@@ -346,6 +385,54 @@ static void caps(void **state)
     o = kept;
 }
 
+/* Memory for bytes runs out, not for trackers: older datagrams give theirs up, the one in work
+ * never. */
+static void caps_of_bytes(void **state)
+{
+    (void)state;
+    struct t_out kept = o;
+    struct decode_config c = config();
+    c.frag_cap_bytes = 40000;
+    t_open(&o, &c);
+    for (uint32_t id = 0; id < 50; id++) {
+        for (uint32_t k = 0; k < 8; k++)
+            assert_null(piece_send((struct piece){
+                .ver = 4, .id = id, .off = k * 4000, .data = junk, .n = 4000, .more = true}));
+        assert_true(decoder_counters(o.d)->frag_mem_bytes <= 40000);
+        assert_int_equal(decoder_counters(o.d)->frag_trackers, 1);
+        if (id % 2)
+            assert_non_null(
+                piece_send((struct piece){.ver = 4, .id = id, .off = 32000, .data = junk, .n = 8}));
+        decoder_burst_end(o.d, 0);
+    }
+    for (uint32_t k = 0; k < 16; k++) { /* more than all there is */
+        assert_null(piece_send((struct piece){
+            .ver = 4, .id = 99, .off = k * 4000, .data = junk, .n = 4000, .more = true}));
+        assert_int_equal(PIECE_EVENT(FRAG_IGNORED), k * 4000 + 4000 > 38912);
+    }
+    t_close(&o);
+    o = kept;
+}
+
+/* More datagrams become whole in one burst than there is room for: refused, said. */
+static void burst_full(void **state)
+{
+    (void)state;
+    unsigned whole = 0, refused = 0;
+    for (uint32_t id = 0; id < 140; id++) {
+        assert_null(
+            piece_send((struct piece){.ver = 6, .id = id, .data = junk, .n = 60000, .more = true}));
+        const struct packet *p =
+            piece_send((struct piece){.ver = 6, .id = id, .off = 60000, .data = junk, .n = 5000});
+        whole += p != NULL;
+        refused += PIECE_EVENT(FRAG_IGNORED);
+    }
+    assert_int_equal(whole + refused, 140);
+    assert_in_range(whole, 120, 135);
+    decoder_burst_end(o.d, 0);
+    all_given_back();
+}
+
 /* Every eighth byte a fragment of its own: the list of pieces has a cap, too. */
 static void many_pieces(void **state)
 {
@@ -436,6 +523,9 @@ int main(void)
         cmocka_unit_test(ipv6_overlap_drops),
         cmocka_unit_test(timeouts),
         cmocka_unit_test(caps),
+        cmocka_unit_test(caps_of_bytes),
+        cmocka_unit_test(burst_full),
+        cmocka_unit_test(long_headers),
         cmocka_unit_test(many_pieces),
         cmocka_unit_test(bad_checksum),
         cmocka_unit_test(unaligned),

@@ -251,6 +251,48 @@ static void quotes(void **state)
     }
 }
 
+/* A quoted echo, and a quote behind extension headers. */
+static void quotes_of_others(void **state)
+{
+    (void)state;
+    t_init(&t, NULL, 0);
+    t_hex(&t, "0800 0000 1234 0001");
+    t_ip4(&t, 1);
+    t_hex(&t, "0b00 0000 0000 0000");
+    t_ip4(&t, 1);
+    t_decode(&o, &t, LINK_RAW);
+    const struct icmp_quote *q = &o.p[0].quote;
+    assert_true(q->have && q->proto == 1 && q->icmp_type == 8 && q->icmp_code == 0);
+    assert_true(q->icmp_id == 0x1234 && q->sp == 0 && q->dp == 0);
+    static const struct {
+        uint8_t next;
+        const char *exts;
+        uint8_t proto;
+        uint16_t dp;
+    } rows[] = {
+        {17, "", 17, 53},
+        {0, "1100 0502 0000 0000", 17, 53},
+        {0, "3c00 0502 0000 0000 2b00 0000 0000 0000 2c00 0000 0000 0000 1100 0001 0000 0007", 17,
+         53},
+        {44, "1100 0009 0000 0007", 44, 0}, /* a later fragment: no ports */
+        {0, "11ff 0502 0000 0000", 0, 0},
+        {253, "", 253, 0},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        t_init(&t, "EVIL", 4);
+        t_udp_ver(&t, 40000, 53, 6);
+        t_hex(&t, rows[i].exts);
+        t_ip6(&t, rows[i].next);
+        t_hex(&t, "0104 0000 0000 0000");
+        t_ip6(&t, 58);
+        t_decode(&o, &t, LINK_RAW);
+        assert_true(q->have);
+        assert_int_equal(q->proto, rows[i].proto);
+        assert_int_equal(q->dp, rows[i].dp);
+        t_cuts(&t, LINK_RAW);
+    }
+}
+
 /* The quote's hash is the one of the packet that it quotes. */
 static void quote_hash(void **state)
 {
@@ -408,10 +450,10 @@ int main(void)
         cmocka_unit_test(tcp_options),      cmocka_unit_test(tcp_wrong),
         cmocka_unit_test(tcp_snapped),      cmocka_unit_test(udp_lengths),
         cmocka_unit_test(other_transports), cmocka_unit_test(esp_spi),
-        cmocka_unit_test(quotes),           cmocka_unit_test(quote_hash),
-        cmocka_unit_test(hashes),           cmocka_unit_test(csum_twins),
-        cmocka_unit_test(sctp_csum),        cmocka_unit_test(csum_bits),
-        cmocka_unit_test(sctp_adler),
+        cmocka_unit_test(quotes),           cmocka_unit_test(quotes_of_others),
+        cmocka_unit_test(quote_hash),       cmocka_unit_test(hashes),
+        cmocka_unit_test(csum_twins),       cmocka_unit_test(sctp_csum),
+        cmocka_unit_test(csum_bits),        cmocka_unit_test(sctp_adler),
     };
     t_open(&o, NULL);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
