@@ -71,3 +71,44 @@ bool is_keepalive(const struct pass *c)
     return flags == TCP_ACK && p->payload_len <= 1 && p->tcp.seq == h->next_seq - 1 &&
            h->last_ack == h->next_seq;
 }
+
+/*
+ * Numbers outside every window are forged, or much was lost before the capture.  What one end sends
+ * and the other acknowledges is true: neither can forge both.
+ */
+static void jump(struct pass *c, struct tcp_half *h, uint32_t to)
+{
+    h->flags &=
+        ~(uint32_t)(HALF_JUMP_SENT | HALF_JUMP_ACKED | HALF_ACK_HINT | HALF_PROBE | HALF_FIN_SEEN);
+    h->next_seq = h->last_ack = to;
+    h->next_win = to + h->window;
+    deliver_ready(c, h == c->mine);
+}
+
+bool jump_acked(struct pass *c)
+{
+    struct tcp_half *o = c->other;
+    uint32_t ack = c->p->tcp.ack;
+    if ((o->flags & HALF_JUMP_SENT) && seq_ge(ack, o->jump) && seq_le(ack, o->jump_end) &&
+        seq_gt(ack, o->next_seq)) {
+        jump(c, o, ack);
+        return true;
+    }
+    o->flags = (o->flags | HALF_JUMP_ACKED) & ~(uint32_t)HALF_JUMP_SENT;
+    o->jump = o->jump_end = ack;
+    return false;
+}
+
+bool jump_sent(struct pass *c)
+{
+    struct tcp_half *h = c->mine;
+    uint32_t seq = c->p->tcp.seq;
+    if ((h->flags & HALF_JUMP_ACKED) && seq == h->jump && seq_gt(seq, h->next_seq)) {
+        jump(c, h, seq);
+        return true;
+    }
+    h->flags = (h->flags | HALF_JUMP_SENT) & ~(uint32_t)HALF_JUMP_ACKED;
+    h->jump = seq;
+    h->jump_end = seq + c->p->payload_len + !!(c->p->tcp.flags & TCP_FIN);
+    return false;
+}

@@ -75,7 +75,8 @@ static void connected_syn(struct pass *c)
     } else {
         stream_event(c, STREAM_EV_EST_SYN_RESEND);
     }
-    if (!(p->tcp.flags & TCP_ACK) && c->dir == 0 && p->tcp.seq != s->half[0].isn) {
+    bool fresh = p->tcp.seq != s->half[0].isn || s->state == TCP_CLOSED;
+    if (!(p->tcp.flags & TCP_ACK) && c->dir == 0 && fresh) {
         syn_read(p, &s->syn);
         s->flags |= SSN_RESYN;
     }
@@ -176,6 +177,8 @@ static void take_ack(struct pass *c)
          * Beyond all that was seen: lost before the capture, or a lie.  Believed when its sender
          * goes on from there; forgotten when the missing bytes come.
          */
+        if (!(o->flags & HALF_ACK_HINT) || o->ack_hint != ack)
+            o->flags &= ~(uint32_t)HALF_HINT_DOUBT;
         o->ack_hint = ack;
         o->flags |= HALF_ACK_HINT;
         ack = o->next_seq;
@@ -216,14 +219,17 @@ static void take_seq(struct pass *c)
     struct tcp_half *h = c->mine;
     uint32_t end = p->tcp.seq + p->payload_len;
     if (h->flags & HALF_ACK_HINT) {
-        if (seq_ge(p->tcp.seq, h->ack_hint)) {
+        bool covered = seq_ge(h->edge_seq, h->ack_hint) ||
+                       (p->tcp.seq == h->edge_seq && seq_ge(end, h->ack_hint));
+        bool goes_on = seq_ge(p->tcp.seq, h->ack_hint);
+        if (covered || (goes_on && !(h->flags & HALF_HINT_DOUBT))) {
             if (seq_gt(h->ack_hint, h->last_ack))
                 h->last_ack = h->ack_hint;
             h->flags &= ~(uint32_t)HALF_ACK_HINT;
             if (seq_gt(p->tcp.seq, h->next_seq))
                 h->next_seq = p->tcp.seq;
-        } else if (p->payload_len) {
-            h->flags &= ~(uint32_t)HALF_ACK_HINT;
+        } else if (p->payload_len && !goes_on) {
+            h->flags |= HALF_HINT_DOUBT;
         }
     }
     if (seq_gt(end, h->next_seq))
@@ -292,7 +298,7 @@ static enum verdict seq_check(struct pass *c, const struct state_events *ev)
         c->mine->next_win = c->mine->last_ack + (65535u << TCP_WSCALE_MAX);
         return SEQ_GOOD;
     }
-    if (seq_gt(end, h->next_win) && seq_gt(end, h->last_ack)) {
+    if (seq_gt(end, h->next_win) && seq_gt(end, h->last_ack) && !jump_sent(c)) {
         event_if(c, fin ? ev->fin_window : ev->window);
         return SEQ_BAD;
     }
@@ -357,7 +363,7 @@ void state_connected(struct pass *c)
         packet_refuse(c);
         return;
     }
-    if (!ack_plausible(c)) {
+    if (!ack_plausible(c) && !jump_acked(c)) {
         stream_event(c, STREAM_EV_PKT_INVALID_ACK);
         c->e->n.invalid_ack++;
         event_if(c, fl & TCP_FIN ? ev->fin_ack : ev->ack);
@@ -369,11 +375,9 @@ void state_connected(struct pass *c)
         take_ack_only(c);
         return;
     }
-    if (bad_window_update(c)) {
+    if (bad_window_update(
+            c)) /* or a loss before the capture: the acknowledgement is weighed as any */
         stream_event(c, STREAM_EV_PKT_BAD_WINDOW_UPDATE);
-        packet_refuse(c);
-        return;
-    }
     if (is_probe(c)) {
         packet_skip(c);
         take_ack_only(c);

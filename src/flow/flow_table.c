@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CLOCK_BACK_NS UINT64_C(10000000000)
+
 static uint32_t pow2_up(uint32_t n)
 {
     uint32_t p = 64;
@@ -182,7 +184,9 @@ static struct flow *flow_make(struct flow_table *t, const struct packet *p,
     if (by_proto)
         (*by_proto)++;
     struct flow_slot *s = slot_of(f);
-    s->skew_ns = t->now_ns > p->ts_ns ? t->now_ns - p->ts_ns : 0;
+    /* A clock set back must not end flows early; packets a little out of order must not move anything,
+       since now_ns is this worker's alone. */
+    s->skew_ns = t->now_ns > p->ts_ns + CLOCK_BACK_NS ? t->now_ns - p->ts_ns : 0;
     f->timeout_s = flow_timeout(t, f);
     wheel_arm(t, s);
     return f;

@@ -22,8 +22,8 @@ enum {
     BUF_CLASSES = 18, /* 512 << class: up to 64 MB */
     BUF_MIN = 512,
     STORE_REGIONS = 8,
-    STORE_RUNS = 8,
-    REGION_SLACK = 2048, /* holes up to this are kept inside one region */
+    STORE_RUNS = 16,
+    REGION_SLACK = 32 << 10, /* holes up to this are kept inside one region */
     EXTENTS_MAX = 8192,
     SYNS_MAX = 16,
     URGENT_KEPT = 8,
@@ -68,7 +68,10 @@ enum half_flag {
     HALF_WSCALE = 1 << 14,
     HALF_URG_FULL = 1 << 15,
     HALF_ACK_HINT = 1 << 16,
-    HALF_PROBE = 1 << 17, /* probe_byte, at edge, was sent into a closed window */
+    HALF_PROBE = 1 << 17,      /* probe_byte, at edge, was sent into a closed window */
+    HALF_HINT_DOUBT = 1 << 18, /* bytes below ack_hint came after it: it was early, or a lie */
+    HALF_JUMP_SENT = 1 << 19,  /* [jump, jump_end] was sent far outside the window */
+    HALF_JUMP_ACKED = 1 << 20, /* jump was acknowledged far outside the window */
 };
 
 struct tcp_half {
@@ -81,10 +84,10 @@ struct tcp_half {
     uint32_t fin_seq;
     uint64_t edge, app, raw;
     struct store *store;
-    uint64_t view_end;  /* of the last raw view */
-    uint64_t first_gap; /* end of a gap at the very start, 0: none */
-    uint32_t
-        ack_hint; /* HALF_ACK_HINT: the other side acknowledged this, beyond all that was seen */
+    uint64_t view_end;       /* of the last raw view */
+    uint64_t first_gap;      /* end of a gap at the very start, 0: none */
+    uint32_t jump, jump_end; /* used by one end; if the other agrees, a loss lies before */
+    uint32_t ack_hint;       /* HALF_ACK_HINT: acknowledged beyond all that was seen */
     uint32_t depth;
     uint32_t overlaps;
     uint32_t urg_total; /* urgent bytes taken out so far; the last of them: */
@@ -223,6 +226,8 @@ bool timestamp_ok(const struct pass *c);
 void timestamp_take(struct pass *c);
 bool ack_plausible(const struct pass *c);
 bool is_keepalive(const struct pass *c);
+bool jump_acked(struct pass *c); /* the other half jumps to what this packet acknowledges */
+bool jump_sent(struct pass *c);  /* this half jumps to where this packet starts */
 
 /* reasm.c */
 int64_t half_offset(const struct tcp_half *h, uint32_t seq);

@@ -103,7 +103,7 @@ bool tcp_replaces(struct flow *f, const struct packet *p, unsigned dir, struct t
     }
     if (fl != (TCP_SYN | TCP_ACK) || !(s->flags & SSN_RESYN) || dir != 1)
         return false;
-    if (p->tcp.ack != s->syn.isn + 1 || p->tcp.seq == s->half[1].isn)
+    if (p->tcp.ack != s->syn.isn + 1 || (p->tcp.seq == s->half[1].isn && s->state != TCP_CLOSED))
         return false;
     *seed = s->syn;
     *has_seed = true;

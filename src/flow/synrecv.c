@@ -116,7 +116,7 @@ static void recv_ack_to_client(struct pass *c)
     const struct tcp_session *s = c->s;
     const struct tcp_half *a = &s->half[0], *b = &s->half[1];
     bool exact = p->tcp.seq == b->next_seq && seq_ge(p->tcp.ack, a->isn + 1) &&
-                 seq_le(p->tcp.ack, a->next_seq);
+                 seq_le(p->tcp.ack, a->next_win);
     if (s->flags & SSN_FOURWAY) {
         bool seq_good = p->tcp.seq == b->next_seq || p->tcp.seq == b->isn;
         if (!seq_good)
@@ -135,8 +135,10 @@ static void recv_ack_to_client(struct pass *c)
         return;
     }
     stream_event(c, STREAM_EV_3WHS_ACK_IN_WRONG_DIR);
-    if (exact && p->payload_len) { /* nobody but the server knows both numbers */
-        stream_event(c, STREAM_EV_3WHS_ACK_DATA_INJECT);
+    /* Nobody but the server knows both numbers: the client's ACK was lost before the capture. */
+    if (exact && (p->payload_len || seq_gt(p->tcp.ack, a->next_seq))) {
+        if (p->payload_len)
+            stream_event(c, STREAM_EV_3WHS_ACK_DATA_INJECT);
         session_up(c);
         return;
     }

@@ -30,6 +30,8 @@ struct script {
     {                                                                                              \
         'c', "A", 1001, 5001, "", "established", ""                                                \
     }
+/* a long gap in what the sink got */
+#define LOST "????????????????????????????????????????????????????????????????"
 #define END                                                                                        \
     {                                                                                              \
         0, NULL, 0, 0, NULL, NULL, NULL                                                            \
@@ -322,6 +324,44 @@ static const struct script scripts[] = {
       {'c', "PA", 1001, 5001, "hi", "established", "pkt_spurious_retransmission"},
       {'c', "A", 1001, 5001, "", "established", "est_pkt_before_last_ack"},
       END}},
+    {"much was lost: both ends agree on the new place",
+     0,
+     "ab" LOST,
+     "",
+     {OPEN,
+      {'c', "PA", 1001, 5001, "ab", "established", ""},
+      {'s', "A", 5001, 900001, "", "established", "pkt_invalid_ack est_invalid_ack"},
+      {'c', "A", 900001, 5001, "", "established", "reassembly_seq_gap"},
+      END}},
+    {"much was lost, data first",
+     0,
+     LOST,
+     "",
+     {OPEN,
+      {'c', "PA", 900001, 5001, "ab", "established", "est_packet_out_of_window"},
+      {'s', "A", 5001, 900003, "", "established", "reassembly_seq_gap"},
+      END}},
+    {"forged far numbers are believed by nobody",
+     0,
+     "hi",
+     "",
+     {OPEN,
+      {'c', "PA", 900001, 5001, "evil", "established", "est_packet_out_of_window"},
+      {'s', "A", 5001, 1001, "", "established", ""},
+      {'s', "A", 5001, 1001, "", "established", ""},
+      {'c', "PA", 1001, 5001, "hi", "established", ""},
+      END}},
+    {"the last ACK and a segment of the client are lost",
+     0,
+     LOST,
+     "220",
+     {{'c', "S", 1000, 0, "", "syn_sent", ""},
+      {'s', "SA", 5000, 1001, "", "syn_recv", ""},
+      {'s', "A", 5001, 1001, "", "syn_recv", "3whs_ack_in_wrong_dir"},
+      {'s', "A", 5001, 1101, "", "established", "3whs_ack_in_wrong_dir"},
+      {'s', "PA", 5001, 1101, "220", "established", ""},
+      {'c', "A", 1101, 5004, "", "established", "reassembly_seq_gap"},
+      END}},
     {"SYN with FIN", 0, "", "", {OPEN, {'c', "SF", 1001, 0, "", "established", "fin_syn"}, END}},
     /* closing */
     {"the client closes first",
@@ -404,10 +444,10 @@ static const struct script scripts[] = {
       {'c', "FA", 1001, 5001, "", "close_wait", ""},
       {'s', "A", 95001, 1002, "x", "close_wait", "closewait_ack_out_of_window"},
       {'s', "FA", 95001, 1002, "", "close_wait", "closewait_fin_out_of_window"},
-      {'s', "A", 5001, 95001, "", "close_wait", "pkt_invalid_ack closewait_invalid_ack"},
+      {'s', "A", 5001, 85001, "", "close_wait", "pkt_invalid_ack closewait_invalid_ack"},
       {'s', "FA", 5001, 1002, "", "last_ack", ""},
       {'c', "A", 95001, 5002, "x", "last_ack", "lastack_ack_wrong_seq"},
-      {'c', "A", 1002, 95001, "", "last_ack", "pkt_invalid_ack lastack_invalid_ack"},
+      {'c', "A", 1002, 85001, "", "last_ack", "pkt_invalid_ack lastack_invalid_ack"},
       END}},
     {"events of closing by the server",
      0,
@@ -417,7 +457,7 @@ static const struct script scripts[] = {
       {'s', "FA", 5001, 1001, "", "fin_wait1", ""},
       {'c', "A", 95001, 5001, "x", "fin_wait1", "fin1_ack_wrong_seq"},
       {'c', "FA", 95001, 5001, "", "fin_wait1", "fin1_fin_wrong_seq"},
-      {'c', "A", 1001, 95001, "", "fin_wait1", "pkt_invalid_ack fin1_invalid_ack"},
+      {'c', "A", 1001, 85001, "", "fin_wait1", "pkt_invalid_ack fin1_invalid_ack"},
       {'c', "A", 1001, 5002, "", "fin_wait2", ""},
       {'c', "A", 95001, 5002, "x", "fin_wait2", "fin2_ack_wrong_seq"},
       {'c', "FA", 95001, 5002, "", "fin_wait2", "fin2_fin_wrong_seq"},
@@ -753,8 +793,15 @@ static void reuse_after_close(void **state)
     w_seg(&w, 'c', "A", 1002, 5002, "");
     w_seg(&w, 'c', "S", 1000, 0, ""); /* the old SYN again is no new connection */
     assert_int_equal(w.ended, 0);
-    w_seg(&w, 'c', "S", 900000, 0, "");
+    w_seg(&w, 's', "SA", 5000, 1001, ""); /* unless the server answers it */
     assert_int_equal(w.ended, 1);
+    assert_int_equal(w.last_end, FLOW_END_TCP_REUSE);
+    memset(w.got, 0, sizeof(w.got));
+    assert_int_equal(tcp_flow_state(w.f), TCP_SYN_RECV);
+    w_seg(&w, 'c', "A", 1001, 5001, "");
+    w_seg(&w, 'c', "RA", 1001, 5001, "");
+    w_seg(&w, 'c', "S", 900000, 0, "");
+    assert_int_equal(w.ended, 2);
     assert_int_equal(w.last_end, FLOW_END_TCP_REUSE);
     assert_int_equal(tcp_flow_state(w.f), TCP_SYN_SENT);
     assert_true(w.p.flags & PKT_FLOW_NEW);

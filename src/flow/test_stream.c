@@ -479,12 +479,26 @@ static void caps(void **state)
     sc.max_regions = 3;
     struct world w;
     w_init(&w, &sc, NULL);
-    w_open(&w);
+    for (unsigned i = 0; i < 3; i++) { /* wide windows */
+        w_tcp(&w, i == 1 ? 's' : 'c',
+              i == 0   ? "S"
+              : i == 1 ? "SA"
+                       : "A",
+              i == 1 ? 5000 : 1000 + i / 2,
+              i == 0   ? 0
+              : i == 1 ? 1001
+                       : 5001,
+              "", 0);
+        w.p.tcp.has_wscale = i < 2;
+        w.p.tcp.wscale = 7;
+        w_send(&w);
+    }
+    w_seg(&w, 's', "A", 5001, 1001, "");
     w_seg(&w, 'c', "A", 1011, 5001, "far");
-    w_seg(&w, 'c', "A", 11001, 5001, "far");
+    w_seg(&w, 'c', "A", 101001, 5001, "far");
     assert_string_equal(w.events, "");
-    w_seg(&w, 'c', "A", 21001, 5001, "far");
-    w_seg(&w, 'c', "A", 31001, 5001, "far");
+    w_seg(&w, 'c', "A", 201001, 5001, "far");
+    w_seg(&w, 'c', "A", 301001, 5001, "far");
     assert_string_equal(w.events, "reassembly_insert_limit");
     static char big[5000];
     memset(big, 'b', sizeof(big));
