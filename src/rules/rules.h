@@ -150,10 +150,10 @@ struct rule_where {
     struct str arg[RULE_XFORMS]; /* xor key, pcrexform pattern, from_base64 options */
 };
 
-/* A number in a test, or a byte variable of the rule. */
+/* A number in a test: v, or with var >= 0 the rule's byte variable of that number plus v. */
 struct rule_num {
     int64_t v;
-    int8_t var; /* -1: v counts */
+    int8_t var; /* -1: none */
 };
 
 enum content_flag {
@@ -171,8 +171,17 @@ enum content_flag {
     CONTENT_RAW = 2048,
     CONTENT_REPLACE = 4096,
 };
+/*
+ * The cursor is the end of the last match in the same (where, instance).
+ *
+ * Not relative: the window is `depth` bytes (to the end without CONTENT_DEPTH) from `offset`; the cursor is
+ * forgotten.  Relative: it starts at cursor + distance and ends at cursor + distance + within (to the end
+ * without CONTENT_WITHIN); a start before the buffer counts as 0 and, with the dialects' one meaning, leaves
+ * the end where it is.  CONTENT_STARTS: offset 0, depth = length (both are set as well).  CONTENT_ENDS: the
+ * match ends where the buffer ends.  Offset and depth never stand with distance and within.
+ */
 struct test_content {
-    struct str bytes; /* as written; nocase: lower-cased copy in `folded` */
+    struct str bytes; /* as written; nocase: lower-cased copy in `folded`, else folded == bytes */
     struct str folded;
     uint16_t flags;
     uint16_t fast_offset, fast_len; /* piece for the prefilter; len 0: whole */
@@ -203,7 +212,17 @@ enum byte_flag {
     BYTE_FROM_END = 256,
     BYTE_ENDIAN_GIVEN = 512,
 };
-struct test_bytes { /* byte_test, byte_jump, byte_extract, byte_math */
+/*
+ * byte_test, byte_jump, byte_extract, byte_math, isdataat, base64_decode.
+ *
+ * isdataat: `value`; BYTE_RELATIVE: at least `value` bytes lie behind the cursor; else the buffer is longer
+ * than `value` bytes.  BYTE_NEGATED turns it round.  The dialects' differences are gone here.
+ * byte_test: n bytes (BYTE_STRING: up to n digits; n 0: all that stand there) at offset, masked with bitmask
+ * if that is not 0 (and shifted right by its trailing zeros), compared `read op value`.
+ * byte_jump: n 0 reads nothing and jumps by post alone.  multiplier 0 means 1.
+ * base64_decode: n 0: all; offset; BYTE_RELATIVE.
+ */
+struct test_bytes {
     uint16_t flags;
     uint8_t base;   /* 10, 16, 8; with BYTE_STRING (0: by prefix) */
     uint8_t op;     /* enum byte_op; byte_math: '+', '-', '*', '/', '<', '>' */
@@ -216,11 +235,14 @@ struct test_bytes { /* byte_test, byte_jump, byte_extract, byte_math */
     int8_t result; /* variable that extract and math fill */
 };
 enum num_op { NUM_EQ, NUM_NE, NUM_LT, NUM_LE, NUM_GT, NUM_GE, NUM_IN /* a..b inclusive */, NUM_NOT_IN, NUM_MASK_SET /* v&a == b */, NUM_MASK_ANY };
-struct test_uint { /* a number against constants: header fields, lengths, application fields */
+/* A number against constants: header fields, lengths, application fields.
+ * NUM_IN: a <= x <= b, NUM_NOT_IN: the opposite; NUM_MASK_SET: (x & a) == b, NUM_MASK_ANY: (x & a) != b. */
+struct test_uint {
     uint8_t op; /* enum num_op */
     uint64_t a, b;
 };
-/* X(id, keyword): header fields and other numbers of a packet or flow that TEST_PACKET compares. */
+/* X(id, keyword): header fields and other numbers of a packet or flow that TEST_PACKET compares.
+ * FLOW_PKTS and FLOW_BYTES: of either direction, one of the two is enough. */
 #define RULE_PACKET_FIELDS(X) \
     X(TTL, "ttl") X(TOS, "tos") X(ID, "id") X(ITYPE, "itype") X(ICODE, "icode") X(ICMP_ID, "icmp_id")      \
     X(ICMP_SEQ, "icmp_seq") X(SEQ, "seq") X(ACK, "ack") X(WINDOW, "window") X(DSIZE, "dsize")             \
@@ -268,6 +290,13 @@ struct test_tag {
     uint32_t count;
 };
 
+enum { RULE_INDEX_ANY = 127, RULE_INDEX_ALL = 126 };
+/*
+ * TCP flags and fragment bits: x = field & mask against value.  mode '=': equal, '+': all of value (and
+ * perhaps more), '*': one of them at least, '!': not all of them (of one bit, wherever a dialect means
+ * "none of them").  Fragment bits as in the header's byte 6: 0x80 reserved, 0x40 DF, 0x20 MF.
+ */
+
 enum test_kind {
     TEST_CONTENT,
     TEST_PCRE,
@@ -295,7 +324,7 @@ enum test_kind {
     TEST_STREAM_EVENT, /* u.event: enum stream_event */
     TEST_APP_EVENT,    /* u.event: index; app in rule_test.app; core events: app 0 */
     TEST_APP_PROTOCOL, /* u.app_proto */
-    TEST_APP_STATE,
+    TEST_APP_STATE,    /* u.state; app in rule_test.app */
     TEST_HOOK,         /* rule hook: app, dir, progress in u.hook */
     TEST_RPC,          /* u.rpc */
     TEST_ASN1,         /* u.asn1 */
@@ -327,10 +356,11 @@ struct rule_test {
         struct test_uint uint;
         struct {
             uint8_t field;
+            int8_t index; /* vlan.id: layer, negative from the inside; RULE_INDEX_ANY, RULE_INDEX_ALL */
             struct test_uint uint;
         } packet;
         struct {
-            uint8_t value, mask, mode; /* mode: '=' exact, '+' all of, '*' any of, '!' none of (not all) */
+            uint8_t value, mask, mode; /* mask: bits that count; mode as above */
         } flags; /* tcp flags, fragbits */
         struct test_bits bits;
         struct test_flowint flowint;
@@ -345,11 +375,15 @@ struct rule_test {
         struct {
             uint16_t id;
             bool negated;
-            uint8_t mode; /* 0 any, 1 final, 2 original, 3 either... as the keyword's second word */
+            uint8_t mode; /* 0 any, 1 final, 2 original, 3 either, 4 to server, 5 to client */
         } app_proto;
         struct {
             uint8_t dir, progress;
         } hook;
+        struct {
+            uint8_t dir, progress;
+            uint8_t op; /* of enum num_op: LT, GT, GE */
+        } state;
         struct {
             int64_t program, version, procedure; /* -1: any */
         } rpc;
@@ -371,9 +405,34 @@ struct rule_test {
             uint8_t cmd, type;
             uint32_t memcap, hashsize;
         } dataset;
+        struct {
+            uint8_t who; /* 0 any, 1 source, 2 destination, 3 both */
+            uint16_t category; /* interned name */
+            uint8_t set; /* 0: compare with uint; 1 isset, 2 isnotset */
+            struct test_uint uint;
+        } iprep;
+        struct {
+            uint8_t who; /* as iprep */
+            bool negated;
+            struct str countries; /* "FR,DE" */
+        } geoip;
+        struct {
+            uint8_t dirs;  /* bits as app_buffer.dirs; 0: the rule's own */
+            uint8_t scope; /* 0 file, 1 transaction, 2 flow */
+        } filestore;
+        struct {
+            uint32_t offset, bytes; /* bytes 0: all */
+            uint8_t op;             /* enum num_op */
+            double a, b;
+        } entropy;
         bool flag;
     } u;
 };
+
+/* Where in a packet's or transaction's way a rule with `proto:hook` is asked. */
+enum rule_hook { HOOK_NONE, HOOK_APP /* hook_app, hook_dir, hook_progress */, HOOK_ALL, HOOK_PRE_FLOW, HOOK_PRE_STREAM, HOOK_FLOW_START };
+/* Secondary actions of firewall rules ("accept:flow,pass:flow,alert"). */
+enum rule_secondary { SECOND_ALERT = 1, SECOND_PASS_FLOW = 2, SECOND_PASS_PACKET = 4 };
 
 /* resp:, react:, and reject actions as bits. */
 enum rule_response {
@@ -402,8 +461,11 @@ struct rule {
     uint16_t app;     /* header protocol, or 0 */
     uint16_t apps[6]; /* Snort 3 service, Snort 2 metadata service (informative) */
     uint32_t flags;
+    uint8_t hook;     /* enum rule_hook */
+    bool hook_before; /* "<state": before that state is reached */
+    uint8_t secondary; /* enum rule_secondary bits */
     uint16_t hook_app;
-    uint8_t hook_dir, hook_progress; /* with a TEST_HOOK */
+    uint8_t hook_dir, hook_progress;
     uint32_t addr[2], port[2]; /* indices of expressions in the set: source, destination */
     uint32_t priority;
     uint16_t class_id;  /* in set->classes, 0: none */
@@ -462,6 +524,7 @@ struct rule_set {
     const struct rule_refusal *refusals;
     uint32_t n_refusals;
     uint32_t disabled;
+    uint32_t skipped; /* `requires` not met: neither loaded nor refused */
     struct diags diags; /* warnings and errors that are no rule's refusal */
     uint64_t content_hash; /* of all input bytes: rules, classification, thresholds */
 };
@@ -470,11 +533,13 @@ struct rules_options {
     enum rule_dialect dialect;  /* AUTO: by file */
     bool keep_disabled;         /* also load rules behind # */
     bool firewall;              /* files are firewall rules */
+    const struct conf *conf; /* for classification-file, threshold-file ... and lines of a snort.conf; may be NULL */
     const char *classification, *reference, *threshold; /* files, NULL: from conf, else built in */
     /* Value of a variable for checking that it exists; NULL: not set. */
     const char *(*var)(void *ctx, bool port, const char *name);
     void *ctx;
     bool init_errors_fatal;
+    bool ignore_unknown_requirements; /* requires: with an unknown word skips the rule */
 };
 struct rule_loader;
 /* Collects input; nothing is parsed before rules_finish. */
@@ -485,6 +550,7 @@ int rules_add_text(struct rule_loader *l, const char *name, struct str text, enu
 struct rule_set *rules_finish(struct rule_loader *l, unsigned threads);
 /* Hash of the inputs alone, for the image cache: cheap. */
 uint64_t rules_input_hash(const struct rule_loader *l);
+void rules_drop(struct rule_loader *l); /* instead of rules_finish: nothing is parsed */
 void rules_free(struct rule_set *s);
 /* A rule's compiled form in words. */
 void rule_explain(const struct rule_set *s, const struct rule *r, struct sbuf *out);

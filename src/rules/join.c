@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Chunks to one set: numbers of names become the set's, rules that stand twice are settled.
+ */
+#include "rules/load.h"
+
+#include "base/hash.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct join {
+    struct whole *w;
+    struct strtab *addr;
+    struct strtab port, bits, classes;
+    struct rule_where *where;
+    uint32_t n_where, where_room;
+    const struct classes *k;
+    /* of the chunk in work */
+    uint32_t *addr_map, *port_map, *bits_map, *class_map;
+    uint16_t *where_map;
+    struct rule **rules;
+    uint32_t n_rules;
+    struct rule_refusal *refusals;
+    uint32_t n_refusals;
+};
+
+static uint32_t *map_names(struct strtab *to, const struct strtab *from)
+{
+    uint32_t *map = calloc(from->n + 1u, sizeof(*map));
+    for (uint32_t i = 0; map && i < from->n; i++) {
+        int64_t id = strtab_add(to, from->s[i], false);
+        if (id < 0) {
+            free(map);
+            return NULL;
+        }
+        map[i] = (uint32_t)id;
+    }
+    return map;
+}
+
+static bool where_same(const struct rule_where *a, const struct rule_where *b)
+{
+    if (a->buffer != b->buffer || a->n_xform != b->n_xform ||
+        memcmp(a->xform, b->xform, a->n_xform) != 0)
+        return false;
+    for (unsigned i = 0; i < a->n_xform; i++)
+        if (!str_eq(a->arg[i], b->arg[i]))
+            return false;
+    return true;
+}
+
+static int map_where(struct join *j, const struct chunk *c)
+{
+    j->where_map = calloc(c->n_where + 1u, sizeof(*j->where_map));
+    if (!j->where_map)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < c->n_where; i++) {
+        uint32_t k = 0;
+        while (k < j->n_where && !where_same(&j->where[k], &c->where[i]))
+            k++;
+        if (k == j->n_where) {
+            if (k == j->where_room) {
+                uint32_t room = k ? k * 2 : 128;
+                struct rule_where *more =
+                    room > UINT16_MAX ? NULL : arena_alloc(&j->w->pub.arena, room * sizeof(*more));
+                if (!more)
+                    return -ENOMEM;
+                if (k)
+                    memcpy(more, j->where, k * sizeof(*more));
+                j->where = more;
+                j->where_room = room;
+            }
+            j->where[j->n_where++] = c->where[i];
+        }
+        j->where_map[i] = (uint16_t)k;
+    }
+    return 0;
+}
+
+static void map_test(const struct join *j, struct rule_test *t)
+{
+    t->where = j->where_map[t->where];
+    switch (t->kind) {
+    case TEST_BITS:
+        for (unsigned i = 0; i < t->u.bits.n; i++)
+            t->u.bits.id[i] = (uint16_t)j->bits_map[t->u.bits.id[i]];
+        if (t->u.bits.group)
+            t->u.bits.group = (uint16_t)(j->bits_map[t->u.bits.group - 1] + 1);
+        break;
+    case TEST_FLOWINT:
+        t->u.flowint.id = (uint16_t)j->bits_map[t->u.flowint.id];
+        if (t->u.flowint.value_is_var)
+            t->u.flowint.value_id = (uint16_t)j->bits_map[t->u.flowint.value_id];
+        break;
+    case TEST_PCRE:
+        for (unsigned i = 0; i < t->u.pcre.n_captures; i++)
+            t->u.pcre.capture[i].name = (uint16_t)j->bits_map[t->u.pcre.capture[i].name];
+        break;
+    case TEST_IPREP:
+        t->u.iprep.category = (uint16_t)j->bits_map[t->u.iprep.category];
+        break;
+    default:
+        break;
+    }
+}
+
+static void map_rule(const struct join *j, struct rule *r)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        r->addr[i] = j->addr_map[r->addr[i]];
+        r->port[i] = j->port_map[r->port[i]];
+    }
+    if (r->class_id > j->k->n)
+        r->class_id = (uint16_t)(j->k->n + j->class_map[r->class_id - j->k->n - 1] + 1);
+    for (unsigned i = 0; i < r->n_tests; i++)
+        map_test(j, &r->tests[i]);
+}
+
+static int join_chunk(struct join *j, struct chunk *c)
+{
+    j->addr_map = map_names(j->addr, &c->addr);
+    j->port_map = map_names(&j->port, &c->port);
+    j->bits_map = map_names(&j->bits, &c->bits);
+    j->class_map = map_names(&j->classes, &c->class_new);
+    int rc = map_where(j, c);
+    if (!j->addr_map || !j->port_map || !j->bits_map || !j->class_map || j->bits.n > UINT16_MAX)
+        rc = -ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < c->n_rules; i++) {
+        map_rule(j, c->rules[i]);
+        j->rules[j->n_rules++] = c->rules[i];
+    }
+    for (uint32_t i = 0; rc == 0 && i < c->n_refusals; i++)
+        j->refusals[j->n_refusals++] = c->refusals[i];
+    j->w->pub.skipped += c->skipped;
+    free(j->addr_map);
+    free(j->port_map);
+    free(j->bits_map);
+    free(j->class_map);
+    free(j->where_map);
+    j->where_map = NULL;
+    return rc;
+}
+
+/* ---- rules that stand twice */
+
+static uint64_t rule_key(const struct rule *r)
+{
+    return (uint64_t)r->gid << 32 | r->sid;
+}
+
+/* Keeps `later` instead of `first`? */
+static bool later_wins(const struct rule *first, const struct rule *later)
+{
+    bool off1 = first->flags & RULE_DISABLED, off2 = later->flags & RULE_DISABLED;
+    if (off1 != off2)
+        return off1;
+    if (later->dialect == DIALECT_SURICATA)
+        return later->rev > first->rev;
+    return later->rev >= first->rev;
+}
+
+static void twice(struct join *j, const struct rule *lost, const struct rule *kept)
+{
+    struct arena *a = &j->w->pub.arena;
+    struct str s =
+        lost->rev == kept->rev
+            ? arena_printf(a, "the rule stands already in %s:%u", kept->file, kept->line)
+            : arena_printf(a, "a newer revision stands in %s:%u", kept->file, kept->line);
+    j->refusals[j->n_refusals++] =
+        (struct rule_refusal){.file = lost->file,
+                              .line = lost->line,
+                              .column = 1,
+                              .sid = lost->sid,
+                              .reason = s.p ? (const char *)s.p : "the rule stands twice",
+                              .hint = "each sid once; a higher rev replaces a lower one"};
+}
+
+static int settle_twice(struct join *j)
+{
+    uint32_t slots = 64;
+    while (slots < j->n_rules * 2)
+        slots *= 2;
+    uint32_t *slot = calloc(slots, sizeof(*slot));
+    if (!slot)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < j->n_rules; i++) {
+        struct rule *r = j->rules[i];
+        uint64_t key = rule_key(r);
+        uint32_t at = (uint32_t)hash_mix(key + (r->flags & RULE_FIREWALL ? 1 : 0)) & (slots - 1);
+        if (!r->sid)
+            continue;
+        for (;; at = (at + 1) & (slots - 1)) {
+            const struct rule *o = slot[at] ? j->rules[slot[at] - 1] : NULL;
+            if (!slot[at]) {
+                slot[at] = i + 1;
+                break;
+            }
+            if (!o || rule_key(o) != key || ((o->flags ^ r->flags) & RULE_FIREWALL))
+                continue;
+            if (later_wins(o, r)) {
+                j->rules[slot[at] - 1] = NULL; /* replaced: no refusal */
+                slot[at] = i + 1;
+            } else {
+                if (!(r->flags & RULE_DISABLED))
+                    twice(j, r, o);
+                j->rules[i] = NULL;
+            }
+            break;
+        }
+    }
+    free(slot);
+    return 0;
+}
+
+static uint32_t file_number(const struct whole *w, const char *name)
+{
+    uint32_t i = 0;
+    while (i + 1 < w->pub.n_files && w->files[i].path != name)
+        i++;
+    return i;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct rule_refusal *x = a, *y = b;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    return x->column < y->column ? -1 : x->column > y->column;
+}
+
+/* Refusals by file and line: those of rules that stand twice came last. */
+static void order_refusals(struct join *j)
+{
+    uint32_t from = 0;
+    for (uint32_t f = 0; f < j->w->pub.n_files; f++) {
+        uint32_t to = from;
+        for (uint32_t i = from; i < j->n_refusals; i++)
+            if (j->refusals[i].file == j->w->files[f].path) {
+                struct rule_refusal r = j->refusals[i];
+                j->refusals[i] = j->refusals[to];
+                j->refusals[to++] = r;
+            }
+        qsort(j->refusals + from, to - from, sizeof(*j->refusals), by_place);
+        j->w->files[f].refused += to - from;
+        from = to;
+    }
+}
+
+static void compact(struct join *j)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < j->n_rules; i++) {
+        struct rule *r = j->rules[i];
+        if (!r)
+            continue;
+        r->index = n;
+        j->rules[n++] = r;
+        struct rule_file_info *f = &j->w->files[file_number(j->w, r->file)];
+        if (r->flags & RULE_DISABLED) {
+            f->disabled++;
+            j->w->pub.disabled++;
+        } else {
+            f->loaded++;
+        }
+    }
+    j->n_rules = n;
+}
+
+/* The known classes, and behind them those that only rules name. */
+static int classes_settle(struct join *j)
+{
+    struct rule_set *s = &j->w->pub;
+    uint32_t n = j->k->n + j->classes.n;
+    struct rule_class *c = arena_alloc(&s->arena, (n + 1) * sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < j->k->n; i++)
+        c[i + 1] =
+            (struct rule_class){j->k->rows[i].name, j->k->rows[i].text, j->k->rows[i].priority};
+    for (uint32_t i = 0; i < j->classes.n; i++) {
+        struct str name = j->classes.s[i];
+        c[j->k->n + i + 1] = (struct rule_class){name, name, 3};
+        diag_add(&s->diags, DIAG_WARNING, NULL, 0, 0, "add it to the classification file",
+                 "unknown classtype " STR_FMT ": priority 3", STR_ARG(name));
+    }
+    s->classes = c;
+    s->n_classes = n + 1;
+    return 0;
+}
+
+int chunks_join(struct whole *w, struct chunk *chunks, uint32_t n, const struct classes *k,
+                struct strtab *addr)
+{
+    struct arena *a = &w->pub.arena;
+    struct join j = {.w = w, .addr = addr, .k = k};
+    strtab_init(addr, a);
+    strtab_init(&j.port, a);
+    strtab_init(&j.bits, a);
+    strtab_init(&j.classes, a);
+    uint32_t rules = 0, refusals = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        rules += chunks[i].n_rules;
+        refusals += chunks[i].n_refusals;
+    }
+    j.rules = arena_alloc_raw(a, (rules + 1) * sizeof(*j.rules));
+    j.refusals = arena_alloc_raw(a, (rules + refusals + 1) * sizeof(*j.refusals));
+    if (!j.rules || !j.refusals || strtab_add(addr, STR("any"), false) < 0 ||
+        strtab_add(&j.port, STR("any"), false) < 0)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n; i++)
+        if (join_chunk(&j, &chunks[i]) < 0)
+            return -ENOMEM;
+    if (settle_twice(&j) < 0 || classes_settle(&j) < 0)
+        return -ENOMEM;
+    compact(&j);
+    order_refusals(&j);
+    w->pub.rules = j.rules;
+    w->pub.n_rules = j.n_rules;
+    w->pub.refusals = j.refusals;
+    w->pub.n_refusals = j.n_refusals;
+    w->pub.port = j.port.s;
+    w->pub.n_port = j.port.n;
+    w->pub.bits = j.bits.s;
+    w->pub.n_bits = j.bits.n;
+    w->pub.where = j.where;
+    w->pub.n_where = j.n_where;
+    return 0;
+}
+
+int set_settle(struct whole *w, const struct strtab *addr)
+{
+    w->pub.addr = addr->s;
+    w->pub.n_addr = addr->n;
+    return 0;
+}

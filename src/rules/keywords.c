@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of keywords and how an option finds its function. */
+#include "rules/kw.h"
+
+#include "base/hash.h"
+
+#include <string.h>
+
+#define X(n, d, f, fn, e, a, h)                                                                    \
+    {.name = n, .dialects = (d), .flags = (f), .extra = (e), .parse = fn, .arg = a, .help = h},
+static const struct keyword keywords[] = {
+#include "rules/keywords.def"
+};
+#undef X
+#define X(n, d, f, fn, e, a, h) {.name = n, .arg = a, .help = h, .dialects = (d)},
+static const struct keyword_info infos[] = {
+#include "rules/keywords.def"
+};
+#undef X
+
+const struct keyword *keyword_table(size_t *n)
+{
+    *n = ARRAY_LEN(keywords);
+    return keywords;
+}
+
+const struct keyword_info *rules_keywords(size_t *n)
+{
+    *n = ARRAY_LEN(infos);
+    return infos;
+}
+
+const struct keyword *keyword_find(struct str name, unsigned dialects)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keywords); i++)
+        if ((keywords[i].dialects & dialects) && str_eq(name, str_cstr(keywords[i].name)))
+            return &keywords[i];
+    return NULL;
+}
+
+/* Prefixes of keywords whose protocol has no parser yet; buffers that exist are found before. */
+static const struct {
+    const char *prefix, *protocol;
+} protocols[] = {
+    {"smb", "smb"},       {"dce", "dcerpc"},     {"mqtt.", "mqtt"},     {"ssh", "ssh"},
+    {"snmp.", "snmp"},    {"sip", "sip"},        {"sdp.", "sip"},       {"rfb.", "rfb"},
+    {"krb5", "krb5"},     {"ike.", "ike"},       {"nfs", "nfs"},        {"dhcp.", "dhcp"},
+    {"dnp3", "dnp3"},     {"cip_", "enip"},      {"enip", "enip"},      {"modbus", "modbus"},
+    {"ftp", "ftp"},       {"smtp.", "smtp"},     {"email.", "smtp"},    {"http2.", "http2"},
+    {"quic.", "quic"},    {"ldap.", "ldap"},     {"pgsql.", "pgsql"},   {"websocket.", "websocket"},
+    {"ntp.", "ntp"},      {"mdns.", "mdns"},     {"llmnr.", "llmnr"},   {"tftp", "tftp"},
+    {"rdp.", "rdp"},      {"gtp_", "gtp"},       {"ssl_state", "tls"},  {"template", "template"},
+    {"s7comm", "s7comm"}, {"iec104", "iec104"},  {"mms_", "mms"},       {"sctp.", "sctp"},
+    {"arp.", "arp"},      {"igmp.", "igmp"},     {"telnet.", "telnet"}, {"pop3.", "pop3"},
+    {"file.", "files"},   {"filesize", "files"}, {"tls.", "tls"},       {"ja", "tls"},
+    {"dns.", "dns"},      {"http.", "http"},
+};
+
+const char *keyword_protocol(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(protocols); i++)
+        if (str_starts(name, str_cstr(protocols[i].prefix)))
+            return protocols[i].protocol;
+    return NULL;
+}
+
+static unsigned distance_of(struct str a, const char *b)
+{
+    unsigned row[40], nb = (unsigned)strlen(b);
+    if (a.n > 38 || nb > 38)
+        return 99;
+    for (unsigned j = 0; j <= nb; j++)
+        row[j] = j;
+    for (uint32_t i = 1; i <= a.n; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (unsigned j = 1; j <= nb; j++) {
+            unsigned up = row[j], cost = diagonal + (a.p[i - 1] != (uint8_t)b[j - 1]);
+            row[j] = u32_min(u32_min(up + 1, row[j - 1] + 1), cost);
+            diagonal = up;
+        }
+    }
+    return row[nb];
+}
+
+const char *keyword_nearest(struct chunk *c, struct str name)
+{
+    const char *best = NULL;
+    unsigned least = name.n > 5 ? 3 : 2;
+    for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
+        unsigned d = distance_of(name, keywords[i].name);
+        if (d < least) {
+            least = d;
+            best = keywords[i].name;
+        }
+    }
+    if (!best)
+        return NULL;
+    struct str s = arena_printf(c->arena, "did you mean %s?", best);
+    return (const char *)s.p;
+}
+
+/* What a name means in a dialect, looked up once a chunk. */
+static const struct kw_hit *hit_find(struct chunk *c, struct str name, enum rule_dialect d)
+{
+    uint32_t i = (uint32_t)hash_bytes(name.p, name.n, (uint64_t)d) & (KW_SLOTS - 1);
+    for (unsigned tries = 0; tries < 16; tries++, i = (i + 1) & (KW_SLOTS - 1)) {
+        struct kw_hit *h = &c->kw[i];
+        if (h->used && h->dialect == (uint8_t)d && str_eq(h->name, name))
+            return h;
+        if (h->used)
+            continue;
+        struct str own = arena_dup(c->arena, name.p, name.n);
+        if (!own.p)
+            return NULL;
+        *h = (struct kw_hit){.name = own,
+                             .k = keyword_find(name, (unsigned)d),
+                             .sticky = app_buffer_find(name, (enum app_dialect)d),
+                             .modifier = app_buffer_find_modifier(name, (enum app_dialect)d),
+                             .dialect = (uint8_t)d,
+                             .used = true};
+        return h;
+    }
+    return NULL;
+}
+
+static const char *dialects_text(unsigned d)
+{
+    return d & DIALECT_SURICATA ? "a keyword of Suricata"
+           : d & DIALECT_SNORT3 ? "a keyword of Snort 3"
+                                : "a keyword of Snort 2";
+}
+
+static bool unknown(struct parse *p, struct str name)
+{
+    const struct keyword *other = keyword_find(name, D_ALL);
+    if (other)
+        return bad(
+            p, "set the dialect of the file, or of the rule with metadata:riposte_dialect suricata",
+            "%s is %s, the rule is taken as %s", other->name, dialects_text(other->dialects),
+            rule_dialect_name(p->d));
+    unsigned all[] = {DIALECT_SNORT2, DIALECT_SNORT3, DIALECT_SURICATA};
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+        if (app_buffer_find(name, (enum app_dialect)all[i]) >= 0 ||
+            app_buffer_find_modifier(name, (enum app_dialect)all[i]) >= 0)
+            return bad(p,
+                       "set the dialect of the file, or of the rule with metadata:riposte_dialect "
+                       "suricata",
+                       STR_FMT " is %s, the rule is taken as %s", STR_ARG(name),
+                       dialects_text(all[i]), rule_dialect_name(p->d));
+    const char *proto = keyword_protocol(name);
+    if (proto)
+        return bad(p, NULL, STR_FMT " needs %s, which this build does not look into that far",
+                   STR_ARG(name), proto);
+    return bad(p, keyword_nearest(p->c, name), "unknown keyword '" STR_FMT "'", STR_ARG(name));
+}
+
+bool option_parse(struct parse *p, const struct option *o)
+{
+    p->opt = o;
+    p->error_at = o->at;
+    const struct kw_hit *h = hit_find(p->c, o->name, p->d);
+    if (!h)
+        return no_memory(p);
+    if (!h->k) {
+        if (h->modifier >= 0)
+            return buffer_modifier(p, RULE_BUF_APP + (unsigned)h->modifier);
+        if (h->sticky >= 0)
+            return buffer_sticky(p, RULE_BUF_APP + (unsigned)h->sticky, o->value, o->has_value);
+        return unknown(p, o->name);
+    }
+    if ((h->k->flags & KW_VALUE) && !o->value.n)
+        return bad(p, h->k->arg, "%s needs a value", h->k->name);
+    if ((h->k->flags & KW_NO_VALUE) && o->value.n)
+        return bad(p, NULL, "%s takes no value", h->k->name);
+    if (h->k->flags & KW_PACKET)
+        p->seen.packet = true;
+    return h->k->parse(p, h->k, o->value);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pcre and Snort 3's regex.
+ *
+ * Letters behind the expression: i s m x A E G as in Perl, R relative, O without limits, and
+ * letters of buffers, which the application protocols declare.  Each expression is compiled once
+ * here to refuse what PCRE2 does not take; the image compiles it again.
+ */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "rules/kw.h"
+
+#include <pcre2.h>
+#include <string.h>
+
+/* Delimiters off: pattern, and what follows the last one. */
+static bool delimited(struct parse *p, struct str v, struct str *pattern, struct str *flags)
+{
+    uint8_t delim = v.n ? v.p[0] : 0;
+    uint32_t from = 1;
+    if (delim == 'm' && v.n > 1 && p->d != DIALECT_SURICATA) {
+        delim = v.p[1];
+        from = 2;
+    } else if (delim != '/') {
+        return bad(p, "pcre:\"/expression/letters\"", "the expression is not between slashes");
+    }
+    /* The last delimiter before the letters; captures behind it may hold none. */
+    uint32_t end = v.n;
+    while (end > from && v.p[end - 1] != delim)
+        end--;
+    if (end <= from)
+        return bad(p, "pcre:\"/expression/letters\"", "the expression has no end");
+    *pattern = (struct str){v.p + from, end - 1 - from};
+    *flags = str_skip(v, end);
+    return true;
+}
+
+/* A letter of a buffer; sets *buffer. */
+static bool buffer_letter(struct parse *p, char c, int *buffer)
+{
+    int b = app_buffer_find_pcre(c, (enum app_dialect)p->d);
+    if (b < 0)
+        return bad(p, NULL, "unknown letter '%c' behind the expression", c);
+    if (*buffer >= 0 && *buffer != b)
+        return bad(p, NULL, "the letters behind the expression name two buffers");
+    *buffer = b;
+    return true;
+}
+
+static bool letters(struct parse *p, struct str f, struct test_pcre *t, int *buffer)
+{
+    static const struct {
+        char c;
+        uint32_t option;
+    } perl[] = {{'i', PCRE2_CASELESS}, {'s', PCRE2_DOTALL},   {'m', PCRE2_MULTILINE},
+                {'x', PCRE2_EXTENDED}, {'A', PCRE2_ANCHORED}, {'E', PCRE2_DOLLAR_ENDONLY},
+                {'G', PCRE2_UNGREEDY}};
+    for (uint32_t i = 0; i < f.n; i++) {
+        char c = (char)f.p[i];
+        unsigned k = 0;
+        while (k < ARRAY_LEN(perl) && perl[k].c != c)
+            k++;
+        if (k < ARRAY_LEN(perl))
+            t->options |= perl[k].option;
+        else if (c == 'R')
+            t->flags |= REGEX_RELATIVE;
+        else if (c == 'O')
+            t->flags |= REGEX_NO_LIMIT;
+        else if (c == 'B' && p->d != DIALECT_SNORT3)
+            t->flags |= REGEX_RAW;
+        else if (!buffer_letter(p, c, buffer))
+            return false;
+    }
+    return true;
+}
+
+/* ", flow:name, pkt:name" */
+static bool captures(struct parse *p, struct str s, struct test_pcre *t)
+{
+    static const char *const kinds[] = {"pkt", "flow", "alert"};
+    while (s.n) {
+        struct str name, part = list_next(&s, ',');
+        struct str kind = str_trim(str_split(part, ':', &name));
+        name = str_trim(name);
+        unsigned k = 0;
+        while (k < ARRAY_LEN(kinds) && !str_eq(kind, str_cstr(kinds[k])))
+            k++;
+        if (k == ARRAY_LEN(kinds) || !name.n)
+            return bad(p, "pkt:NAME, flow:NAME or alert:NAME", "a capture is not understood");
+        if (t->n_captures == ARRAY_LEN(t->capture))
+            return bad(p, NULL, "more than %zu captures", ARRAY_LEN(t->capture));
+        int32_t id = name_id(p, name);
+        if (id < 0)
+            return false;
+        t->capture[t->n_captures].kind = (uint8_t)k;
+        t->capture[t->n_captures++].name = (uint16_t)id;
+    }
+    return true;
+}
+
+static bool compiles(struct parse *p, const struct test_pcre *t)
+{
+    int error;
+    PCRE2_SIZE at;
+    pcre2_code *code = pcre2_compile(t->pattern.p, t->pattern.n, t->options, &error, &at, NULL);
+    if (code) {
+        uint32_t n = 0;
+        pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &n);
+        pcre2_code_free(code);
+        if (t->n_captures > n)
+            return bad(p, NULL, "%u names for %u groups of the expression", t->n_captures, n);
+        return true;
+    }
+    PCRE2_UCHAR text[160];
+    if (pcre2_get_error_message(error, text, sizeof(text)) < 0)
+        text[0] = 0;
+    return bad(p, NULL, "the regular expression is wrong at byte %zu: %s", (size_t)at,
+               (const char *)text);
+}
+
+/* A test before that a relative expression can start from, in this buffer. */
+static bool match_before(const struct parse *p, uint16_t where, uint8_t instance)
+{
+    for (uint32_t i = p->n; i-- > 0;)
+        if (p->t[i].where == where && p->t[i].instance == instance &&
+            (p->t[i].kind == TEST_CONTENT || p->t[i].kind == TEST_PCRE))
+            return true;
+    return false;
+}
+
+static bool place(struct parse *p, struct test_pcre *t, int buffer, uint16_t *where,
+                  uint8_t *instance)
+{
+    *where = p->where;
+    *instance = p->instance;
+    if (buffer >= 0) {
+        unsigned b = RULE_BUF_APP + (unsigned)buffer;
+        int32_t w = where_of_buffer(p, b);
+        if (w < 0)
+            return false;
+        if (p->sticky && p->d == DIALECT_SURICATA && (uint16_t)w != p->where)
+            return bad(p, "leave the letter out behind a sticky buffer",
+                       "the letter names another buffer than the sticky one before it");
+        if (!buffer_bind(p, b, "the letter of pcre"))
+            return false;
+        *where = (uint16_t)w;
+        *instance = (uint16_t)w == p->where ? p->instance : 0;
+        if ((t->flags & REGEX_RELATIVE) && p->d == DIALECT_SNORT2)
+            return bad(p, NULL, "R and the letter of a buffer can't stand together");
+    } else if ((t->flags & REGEX_RAW) && p->d == DIALECT_SNORT2 && !p->sticky) {
+        int32_t w = where_of_buffer(p, BUF_RAW_PAYLOAD);
+        if (w < 0)
+            return false;
+        *where = (uint16_t)w;
+    }
+    if (!(t->flags & REGEX_RELATIVE) || p->sticky || match_before(p, *where, *instance))
+        return true;
+    if (p->d == DIALECT_SURICATA)
+        return bad(p, "put a content before it into the same buffer",
+                   "a relative expression has no match before it in its buffer");
+    if (buffer < 0 && p->last_match >= 0) { /* Snort goes on where the last match ended */
+        *where = p->t[p->last_match].where;
+        *instance = p->t[p->last_match].instance;
+    }
+    return true;
+}
+
+static bool pcre_add(struct parse *p, struct str v, bool negated)
+{
+    struct str pattern, tail;
+    if (!delimited(p, v, &pattern, &tail))
+        return false;
+    struct str flags = list_next(&tail, ',');
+    int buffer = -1;
+    uint16_t where;
+    uint8_t instance;
+    struct test_pcre t = {.flags = negated ? REGEX_NEGATED : 0};
+    t.pattern = keep(p, pattern);
+    if (p->failed || !letters(p, flags, &t, &buffer) || !captures(p, tail, &t) ||
+        !compiles(p, &t) || !place(p, &t, buffer, &where, &instance))
+        return false;
+    struct rule_test *test = test_add_at(p, TEST_PCRE, where, instance);
+    if (!test)
+        return false;
+    test->u.pcre = t;
+    return true;
+}
+
+bool kw_pcre(struct parse *p, const struct keyword *k, struct str v)
+{
+    (void)k;
+    bool negated = value_negated(&v);
+    bool quoted = value_unquote(&v);
+    if (!quoted && (p->d != DIALECT_SURICATA || (v.n && v.p[0] == '"')))
+        return bad(p, "pcre:\"/expression/letters\"", "the value has no quotes");
+    return pcre_add(p, v, negated);
+}
+
+/* Snort 3: regex:"/expression/letters", fast_pattern; the same but for the engine behind it. */
+bool kw_regex(struct parse *p, const struct keyword *k, struct str v)
+{
+    (void)k;
+    bool negated = value_negated(&v);
+    uint32_t end = v.n;
+    while (end > 1 && v.p[end - 1] != '"')
+        end--;
+    struct str text = str_first(v, end), rest = str_skip(v, end);
+    if (!value_unquote(&text))
+        return bad(p, "regex:\"/expression/letters\"", "the value has no quotes");
+    while (rest.n) {
+        struct str word = list_next(&rest, ',');
+        if (word.n && !str_eq(word, STR("fast_pattern")) && !str_eq(word, STR("nocase")))
+            return bad(p, NULL, "unknown word '" STR_FMT "' behind the expression", STR_ARG(word));
+    }
+    return pcre_add(p, text, negated);
+}

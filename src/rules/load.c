@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From files to a rule set.
+ *
+ * Files are cut into rules in order, the rules into chunks, the chunks are parsed on several
+ * threads and joined in order: names get their numbers in the order of first mention, whatever the
+ * number of chunks was.
+ */
+#include "rules/load.h"
+
+#include "base/hash.h"
+#include "config/config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_RULES_MIN = 256, CHUNKS_A_THREAD = 8 };
+
+struct rules_loader_file {
+    uint8_t *bytes;
+    size_t n;
+    const char *name;
+};
+enum { SIDE_CLASS, SIDE_REFERENCE, SIDE_THRESHOLD, SIDE_FILES };
+struct rule_loader {
+    struct rules_options o;
+    struct whole *set; /* what it becomes */
+    struct source *src;
+    uint32_t n, room;
+    struct rules_loader_file side[SIDE_FILES];
+};
+
+/* ---- input */
+
+static void side_read(struct rule_loader *l, unsigned which, const char *told, const char *setting)
+{
+    const char *path = told;
+    if (!path && l->o.conf)
+        path = conf_str(l->o.conf, setting);
+    if (!path || !*path)
+        return;
+    struct rules_loader_file *f = &l->side[which];
+    struct str name = arena_dup(&l->set->pub.arena, path, strlen(path));
+    f->name = name.p ? (const char *)name.p : "?";
+    int rc = source_read(path, &f->bytes, &f->n);
+    if (rc < 0)
+        diag_add(&l->set->pub.diags, told ? DIAG_ERROR : DIAG_WARNING, f->name, 0, 0,
+                 "the built-in values hold", "%s can't be read: %s", setting, strerror(-rc));
+}
+
+struct rule_loader *rules_begin(const struct rules_options *o)
+{
+    struct rule_loader *l = calloc(1, sizeof(*l));
+    struct whole *w = calloc(1, sizeof(*w));
+    if (!l || !w) {
+        free(l);
+        free(w);
+        return NULL;
+    }
+    l->o = *o;
+    l->set = w;
+    arena_init(&w->pub.arena, 1u << 18, 0);
+    diags_init(&w->pub.diags, &w->pub.arena);
+    side_read(l, SIDE_CLASS, o->classification, "classification-file");
+    side_read(l, SIDE_REFERENCE, o->reference, "reference-config-file");
+    side_read(l, SIDE_THRESHOLD, o->threshold, "threshold-file");
+    return l;
+}
+
+static struct source *source_add(struct rule_loader *l, const char *name)
+{
+    if (l->n == l->room) {
+        uint32_t room = l->room ? l->room * 2 : 16;
+        struct source *more = realloc(l->src, room * sizeof(*more));
+        if (!more)
+            return NULL;
+        l->src = more;
+        l->room = room;
+    }
+    struct str own = arena_dup(&l->set->pub.arena, name, strlen(name));
+    if (!own.p)
+        return NULL;
+    struct source *s = &l->src[l->n];
+    *s = (struct source){.name = (const char *)own.p};
+    return s;
+}
+
+static void source_dialect_set(const struct rule_loader *l, struct source *s, enum rule_dialect d)
+{
+    if (d == DIALECT_AUTO)
+        d = l->o.dialect;
+    s->told = d != DIALECT_AUTO;
+    s->dialect = (uint8_t)d;
+}
+
+int rules_add_file(struct rule_loader *l, const char *path, enum rule_dialect dialect,
+                   bool firewall)
+{
+    struct source *s = source_add(l, path);
+    if (!s)
+        return -ENOMEM;
+    int rc = source_read(path, &s->bytes, &s->n);
+    if (rc < 0) {
+        diag_add(&l->set->pub.diags, DIAG_ERROR, s->name, 0, 0, NULL,
+                 "the rule file can't be read: %s", strerror(-rc));
+        return rc;
+    }
+    source_dialect_set(l, s, dialect);
+    s->firewall = firewall || l->o.firewall;
+    l->n++;
+    return 0;
+}
+
+int rules_add_text(struct rule_loader *l, const char *name, struct str text,
+                   enum rule_dialect dialect)
+{
+    struct source *s = source_add(l, name);
+    uint8_t *bytes = s ? malloc(text.n + 1u) : NULL;
+    if (!bytes)
+        return -ENOMEM;
+    if (text.n)
+        memcpy(bytes, text.p, text.n);
+    s->bytes = bytes;
+    s->n = text.n;
+    source_dialect_set(l, s, dialect);
+    s->firewall = l->o.firewall;
+    l->n++;
+    return 0;
+}
+
+struct var_hash {
+    uint64_t h;
+};
+static void hash_var(void *ctx, const char *name, const char *text)
+{
+    struct var_hash *x = ctx;
+    x->h = hash_bytes(name, strlen(name), x->h);
+    x->h = hash_bytes(text, text ? strlen(text) : 0, x->h);
+}
+
+uint64_t rules_input_hash(const struct rule_loader *l)
+{
+    struct var_hash x = {.h = 1};
+    for (uint32_t i = 0; i < l->n; i++) {
+        const struct source *s = &l->src[i];
+        uint8_t head[2] = {s->dialect, (uint8_t)(s->firewall | l->o.keep_disabled << 1)};
+        x.h = hash_bytes(head, sizeof(head), x.h);
+        x.h = hash_bytes(s->name, strlen(s->name), x.h);
+        x.h = hash_bytes(s->bytes, s->n, x.h);
+    }
+    for (unsigned i = 0; i < SIDE_FILES; i++)
+        if (l->side[i].bytes)
+            x.h = hash_bytes(l->side[i].bytes, l->side[i].n, x.h + i);
+    if (!l->o.conf)
+        return x.h;
+    for (unsigned kind = 0; kind < CONF_LINE_KINDS; kind++) {
+        const struct conf_line *lines;
+        size_t n = conf_lines(l->o.conf, (enum conf_line_kind)kind, &lines);
+        for (size_t i = 0; i < n; i++)
+            x.h = hash_bytes(lines[i].text, strlen(lines[i].text), x.h + kind);
+    }
+    /* Variables decide which rules load and whether an address list is negated. */
+    (void)conf_each_var(l->o.conf, false, hash_var, &x);
+    (void)conf_each_var(l->o.conf, true, hash_var, &x);
+    return x.h;
+}
+
+/* ---- companions */
+
+static int classes_load(struct rule_loader *l, struct classes *k)
+{
+    struct whole *w = l->set;
+    struct diags *d = &w->pub.diags;
+    if (classes_init(k, &w->pub.arena) < 0)
+        return -ENOMEM;
+    const struct rules_loader_file *f = &l->side[SIDE_CLASS];
+    if (f->bytes && classes_read(k, str_of(f->bytes, f->n), f->name, d) == -ENOMEM)
+        return -ENOMEM;
+    f = &l->side[SIDE_REFERENCE];
+    if (f->bytes && references_check(str_of(f->bytes, f->n), f->name, d) == -ENOMEM)
+        return -ENOMEM;
+    const struct conf_line *lines;
+    size_t n = l->o.conf ? conf_lines(l->o.conf, CONF_LINE_CLASS, &lines) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (classes_read_line(k, str_trim(str_cstr(lines[i].text)), lines[i].file, lines[i].line,
+                              d) == -ENOMEM)
+            return -ENOMEM;
+    n = l->o.conf ? conf_lines(l->o.conf, CONF_LINE_REFERENCE, &lines) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (references_read_line(str_trim(str_cstr(lines[i].text)), lines[i].file, lines[i].line,
+                                 d) == -ENOMEM)
+            return -ENOMEM;
+    return 0;
+}
+
+static int thresholds_load(struct rule_loader *l, struct strtab *addr)
+{
+    struct whole *w = l->set;
+    struct threshold_file t = {0};
+    const struct rules_loader_file *f = &l->side[SIDE_THRESHOLD];
+    int rc = 0;
+    if (f->bytes)
+        rc = thresholds_read(&w->pub.arena, addr, str_of(f->bytes, f->n), f->name, 1, false, &t,
+                             l->o.var, l->o.ctx, &w->pub.diags);
+    const struct conf_line *lines;
+    size_t n = l->o.conf ? conf_lines(l->o.conf, CONF_LINE_THRESHOLD, &lines) : 0;
+    for (size_t i = 0; i < n && rc != -ENOMEM; i++)
+        rc = thresholds_read(&w->pub.arena, addr, str_cstr(lines[i].text), lines[i].file,
+                             lines[i].line, false, &t, l->o.var, l->o.ctx, &w->pub.diags);
+    w->pub.file_thresholds = t.t;
+    w->pub.n_file_thresholds = t.n;
+    return rc == -ENOMEM ? rc : 0;
+}
+
+/* ---- parsing */
+
+struct work {
+    struct chunk *chunks;
+    struct arena *arenas;
+    uint32_t n;
+    const struct raw_rules *raw;
+    const struct source *src;
+    const struct rules_options *o;
+    const struct classes *k;
+    uint32_t a_chunk;
+    _Atomic uint32_t next;
+    _Atomic bool failed;
+};
+
+static void *work_run(void *arg)
+{
+    struct work *w = arg;
+    for (;;) {
+        uint32_t i = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed);
+        if (i >= w->n)
+            return NULL;
+        struct chunk *c = &w->chunks[i];
+        uint32_t from = i * w->a_chunk, to = u32_min(from + w->a_chunk, w->raw->n);
+        if (chunk_init(c, &w->arenas[i], w->o, w->k) < 0)
+            c->no_memory = true;
+        for (uint32_t k = from; k < to && !c->no_memory; k++)
+            chunk_rule(c, &w->raw->r[k], w->src[w->raw->r[k].file].name);
+        chunk_done(c);
+        if (c->no_memory)
+            atomic_store_explicit(&w->failed, true, memory_order_relaxed);
+    }
+}
+
+static int parse_all(struct work *w, unsigned threads)
+{
+    pthread_t t[16];
+    unsigned n = 0;
+    threads = threads < 1 ? 1 : threads > ARRAY_LEN(t) ? (unsigned)ARRAY_LEN(t) : threads;
+    while (n + 1 < threads && n + 1 < w->n && pthread_create(&t[n], NULL, work_run, w) == 0)
+        n++;
+    work_run(w);
+    while (n > 0)
+        pthread_join(t[--n], NULL);
+    return atomic_load_explicit(&w->failed, memory_order_relaxed) ? -ENOMEM : 0;
+}
+
+static int split_all(struct rule_loader *l, struct raw_rules *raw)
+{
+    struct whole *w = l->set;
+    struct rule_file_info *files = arena_alloc(&w->pub.arena, (l->n + 1) * sizeof(*files));
+    if (!files)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct source *s = &l->src[i];
+        if (!s->told)
+            s->dialect = (uint8_t)source_dialect(str_of(s->bytes, s->n));
+        uint32_t before = raw->disabled;
+        if (source_split(s, i, (enum rule_dialect)s->dialect, l->o.keep_disabled, &w->pub.arena,
+                         raw) < 0)
+            return -ENOMEM;
+        files[i] = (struct rule_file_info){.path = s->name,
+                                           .dialect = (enum rule_dialect)s->dialect,
+                                           .told = s->told,
+                                           .disabled = raw->disabled - before};
+    }
+    w->pub.files = w->files = files;
+    w->pub.n_files = l->n;
+    w->pub.disabled = raw->disabled;
+    return 0;
+}
+
+/* The bytes of the files stay as long as the set: texts and names of rules point into them. */
+static int sources_take(struct rule_loader *l)
+{
+    struct whole *w = l->set;
+    w->bytes = calloc(l->n + 1, sizeof(*w->bytes));
+    if (!w->bytes)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < l->n; i++) {
+        w->bytes[i] = l->src[i].bytes;
+        l->src[i].bytes = NULL;
+    }
+    w->n_bytes = l->n;
+    return 0;
+}
+
+static int chunks_make(struct rule_loader *l, struct work *w, const struct raw_rules *raw,
+                       const struct classes *k, unsigned threads)
+{
+    uint32_t most = (threads < 1 ? 1 : threads > 16 ? 16 : threads) * CHUNKS_A_THREAD;
+    uint32_t n = (raw->n + CHUNK_RULES_MIN - 1) / CHUNK_RULES_MIN;
+    if (n > most)
+        n = most;
+    n += !n;
+    *w = (struct work){.raw = raw, .src = l->src, .o = &l->o, .k = k, .n = n};
+    w->a_chunk = (raw->n + n - 1) / n + !raw->n;
+    w->chunks = calloc(n, sizeof(*w->chunks));
+    w->arenas = calloc(n, sizeof(*w->arenas));
+    if (!w->chunks || !w->arenas)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n; i++)
+        arena_init(&w->arenas[i], 1u << 18, 0);
+    l->set->arenas = w->arenas;
+    l->set->n_arenas = n;
+    return 0;
+}
+
+static void loader_free(struct rule_loader *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        free(l->src[i].bytes);
+    for (unsigned i = 0; i < SIDE_FILES; i++)
+        free(l->side[i].bytes);
+    free(l->src);
+    free(l);
+}
+
+struct rule_set *rules_finish(struct rule_loader *l, unsigned threads)
+{
+    struct whole *w = l->set;
+    struct raw_rules raw = {0};
+    struct classes k;
+    struct work work = {0};
+    w->pub.content_hash = rules_input_hash(l);
+    int rc = classes_load(l, &k);
+    if (rc == 0)
+        rc = split_all(l, &raw);
+    if (rc == 0)
+        rc = chunks_make(l, &work, &raw, &k, threads);
+    else
+        free(work.chunks);
+    if (rc == 0)
+        rc = parse_all(&work, threads);
+    struct strtab addr = {0};
+    if (rc == 0)
+        rc = chunks_join(w, work.chunks, work.n, &k, &addr);
+    if (rc == 0)
+        rc = thresholds_load(l, &addr);
+    if (rc == 0)
+        rc = set_settle(w, &addr);
+    if (rc == 0)
+        rc = sources_take(l);
+    free(work.chunks);
+    if (!w->arenas)
+        free(work.arenas);
+    free(raw.r);
+    loader_free(l);
+    if (rc == 0)
+        return &w->pub;
+    rules_free(&w->pub);
+    return NULL;
+}
+
+void rules_free(struct rule_set *s)
+{
+    if (!s)
+        return;
+    struct whole *w = (struct whole *)s;
+    for (uint32_t i = 0; i < w->n_arenas; i++)
+        arena_done(&w->arenas[i]);
+    for (uint32_t i = 0; i < w->n_bytes; i++)
+        free(w->bytes[i]);
+    free(w->arenas);
+    free(w->bytes);
+    arena_done(&w->pub.arena);
+    free(w);
+}
+
+void rules_drop(struct rule_loader *l)
+{
+    if (!l)
+        return;
+    rules_free(&l->set->pub);
+    loader_free(l);
+}
