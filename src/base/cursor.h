@@ -37,7 +37,8 @@ static inline const uint8_t *cur_take(struct cursor *c, size_t n)
         return NULL;
     }
     const uint8_t *p = c->at;
-    c->at += n;
+    if (n) /* at may be NULL */
+        c->at += n;
     return p;
 }
 /* A cursor over the next n bytes, which are taken from c; empty and bad when they are not there. */
