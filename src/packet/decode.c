@@ -247,6 +247,7 @@ static enum step walk(struct way *w, enum step step)
         step = steps[step](w);
     if (quiet && w->p->flags & PKT_INVALID) { /* was no tunnel, then */
         w->n--;
+        w->d->n.teredo--;
         w->out[w->n - 1].flags &= ~(uint32_t)PKT_HAS_TUNNEL;
         return STEP_END;
     }

@@ -174,6 +174,7 @@ static const struct {
 static void wrong_tunnels(void **state)
 {
     (void)state;
+    uint64_t teredo = decoder_counters(o.d)->teredo;
     for (unsigned i = 0; i < ARRAY_LEN(wrongs); i++) {
         t_init(&t, NULL, 0);
         t_hex(&t, wrongs[i].bytes);
@@ -186,6 +187,7 @@ static void wrong_tunnels(void **state)
             assert_string_equal(t_events(&o.p[0]), wrongs[i].inner);
         assert_int_equal(!!(out->flags & PKT_INVALID), wrongs[i].outer[0] && out->proto != 17);
         assert_int_equal(!!(out->flags & PKT_HAS_TUNNEL), wrongs[i].inner != NULL);
+        assert_int_equal(decoder_counters(o.d)->teredo, teredo);
         t_cuts(&t, LINK_ETHERNET);
     }
 }
