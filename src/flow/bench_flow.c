@@ -3,8 +3,9 @@
  * Reads a capture file through decode, flow and stream and prints what it cost, or with -d what
  * happened packet by packet.  For people; nothing is asserted.
  *
- *   bench_flow [-a] [-r] [-i] [-m] [-d] [-n LOOPS] FILE
- *     -a on acknowledgement, -r raw views, -i in line, -m midstream, -d dump
+ *   bench_flow [-a] [-r] [-i] [-m] [-y] [-d] [-k] [-x TEXT] [-n LOOPS] FILE
+ *     -a on acknowledgement, -r raw views, -i in line, -m midstream, -y async, -d dump, -k bad
+ * checksums are good, -x TEXT count TEXT in the raw views
  */
 #include "base/clock.h"
 #include "base/diag.h"
@@ -23,6 +24,8 @@ struct bench {
     struct stream_sink sink;
     struct packet *pkts;
     uint64_t packets, tcp, data_bytes, gap_bytes, raw_bytes, ns, ns_decode, ended;
+    const char *look_for;
+    uint64_t hits[2];
     bool dump, raw;
 };
 
@@ -43,12 +46,24 @@ static void on_data(void *ctx, struct flow *f, struct packet *p, unsigned dir, c
                piece & PIECE_EOF ? " eof" : "", piece & PIECE_DEPTH ? " depth" : "");
 }
 
+static void count_hits(struct bench *b, const struct stream_view *v, unsigned dir)
+{
+    size_t n = strlen(b->look_for);
+    const uint8_t *at = v->data, *end = v->data + v->n;
+    while ((at = memmem(at, (size_t)(end - at), b->look_for, n))) {
+        b->hits[dir] += at + n > v->data + v->fresh;
+        at++;
+    }
+}
+
 static void look_raw(struct bench *b, struct flow *f, const struct packet *p)
 {
     struct stream_view v;
     for (unsigned d = 0; d < 2; d++)
         while (stream_raw(b->e, f, p, d, &v)) {
             b->raw_bytes += v.n - v.fresh;
+            if (b->look_for)
+                count_hits(b, &v, d);
             if (b->dump)
                 printf("      raw %s [%llu, +%u) fresh from %u%s\n", d ? "to client" : "to server",
                        (unsigned long long)v.offset, v.n, v.fresh, v.eof ? " eof" : "");
@@ -152,7 +167,7 @@ int main(int argc, char **argv)
                                .chunk_bytes = {2560, 2560},
                                .max_regions = 8};
     unsigned loops = 1;
-    for (int o; (o = getopt(argc, argv, "arimdn:")) != -1;) {
+    for (int o; (o = getopt(argc, argv, "arimydkx:n:")) != -1;) {
         if (o == 'a')
             sc.inspect = INSPECT_ON_ACK;
         else if (o == 'r')
@@ -161,6 +176,12 @@ int main(int argc, char **argv)
             sc.inline_mode = true;
         else if (o == 'm')
             sc.midstream = true;
+        else if (o == 'k')
+            sc.check_csum = false;
+        else if (o == 'y')
+            sc.async_oneside = true;
+        else if (o == 'x')
+            sc.raw = b.raw = true, b.look_for = optarg;
         else if (o == 'd')
             b.dump = true;
         else if (o == 'n')
@@ -206,6 +227,9 @@ int main(int argc, char **argv)
            (unsigned long long)b.ended);
     printf("ns a packet: decode %.1f, flow and stream %.1f\n",
            (double)b.ns_decode / (double)b.packets, (double)b.ns / (double)b.packets);
+    if (b.look_for)
+        printf("hits to server %llu to client %llu\n", (unsigned long long)b.hits[0],
+               (unsigned long long)b.hits[1]);
     for (unsigned i = 0; i < STREAM_EVENT_COUNT; i++)
         if (sn->event[i])
             printf("  %s %llu\n", stream_event_name(i), (unsigned long long)sn->event[i]);

@@ -184,8 +184,8 @@ static struct flow *flow_make(struct flow_table *t, const struct packet *p,
     if (by_proto)
         (*by_proto)++;
     struct flow_slot *s = slot_of(f);
-    /* A clock set back must not end flows early; packets a little out of order must not move anything,
-       since now_ns is this worker's alone. */
+    /* A clock set back must not end flows early; packets a little out of order must not move
+       anything, since now_ns is this worker's alone. */
     s->skew_ns = t->now_ns > p->ts_ns + CLOCK_BACK_NS ? t->now_ns - p->ts_ns : 0;
     f->timeout_s = flow_timeout(t, f);
     wheel_arm(t, s);

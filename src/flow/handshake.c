@@ -104,6 +104,36 @@ const struct tcp_syn *syn_of_ack(const struct tcp_session *s, uint32_t ack)
     return NULL;
 }
 
+/* More SYNs than could be remembered: the server's word for which it was, options unknown. */
+static const struct tcp_syn *syn_forgotten(const struct tcp_session *s,
+                                           const struct tcp_syn *synack, struct tcp_syn *out)
+{
+    if (!(s->flags & SSN_SYN_FLOOD))
+        return NULL;
+    *out = (struct tcp_syn){.isn = synack->ack - 1, .win = UINT16_MAX, .flags = synack->flags};
+    out->wscale = synack->flags & SYN_WSCALE ? TCP_WSCALE_MAX : 0;
+    return out;
+}
+
+/* An answer echoes the timestamp of one of the SYNs, or none (RFC 7323 3.2). */
+static bool echo_ok(const struct pass *c)
+{
+    const struct tcp_session *s = c->s;
+    const struct packet *p = c->p;
+    if (c->dir == 0 || !p->tcp.has_ts || !p->tcp.ts_ecr || (s->flags & SSN_SYN_FLOOD))
+        return true;
+    uint32_t echo = p->tcp.ts_ecr;
+    bool with_none =
+        p->tcp.flags & TCP_SYN; /* an echo of what was not sent: odd, but no forgery's mark */
+    if (s->syn.flags & SYN_TS ? seq_ge(echo, s->syn.ts_val) && seq_le(echo, s->half[0].ts_val)
+                              : with_none)
+        return true;
+    for (unsigned i = 0; s->hs && i < s->hs->syns; i++)
+        if (s->hs->syn[i].flags & SYN_TS ? echo == s->hs->syn[i].ts_val : with_none)
+            return true;
+    return false;
+}
+
 static struct handshake *handshake_of(struct pass *c)
 {
     if (!c->s->hs)
@@ -124,14 +154,20 @@ void syn_queue(struct pass *c)
     for (unsigned i = 0; hs && i < hs->syns; i++)
         if (hs->syn[i].isn == syn.isn) {
             hs->syn[i] = syn;
+            if (c->s->flags & SSN_SYN_FLOOD)
+                stream_event(c, STREAM_EV_3WHS_SYN_FLOOD);
             return;
         }
-    if (!hs || hs->syns >= queue_max(c->e->cfg.max_syn_queued)) {
-        stream_event(c, STREAM_EV_3WHS_SYN_FLOOD);
-        packet_refuse(c);
+    unsigned most = queue_max(c->e->cfg.max_syn_queued);
+    if (hs && hs->syns < most) {
+        hs->syn[hs->syns++] = syn;
         return;
     }
-    hs->syn[hs->syns++] = syn;
+    /* The oldest goes: the true one is sent again and again, so it is among the latest. */
+    stream_event(c, STREAM_EV_3WHS_SYN_FLOOD);
+    c->s->flags |= SSN_SYN_FLOOD;
+    if (hs)
+        hs->syn[hs->syn_oldest++ % most] = syn;
 }
 
 void synack_queue(struct pass *c, const struct tcp_syn *synack)
@@ -197,7 +233,9 @@ static void syn_sent_reset(struct pass *c)
                    ? syn_of_ack(s, p->tcp.ack) != NULL
                    : (s->flags & SSN_FOURWAY) && p->tcp.seq == s->half[1].next_seq;
     else
-        good = syn_of_ack(s, p->tcp.seq) || p->tcp.seq == s->syn.isn;
+        /* One with the next number answers something forged in the server's name: it ends nothing.
+         */
+        good = p->tcp.seq == s->syn.isn;
     if (good) {
         reset_take(c);
         return;
@@ -233,7 +271,10 @@ static void syn_sent_synack(struct pass *c)
         packet_refuse(c);
         return;
     }
+    struct tcp_syn forgotten;
     const struct tcp_syn *syn = syn_of_ack(s, p->tcp.ack);
+    if (!syn)
+        syn = syn_forgotten(s, &synack, &forgotten);
     if (!syn) {
         stream_event(c, STREAM_EV_3WHS_SYNACK_WITH_WRONG_ACK);
         packet_refuse(c);
@@ -257,7 +298,7 @@ static void syn_sent_syn(struct pass *c)
         if (syn.isn != s->syn.isn) {
             syn_queue(c);
         } else if (syn.flags & SYN_TS) {
-            s->syn.ts_val = s->half[0].ts_val = syn.ts_val;
+            s->half[0].ts_val = syn.ts_val;
         }
         return;
     }
@@ -298,7 +339,10 @@ static void syn_sent_ack(struct pass *c)
 void state_syn_sent(struct pass *c)
 {
     uint8_t fl = c->p->tcp.flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
-    if (fl & TCP_RST)
+    if (!echo_ok(c)) {
+        stream_event(c, STREAM_EV_PKT_INVALID_TIMESTAMP);
+        packet_refuse(c);
+    } else if (fl & TCP_RST)
         syn_sent_reset(c);
     else if (fl == (TCP_SYN | TCP_ACK))
         syn_sent_synack(c);

@@ -103,6 +103,7 @@ struct tcp_half {
 struct handshake {
     struct tcp_syn syn[SYNS_MAX], synack[SYNS_MAX];
     uint8_t syns, synacks;
+    uint32_t syn_oldest;
 };
 
 enum session_flag {
@@ -116,7 +117,8 @@ enum session_flag {
     SSN_SERVER_FIRST = 1 << 7, /* the server's FIN came first */
     SSN_RESYN = 1 << 8,        /* syn holds a SYN seen on the established session */
     SSN_WAS_UP = 1 << 10,
-    SSN_ENDED = 1 << 9, /* flushed */
+    SSN_SYN_FLOOD = 1 << 11, /* more SYNs than are remembered */
+    SSN_ENDED = 1 << 9,      /* flushed */
 };
 
 struct tcp_session {

@@ -99,7 +99,11 @@ bool tcp_replaces(struct flow *f, const struct packet *p, unsigned dir, struct t
     uint8_t fl = p->tcp.flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
     if (fl == TCP_SYN) {
         bool over = s->state == TCP_CLOSED || s->state == TCP_TIME_WAIT || s->state == TCP_LAST_ACK;
-        return over && p->tcp.seq != s->half[dir].isn;
+        if (over)
+            return p->tcp.seq != s->half[dir].isn;
+        /* Fast Open refused, and now without data: what was inspected of it counts for nothing. */
+        return s->state == TCP_SYN_RECV && dir == 0 && p->tcp.seq == s->syn.isn && s->half[0].app &&
+               !p->payload_len && seq_le(s->half[0].next_seq, s->syn.isn + 1);
     }
     if (fl != (TCP_SYN | TCP_ACK) || !(s->flags & SSN_RESYN) || dir != 1)
         return false;

@@ -707,14 +707,16 @@ static void floods_are_bounded(void **state)
         floods += !strcmp(w.events, "3whs_syn_flood");
     }
     assert_int_equal(floods, 40 - 11);
-    w_seg(&w, 's', "SA", 5000, 1001, "");
+    w_seg(&w, 's', "SA", 5000, 1001 + 35 * 100000, ""); /* a late one: still known */
+    assert_int_equal(tcp_flow_state(w.f), TCP_SYN_RECV);
+    uint32_t isn = 1000 + 35 * 100000;
     floods = 0;
     for (uint32_t i = 1; i < 40; i++) {
-        w_seg(&w, 's', "SA", 5000 + i * 100000, 1001, "");
+        w_seg(&w, 's', "SA", 5000 + i * 100000, isn + 1, "");
         floods += strstr(w.events, "3whs_synack_flood") != NULL;
     }
     assert_int_equal(floods, 39 - 5);
-    w_seg(&w, 'c', "A", 1001, 305001, ""); /* the third one is still known */
+    w_seg(&w, 'c', "A", isn + 1, 305001, ""); /* the third one is still known */
     assert_int_equal(tcp_flow_state(w.f), TCP_ESTABLISHED);
     w_done(&w);
 }
@@ -748,6 +750,62 @@ static void paws(void **state)
     }
     assert_string_equal(w_text(&w, 0), "abababab");
     assert_int_equal(tcp_flow_state(w.f), TCP_CLOSED);
+    w_done(&w);
+}
+
+/* Forged answers to a SYN: the echoed timestamp gives them away (a known evasion). */
+static void echo_in_syn_sent(void **state)
+{
+    (void)state;
+    struct world w;
+    struct stream_config sc = config_of(0);
+    w_init(&w, &sc, NULL);
+    static const struct {
+        char who;
+        const char *flags;
+        uint32_t seq, ack, ts, echo;
+        const char *state, *events;
+    } row[] = {
+        {'c', "S", 1000, 0, 7000, 0, "syn_sent", ""},
+        {'c', "S", 1000, 0, 7500, 0, "syn_sent", ""},
+        {'s', "RA", 0, 1001, 100, 100, "syn_sent", "pkt_invalid_timestamp"},
+        {'s', "FA", 0, 1001, 100, 100, "syn_sent", "pkt_invalid_timestamp"},
+        {'c', "R", 1001, 0, 0, 0, "syn_sent", ""},
+        {'s', "SA", 5000, 1001, 100, 7400, "syn_recv", ""},
+        {'c', "A", 1001, 5001, 7600, 100, "established", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        struct packet *p = w_tcp(&w, row[i].who, row[i].flags, row[i].seq, row[i].ack, "", 0);
+        p->tcp.has_ts = row[i].ts;
+        p->tcp.ts_val = row[i].ts;
+        p->tcp.ts_ecr = row[i].echo;
+        w_send(&w);
+        assert_string_equal(tcp_state_name(tcp_flow_state(w.f)), row[i].state);
+        assert_string_equal(w.events, row[i].events);
+    }
+    w_done(&w);
+}
+
+/* Data of a Fast Open that the server ignored was inspected: the plain SYN begins anew. */
+static void fast_open_given_up(void **state)
+{
+    (void)state;
+    struct world w;
+    struct stream_config sc = config_of(OPT_INLINE);
+    w_init(&w, &sc, NULL);
+    w_tcp(&w, 'c', "S", 1000, 0, "DECOY", 5);
+    w.p.tcp.has_fastopen = true;
+    w_send(&w);
+    assert_string_equal(w_text(&w, 0), "DECOY");
+    w_seg(&w, 's', "SA", 5000, 1001, "");
+    assert_string_equal(w.events, "3whs_synack_tfo_data_ignored");
+    w_seg(&w, 'c', "S", 1000, 0, "");
+    assert_int_equal(w.ended, 1);
+    assert_int_equal(tcp_flow_state(w.f), TCP_SYN_SENT);
+    memset(w.got, 0, sizeof(w.got));
+    w_seg(&w, 's', "SA", 5000, 1001, "");
+    w_seg(&w, 'c', "PA", 1001, 5001, "REAL");
+    assert_string_equal(w_text(&w, 0), "REAL");
     w_done(&w);
 }
 
@@ -839,6 +897,8 @@ int main(void)
         cmocka_unit_test(paws),
         cmocka_unit_test(syn_on_living_session),
         cmocka_unit_test(reuse_after_close),
+        cmocka_unit_test(echo_in_syn_sent),
+        cmocka_unit_test(fast_open_given_up),
         cmocka_unit_test(names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
