@@ -128,7 +128,8 @@ const struct app_buffer *app_buffer_any(unsigned number, enum app_proto_id *id)
 {
     if (number >= numbers.n)
         return NULL;
-    *id = numbers.first[number].proto;
+    if (id)
+        *id = numbers.first[number].proto;
     return numbers.first[number].row;
 }
 

@@ -28,6 +28,7 @@ static struct rule_loader *loader(const struct load_options *o, struct diags *d)
 {
     struct rules_options ro = {
         .dialect = o->dialect,
+        .conf = o->conf,
         .keep_disabled = o->keep_disabled,
         .classification = conf_str(o->conf, "classification-file"),
         .reference = conf_str(o->conf, "reference-config-file"),
@@ -139,7 +140,7 @@ int load_image(const struct load_options *o, struct image **image, struct diags 
         *image = image_open(path, &quiet); /* a stale one is made anew */
         arena_done(&a);
         if (*image) {
-            rules_free(rules_finish(l, 0)); /* gives the loader back; see rules_drop */
+            rules_drop(l);
             return 0;
         }
     }

@@ -24,6 +24,7 @@ static bool icmp(uint8_t proto) { return proto == IPPROTO_ICMP || proto == IPPRO
 void emit_flow_ends(struct event *ev, const struct flow *f, unsigned dir)
 {
     ev->ver = f->ver;
+    ev->flags |= EVENT_HAS_PROTO;
     ev->proto = f->proto;
     ev->src = f->addr[dir];
     ev->dst = f->addr[!dir];
@@ -44,6 +45,8 @@ void emit_flow_ends(struct event *ev, const struct flow *f, unsigned dir)
 static void packet_ends(struct event *ev, const struct packet *p)
 {
     ev->ver = p->ver;
+    if (p->ver)
+        ev->flags |= EVENT_HAS_PROTO;
     ev->proto = p->proto;
     ev->src = p->src;
     ev->dst = p->dst;

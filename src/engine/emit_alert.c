@@ -357,6 +357,7 @@ void emit_response(void *ctx, const struct response_report *r)
     if (!ev)
         return;
     ev->ver = r->ver;
+    ev->flags |= EVENT_HAS_PROTO;
     ev->proto = r->proto;
     ev->src = r->src;
     ev->dst = r->dst;
