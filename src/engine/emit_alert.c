@@ -171,7 +171,7 @@ static void files_context(const struct alert *a, struct fields *out)
     fields_array(out, "files");
     for (; file; file = file->next) {
         fields_open(out, NULL);
-        app_file_fields(file, out);
+        app_file_members(file, out);
         fields_close(out);
     }
     fields_array_end(out);

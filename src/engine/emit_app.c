@@ -82,9 +82,7 @@ static void log_file(struct engine *e, const struct packet *p, struct flow *f, s
         struct app_log_ctx c = {.af = af, .tx = tx, .flow = f, .scratch = &e->scratch};
         af->def->alert_fields(&c, out);
     }
-    fields_open(out, "fileinfo");
     app_file_fields(x, out);
-    fields_close(out);
     event_end(e->out);
     arena_reset(&e->scratch);
 }

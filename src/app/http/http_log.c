@@ -184,18 +184,6 @@ const struct app_log http_logs[] = {
     {.event_type = "http", .at = {HTTP_COMPLETE, HTTP_COMPLETE}, .write = log_http},
     {.event_type = NULL}};
 
-static void put_files(const struct app_files *files, struct fields *out)
-{
-    if (!files->first)
-        return;
-    fields_array(out, "files");
-    for (const struct app_file *f = files->first; f; f = f->next) {
-        fields_open(out, NULL);
-        app_file_members(f, out);
-        fields_close(out);
-    }
-    fields_array_end(out);
-}
 void http_alert_fields(const struct app_log_ctx *c, struct fields *out)
 {
     if (!c->tx)
@@ -205,5 +193,4 @@ void http_alert_fields(const struct app_log_ctx *c, struct fields *out)
     put_basic(tx, out);
     put_extended(tx, out);
     fields_close(out);
-    put_files(c->tx->files[1].first ? &c->tx->files[1] : &c->tx->files[0], out);
 }
