@@ -29,6 +29,8 @@ struct piece {
 bool held_add(struct app_flow *af, unsigned dir, const uint8_t *p, uint32_t n)
 {
     struct app_held *h = af->held[dir];
+    if (!n)
+        return true;
     if (!h && !(h = af->held[dir] = app_alloc(af, sizeof *h)))
         return false;
     if (n > h->room - h->n) {
@@ -43,8 +45,7 @@ bool held_add(struct app_flow *af, unsigned dir, const uint8_t *p, uint32_t n)
         h->p = more;
         h->room = (uint32_t)room;
     }
-    if (n)
-        memcpy(h->p + h->n, p, n);
+    memcpy(h->p + h->n, p, n);
     h->n += n;
     return true;
 }
@@ -330,7 +331,7 @@ static void wait_for_other(struct piece *c)
     }
     if (af->lost[c->dir] || !c->n)
         return;
-    if (held_bytes(af, c->dir) + c->n > HOLD_UNKNOWN || !held_add(af, c->dir, c->data, c->n)) {
+    if ((c->flags & PIECE_GAP) || held_bytes(af, c->dir) + c->n > HOLD_UNKNOWN || !held_add(af, c->dir, c->data, c->n)) {
         held_drop(af, c->dir);
         af->lost[c->dir] = true;
     }

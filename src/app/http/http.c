@@ -17,6 +17,8 @@
 /* User data of a libhtp transaction whose counterpart was freed. */
 static char gone;
 
+enum { RUBBISH_MAX = 256 }; /* bytes in front of a status line that are looked through for it */
+
 /* ------------------------------------------------------------------ transactions */
 
 struct http_tx *http_tx_of(htp_tx_t *tx)
@@ -36,6 +38,8 @@ struct http_tx *http_tx_of(htp_tx_t *tx)
     t->htp = tx;
     for (unsigned dir = 0; dir < 2; dir++)
         t->body[dir].limit = hf->server->body_limit[dir];
+    t->head.events = hf->pending;
+    hf->pending = 0;
     htp_tx_set_user_data(tx, t);
     return t;
 }
@@ -47,6 +51,7 @@ static void tx_free(struct app_flow *af, struct app_tx *tx)
         for (unsigned i = 0; i < MADE_COUNT; i++)
             app_free(af, t->made[dir][i].p);
         app_body_free(af, &t->body[dir]);
+        http_decoder_free(t->decoder[dir]);
     }
     app_free(af, t->uri.p);
     http_multipart_free(t);
@@ -129,11 +134,14 @@ static void change_protocol(struct http_flow *hf, const htp_tx_t *tx)
     }
 }
 
-static int64_t took(struct http_flow *hf, unsigned dir, int rc, uint32_t n)
+/* libhtp goes on behind a gap only in bodies and between messages; else it closes itself. */
+static int64_t took(struct http_flow *hf, unsigned dir, int rc, uint32_t n, bool gap)
 {
     switch (rc) {
     case HTP_STREAM_ERROR:
         return -1;
+    case HTP_STREAM_CLOSED:
+        return gap ? -1 : (int64_t)n;
     case HTP_STREAM_DATA_OTHER: { /* the rest when the other side has spoken */
         size_t used =
             dir ? htp_connp_res_data_consumed(hf->connp) : htp_connp_req_data_consumed(hf->connp);
@@ -153,18 +161,55 @@ static void close_side(struct http_flow *hf, unsigned dir)
     else
         htp_connp_req_close(hf->connp, NULL);
 }
+/*
+ * Clients skip a line of rubbish in front of a status line; libhtp would take all that follows for
+ * the body of an HTTP/0.9 answer.  Returns how many bytes to leave out, or -1: more is needed to
+ * tell.
+ */
+static int64_t rubbish(const struct http_flow *hf, const uint8_t *p, uint32_t n, bool final)
+{
+    static const char word[] = "HTTP/";
+    enum { WORD = sizeof word - 1 };
+    const htp_tx_t *tx = hf->af->last ? http_of(hf->af->last)->htp : NULL;
+    if (hf->in_response || (tx && tx->is_protocol_0_9))
+        return 0;
+    uint32_t end = u32_min(n, RUBBISH_MAX);
+    for (uint32_t i = 0; i < end; i++) {
+        bool line_start = i == 0 || p[i - 1] == '\r' || p[i - 1] == '\n';
+        uint32_t have = u32_min(n - i, WORD);
+        if (!line_start || memcmp(p + i, word, have) != 0)
+            continue;
+        if (have == WORD)
+            return i;
+        return final || i == 0
+                   ? 0
+                   : -1; /* a word that begins at the very start is libhtp's to wait for */
+    }
+    return final || n >= RUBBISH_MAX ? 0 : -1;
+}
+static int64_t give(struct http_flow *hf, unsigned dir, const uint8_t *data, uint32_t n,
+                    unsigned piece)
+{
+    if (!dir)
+        return took(hf, dir, htp_connp_req_data(hf->connp, NULL, data, n), n, !data);
+    int64_t skip = data ? rubbish(hf, data, n, piece & (PIECE_EOF | PIECE_DEPTH)) : 0;
+    if (skip < 0)
+        return 0;
+    uint32_t rest = n - (uint32_t)skip;
+    int64_t used = took(
+        hf, dir, htp_connp_res_data(hf->connp, NULL, data ? data + skip : NULL, rest), rest, !data);
+    return used < 0 ? used : used + skip;
+}
 static int64_t parse(struct app_flow *af, void *state, unsigned dir, const uint8_t *data,
                      uint32_t n, unsigned piece)
 {
     struct http_flow *hf = state;
     int64_t used = n;
+    hf->dir = (uint8_t)dir;
     if (hf->tunnel)
         return 0; /* what stands behind the change is the next protocol's */
-    if (n) {
-        int rc = dir ? htp_connp_res_data(hf->connp, NULL, data, n)
-                     : htp_connp_req_data(hf->connp, NULL, data, n);
-        used = took(hf, dir, rc, n);
-    }
+    if (n)
+        used = give(hf, dir, data, n, piece);
     if (used >= 0 && (piece & PIECE_EOF))
         close_side(hf, dir);
     if (hf->messages > 512)

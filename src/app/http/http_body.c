@@ -100,37 +100,60 @@ void http_body_begin(struct http_tx *t, unsigned dir)
         begin_request(t);
 }
 
-/* p == NULL: so many bytes are missing. */
-void http_body_add(struct http_tx *t, unsigned dir, const uint8_t *p, size_t size)
+void http_body_hole(struct http_tx *t, unsigned dir, size_t size)
 {
     struct app_flow *af = t->hf->af;
     struct app_body *b = &t->body[dir];
     uint32_t n = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
-    if (!p) {
-        b->total += n;
-        b->offset = b->total;
-        b->n = 0;
-        if (t->file[dir])
-            app_file_gap(af, t->file[dir], n);
-        if (!dir && t->multipart)
-            http_multipart_end(t);
-        return;
-    }
+    b->total += n;
+    b->offset = b->total;
+    b->n = 0;
+    if (t->file[dir])
+        app_file_gap(af, t->file[dir], n);
+    if (!dir && t->multipart)
+        http_multipart_end(t);
+}
+static void body_gap(struct http_tx *t, unsigned dir, size_t n)
+{
+    http_body_hole(t, dir, n);
+    /* Behind it nothing can be decoded. */
+    http_decoder_free(t->decoder[dir]);
+    t->decoder[dir] = NULL;
+}
+void http_body_plain(struct http_tx *t, unsigned dir, const uint8_t *p, size_t size)
+{
+    struct app_flow *af = t->hf->af;
+    struct app_body *b = &t->body[dir];
+    uint32_t n = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
     if (b->limit == UINT32_MAX && b->n > WINDOW_UNLIMITED)
         b->inspected = b->offset + b->n;
     app_body_slide(af, b, t->hf->server->window[dir]);
     app_body_add(af, b, p, n);
-    if (t->file[dir])
-        app_file_data(af, t->file[dir], p, n);
-    if (!dir && t->multipart)
+    if (!dir && t->multipart) /* whose parts are the files */
         http_multipart_add(t, p, n);
+    else if (t->file[dir])
+        app_file_data(af, t->file[dir], p, n);
+}
+/* p == NULL: so many bytes are missing. */
+void http_body_add(struct http_tx *t, unsigned dir, const uint8_t *p, size_t n)
+{
+    if (!p)
+        body_gap(t, dir, n);
+    else if (t->decoder[dir])
+        http_decoder_add(t->decoder[dir], p, n);
+    else
+        http_body_plain(t, dir, p, n);
 }
 void http_body_end(struct http_tx *t, unsigned dir)
 {
+    if (t->decoder[dir])
+        http_decoder_end(t->decoder[dir]);
     t->body[dir].done = true;
     if (!dir && t->multipart)
         http_multipart_end(t);
     if (t->file[dir])
         app_file_close(t->hf->af, t->file[dir], FILE_CLOSED);
     t->file[dir] = NULL;
+    http_decoder_free(t->decoder[dir]);
+    t->decoder[dir] = NULL;
 }

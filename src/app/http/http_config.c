@@ -64,37 +64,40 @@ static uint32_t limit_of(const struct keys *k, const char *key, uint32_t otherwi
     return n == 0 || n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
+/* IDS turns paths to lower case, which no rule expects. */
+static bool personality(struct http_server *s, enum htp_server_personality_t id)
+{
+    if (htp_config_set_server_personality(s->htp, id) != HTP_OK)
+        return false;
+    if (id == HTP_SERVER_IDS)
+        htp_config_set_convert_lowercase(s->htp, HTP_DECODER_URL_PATH, 0);
+    return true;
+}
 static bool set_personality(struct http_server *s, const struct keys *k, struct diags *d)
 {
     const char *name = text_of(k, "personality", "IDS");
     for (unsigned i = 0; i < ARRAY_LEN(personalities); i++)
         if (str_ieq(str_cstr(personalities[i].name), str_cstr(name)))
-            return htp_config_set_server_personality(s->htp, personalities[i].id) == HTP_OK;
+            return personality(s, personalities[i].id);
     if (d)
         diag_add(d, DIAG_WARNING, k->own ? k->own->file : NULL, k->own ? k->own->line : 0, 0,
                  "Minimal, Generic, IDS, IIS_4_0 to IIS_7_5 or Apache_2",
                  "personality %s is unknown: IDS is used", name);
-    return htp_config_set_server_personality(s->htp, HTP_SERVER_IDS) == HTP_OK;
+    return personality(s, HTP_SERVER_IDS);
 }
+/*
+ * Decoding is ours (http_decode.c), since libhtp's depends on how the body is cut and watches the
+ * clock. decompression-time-limit has no effect: what is made is bounded by compression-bomb-limit.
+ */
 static void set_decompression(struct http_server *s, const struct keys *k)
 {
-    int layers = (int)bytes_of(k, "response-body-decompress-layer-limit", 2);
-    bool lzma = truth_of(k, "lzma-enabled", false);
-    htp_config_set_response_decompression(s->htp, layers != 0);
-    htp_config_set_request_decompression(s->htp, 1);
-    htp_config_set_response_decompression_layer_limit(s->htp, layers);
-    htp_config_set_lzma_layers(s->htp, lzma ? 1 : 0);
-    htp_config_set_lzma_memlimit(s->htp, bytes_of(k, "lzma-memlimit", 1 << 20));
-    htp_config_set_compression_bomb_limit(s->htp, bytes_of(k, "compression-bomb-limit", 1 << 20));
-    /* libhtp reads the clock for this one: results would differ from run to run.  What was made of
-     * few bytes is bounded by the limit above, so time is only watched when the configuration asks
-     * for it. */
-    const char *time = conf_sub_str(k->own, "decompression-time-limit", NULL);
-    uint64_t us;
-    if (time && str_u64(str_cstr(time), &us))
-        htp_config_set_compression_time_limit(s->htp, us);
-    else
-        htp_config_set_compression_time_limit(s->htp, 100000000);
+    s->layers = (uint32_t)bytes_of(k, "response-body-decompress-layer-limit", 2);
+    s->lzma = truth_of(k, "lzma-enabled", false);
+    s->lzma_memlimit = bytes_of(k, "lzma-memlimit", 1 << 20);
+    s->bomb_limit = bytes_of(k, "compression-bomb-limit", 1 << 20);
+    s->bombs_max = (uint32_t)bytes_of(k, "compression-bomb-count", 3);
+    htp_config_set_response_decompression(s->htp, 0);
+    htp_config_set_request_decompression(s->htp, 0);
 }
 static void set_decoding(struct http_server *s, const struct keys *k)
 {

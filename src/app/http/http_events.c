@@ -92,26 +92,33 @@ static bool begins(const char *text, const char *with)
 {
     return strncmp(text, with, strlen(with)) == 0;
 }
+static void say(struct http_flow *hf, struct http_tx *t, enum http_event e)
+{
+    if (t)
+        http_event(t, e);
+    else
+        hf->pending |= 1ull << e;
+}
 int http_on_message(htp_log_t *log)
 {
     struct http_flow *hf = log->connp ? htp_connp_get_user_data(log->connp) : NULL;
     if (!hf || !log->msg)
         return HTP_OK;
-    struct http_tx *t = http_tx_of(log->tx);
-    if (!t)
-        t = (struct http_tx *)hf->af->last;
+    htp_tx_t *tx = hf->dir ? htp_connp_get_out_tx(log->connp) : htp_connp_get_in_tx(log->connp);
+    struct http_tx *t =
+        http_tx_of(tx); /* log->tx is the request's, whatever the message is about */
     if (hf->messages < UINT16_MAX && ++hf->messages == 512)
-        http_event(t, HTTP_EV_TOO_MANY_WARNINGS);
+        say(hf, t, HTTP_EV_TOO_MANY_WARNINGS);
     for (unsigned i = 0; i < ARRAY_LEN(messages); i++)
         if (begins(log->msg, messages[i].text)) {
-            http_event(t, messages[i].event);
+            say(hf, t, messages[i].event);
             return HTP_OK;
         }
     for (unsigned i = 0; i < ARRAY_LEN(harmless); i++)
         if (begins(log->msg, harmless[i]))
             return HTP_OK;
     if (log->level == HTP_LOG_ERROR)
-        http_event(t, HTTP_EV_UNKNOWN_ERROR);
+        say(hf, t, HTTP_EV_UNKNOWN_ERROR);
     return HTP_OK;
 }
 

@@ -35,8 +35,11 @@ static int request_line(htp_tx_t *tx)
 static int request_headers(htp_tx_t *tx)
 {
     struct http_tx *t = http_tx_of(tx);
-    if (t)
+    if (t) {
         http_flag_events(t);
+        if (!t->decoder[0])
+            t->decoder[0] = http_decoder_new(t, 0);
+    }
     return reach(tx, 0, HTTP_HEADERS);
 }
 static int request_trailer(htp_tx_t *tx)
@@ -57,13 +60,15 @@ static int request_complete(htp_tx_t *tx)
 /* A reply without a request: the request's side is over before it began. */
 static int response_start(htp_tx_t *tx)
 {
+    bool fresh = !htp_tx_get_user_data(tx);
     struct http_tx *t = http_tx_of(tx);
     if (!t)
         return HTP_ERROR;
-    if (tx->request_progress == HTP_REQUEST_COMPLETE && t->head.progress[0] < HTTP_COMPLETE) {
+    if (fresh) {
         http_uri_normalise(t);
         app_tx_progress(&t->head, 0, HTTP_COMPLETE);
     }
+    t->hf->in_response = true;
     return reach(tx, 1, HTTP_STARTED);
 }
 /* The line of an interim answer (100 Continue) gives way to the final one. */
@@ -73,6 +78,9 @@ static int response_line(htp_tx_t *tx)
 }
 static int response_headers(htp_tx_t *tx)
 {
+    struct http_tx *t = http_tx_of(tx);
+    if (t && !t->decoder[1])
+        t->decoder[1] = http_decoder_new(t, 1);
     return reach(tx, 1, HTTP_HEADERS);
 }
 static int response_trailer(htp_tx_t *tx)
@@ -84,6 +92,7 @@ static int response_complete(htp_tx_t *tx)
     struct http_tx *t = http_tx_of(tx);
     if (!t)
         return HTP_ERROR;
+    t->hf->in_response = false;
     http_body_end(t, 1);
     http_flag_events(t);
     app_trigger_raw(t->hf->af, 1);

@@ -95,6 +95,10 @@ struct http_server {
     uint32_t min_inspect[2]; /* on ack: bytes before the first look at a body */
     uint32_t window[2];      /* bytes kept in front of new ones */
     bool double_decode_path, double_decode_query, uri_include_all;
+    bool lzma;
+    uint32_t layers;    /* encodings one inside the other; 0: nothing is decoded */
+    uint32_t bombs_max; /* bombs of a flow, then nothing is decoded any more */
+    uint64_t bomb_limit, lzma_memlimit;
     int8_t body_inline; /* 1 always at once, 0 never, -1 as the engine inspects */
 };
 struct http_config {
@@ -116,6 +120,7 @@ struct http_bytes {
 /* Buffers that are put together from others are made once. */
 enum http_made { MADE_HEADER, MADE_NAMES, MADE_START, MADE_HOST, MADE_COUNT };
 
+enum http_coding { CODING_NONE, CODING_GZIP, CODING_DEFLATE, CODING_BROTLI, CODING_LZMA };
 enum http_body_kind { BODY_PLAIN, BODY_FILE, BODY_MULTIPART };
 
 struct http_multipart;
@@ -133,6 +138,7 @@ struct http_tx {
     uint8_t request_kind; /* enum http_body_kind */
     struct app_file *file[2];
     struct http_multipart *multipart;
+    struct http_decoder *decoder[2];
 };
 struct http_flow {
     struct app_flow *af;
@@ -140,7 +146,11 @@ struct http_flow {
     htp_connp_t *connp;
     bool closed[2];
     bool tunnel;
+    uint8_t dir;       /* in work */
+    bool in_response;  /* between a response's first byte and its end */
     uint16_t messages; /* of libhtp */
+    uint32_t bombs;    /* compression bombs seen */
+    uint64_t pending;  /* events said before their transaction was there */
 };
 
 /* http.c */
@@ -159,6 +169,13 @@ void http_uri_normalise(struct http_tx *t);
 void http_body_begin(struct http_tx *t, unsigned dir);
 void http_body_add(struct http_tx *t, unsigned dir, const uint8_t *p, size_t n);
 void http_body_end(struct http_tx *t, unsigned dir);
+void http_body_plain(struct http_tx *t, unsigned dir, const uint8_t *p, size_t n); /* decoded */
+void http_body_hole(struct http_tx *t, unsigned dir, size_t n);
+/* http_decode.c; NULL: nothing to decode */
+struct http_decoder *http_decoder_new(struct http_tx *t, unsigned dir);
+void http_decoder_add(struct http_decoder *d, const uint8_t *p, size_t n);
+void http_decoder_end(struct http_decoder *d);
+void http_decoder_free(struct http_decoder *d);
 struct str
 http_disposition_name(struct str value); /* filename of Content-Disposition; n == 0: none */
 /* http_multipart.c */
