@@ -372,6 +372,25 @@ static void ssl2(void **state)
     talk_end(&t);
 }
 
+/* A header's length is settled by its first byte, whatever the other direction says meanwhile. */
+static void header_between(void **state)
+{
+    struct talk t;
+    static uint8_t b[256];
+    (void)state;
+    talk_begin(&t, NULL);
+    talk_piece(&t, 0, b, hex_of(HELLO, b), 0);
+    struct app_flow *af = t.flow.app;
+    void *st = app_tls_def.state_new(af);
+    assert_non_null(st);
+    assert_int_equal(app_tls_def.parse(af, st, 1, (const uint8_t *)"\x30\0\0\0", 4, 0), 4);
+    uint32_t n = hex_of("8014 01 0002 0006 0000 0005 010080 020080 0102030405", b);
+    assert_int_equal(app_tls_def.parse(af, st, 0, b, n, 0), n);
+    assert_int_equal(app_tls_def.parse(af, st, 1, (const uint8_t *)"\0\0\0", 3, 0), -1);
+    app_tls_def.state_free(af, st);
+    talk_end(&t);
+}
+
 /* ------------------------------------------------------------------ what rules see */
 
 static void buffers(void **state)
@@ -630,12 +649,13 @@ int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole),         cmocka_unit_test(every_cut),
-        cmocka_unit_test(other_records), cmocka_unit_test(ja3_hash),
-        cmocka_unit_test(event_table),   cmocka_unit_test(ssl2),
-        cmocka_unit_test(buffers),       cmocka_unit_test(numbers),
-        cmocka_unit_test(custom_log),    cmocka_unit_test(encryption_handling),
-        cmocka_unit_test(holes),         cmocka_unit_test(damaged),
+        cmocka_unit_test(whole),          cmocka_unit_test(every_cut),
+        cmocka_unit_test(other_records),  cmocka_unit_test(ja3_hash),
+        cmocka_unit_test(event_table),    cmocka_unit_test(ssl2),
+        cmocka_unit_test(buffers),        cmocka_unit_test(numbers),
+        cmocka_unit_test(custom_log),     cmocka_unit_test(encryption_handling),
+        cmocka_unit_test(holes),          cmocka_unit_test(damaged),
+        cmocka_unit_test(header_between),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

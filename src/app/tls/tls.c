@@ -284,16 +284,18 @@ static bool v2_record_begin(struct tls_state *st, unsigned dir)
     return true;
 }
 
-/* The next byte of a header; *whole when a record has begun. */
+/* The next byte of a header; *whole when a record has begun.  The first byte tells its length: what
+ * the other direction says meanwhile changes nothing. */
 static bool header_byte(struct tls_state *st, unsigned dir, uint8_t byte, bool *whole)
 {
     struct tls_dir *d = &st->dir[dir];
     d->header[d->header_n++] = byte;
-    unsigned want = header_bytes(st, d, dir);
-    *whole = d->header_n == want;
+    if (d->header_n == 1)
+        d->header_want = (uint8_t)header_bytes(st, d, dir);
+    *whole = d->header_n == d->header_want;
     if (!*whole)
         return true;
-    if (want != TLS_RECORD_HEADER)
+    if (d->header_want != TLS_RECORD_HEADER)
         return v2_record_begin(st, dir);
     d->v2 = false;
     return record_begin(st, dir);

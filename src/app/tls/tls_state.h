@@ -10,7 +10,7 @@ enum { TLS_RECORD_HEADER = 5, TLS_MESSAGE_HEADER = 4 };
 /* One direction. */
 struct tls_dir {
     uint8_t header[TLS_RECORD_HEADER];
-    uint8_t header_n;
+    uint8_t header_n, header_want;
     uint8_t type;            /* of the record in work */
     bool v2;                 /* SSL 2 framing */
     bool encrypted;          /* ChangeCipherSpec was seen */
