@@ -110,18 +110,18 @@ void state_none(struct pass *c)
         stream_event(c, STREAM_EV_RST_BUT_NO_SESSION);
         return;
     }
-    if (fl & TCP_FIN) {
-        stream_event(c, STREAM_EV_FIN_BUT_NO_SESSION);
-        return;
-    }
     if (fl == TCP_SYN) {
         begin_syn(c);
         return;
     }
+    if (fl & TCP_FIN)
+        stream_event(c, STREAM_EV_FIN_BUT_NO_SESSION);
     if (!(fl & TCP_ACK))
         return;
     c->exc.target = EXCEPTION_MIDSTREAM;
     c->exc.policy = (uint8_t)cfg->midstream_policy;
+    if (fl & TCP_FIN)
+        return;
     if ((fl & TCP_SYN) && (cfg->midstream || cfg->async_oneside))
         begin_synack(c);
     else if (!(fl & TCP_SYN) && cfg->midstream)

@@ -198,6 +198,10 @@ bool store_extent_add(struct stream_engine *e, struct store *st, struct extent n
 
 const struct extent *store_extents(const struct store *st, uint64_t from, uint32_t *n)
 {
+    if (!st->ext_n) {
+        *n = 0;
+        return NULL;
+    }
     /* No segment is longer than a super-frame, but joined ones are: then look at all. */
     const struct extent *x = st->ext + st->ext_head;
     uint32_t lo = 0, hi = st->ext_n;
@@ -217,6 +221,8 @@ const struct extent *store_extents(const struct store *st, uint64_t from, uint32
 
 void store_extents_drop(struct store *st, uint64_t upto)
 {
+    if (!st->ext_n)
+        return;
     struct extent *x = st->ext + st->ext_head;
     uint32_t gone = 0;
     while (gone < st->ext_n && x[gone].e <= upto)

@@ -100,7 +100,7 @@ bool tcp_replaces(struct flow *f, const struct packet *p, unsigned dir, struct t
     if (fl == TCP_SYN) {
         bool over = s->state == TCP_CLOSED || s->state == TCP_TIME_WAIT || s->state == TCP_LAST_ACK;
         if (over)
-            return p->tcp.seq != s->half[dir].isn;
+            return p->tcp.seq != s->half[dir].isn || (!(s->flags & SSN_WAS_UP) && s->half[dir].app);
         /* Fast Open refused, and now without data: what was inspected of it counts for nothing. */
         return s->state == TCP_SYN_RECV && dir == 0 && p->tcp.seq == s->syn.isn && s->half[0].app &&
                !p->payload_len && seq_le(s->half[0].next_seq, s->syn.isn + 1);
