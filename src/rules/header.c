@@ -114,8 +114,8 @@ static bool action_parse(struct parse *p, struct str w)
                    "a firewall rule's action needs a scope");
     if (!p->raw->firewall && a == ACTION_ACCEPT)
         return bad(p, "load the file as firewall rules", "accept is an action of firewall rules");
-    if (!p->raw->firewall && scope.n)
-        return bad(p, NULL, "only actions of firewall rules have a scope");
+    if (!p->raw->firewall && p->r->scope > 2)
+        return bad(p, NULL, "only actions of firewall rules have that scope");
     return !has_more || secondary_parse(p, more);
 }
 

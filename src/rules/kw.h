@@ -5,6 +5,10 @@
 
 #include "rules/parse.h"
 
+/* A content in the named buffer of Suricata (kw_text.c); NULL: refused. */
+struct rule_test *text_test(struct parse *p, const char *buffer, struct str bytes, bool negated,
+                            bool nocase);
+
 #define KW_FN(name) bool name(struct parse *p, const struct keyword *k, struct str v)
 
 /* kw_content.c */
@@ -42,8 +46,12 @@ KW_FN(kw_bsize);
 KW_FN(kw_urilen);
 KW_FN(kw_absent);
 KW_FN(kw_file_text);
+/* kw_tls.c */
 KW_FN(kw_tls_text);
 KW_FN(kw_ssl_version);
+KW_FN(kw_ssl_state);
+KW_FN(kw_cert_time);
+KW_FN(kw_cert_state);
 /* kw_packet.c */
 KW_FN(kw_packet_uint);
 KW_FN(kw_flags);

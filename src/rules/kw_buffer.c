@@ -220,8 +220,12 @@ bool buffer_modifier(struct parse *p, unsigned buffer)
     if (p->sticky && p->d == DIALECT_SURICATA)
         return bad(p, "use the sticky buffer of that name", "%s can't stand behind a sticky buffer",
                    what);
-    struct rule_test *t = &p->t[p->last_content];
-    if (t->where != p->where)
+    int32_t at = p->last_content;
+    if (p->d == DIALECT_SURICATA) /* the last one that is still in the payload */
+        while (at >= 0 && (p->t[at].kind != TEST_CONTENT || p->t[at].where != 0))
+            at--;
+    struct rule_test *t = at >= 0 ? &p->t[at] : NULL;
+    if (!t || t->where != p->where)
         return bad(p, NULL, "the content before %s is in a buffer already", what);
     int32_t w = where_of_buffer(p, buffer);
     if (w < 0 || !buffer_bind(p, buffer, what))
@@ -289,9 +293,9 @@ static bool transform_value(struct parse *p, const struct keyword *k, struct str
 bool kw_transform(struct parse *p, const struct keyword *k, struct str v)
 {
     struct str arg;
-    if (!p->sticky || !p->sticky_open)
-        return bad(p, "it stands right behind a sticky buffer or another transform",
-                   "%s has no sticky buffer before it", k->name);
+    if (!p->sticky)
+        return bad(p, "it stands behind a sticky buffer", "%s has no sticky buffer before it",
+                   k->name);
     if (!transform_value(p, k, v, &arg))
         return false;
     struct rule_where w = p->c->where[p->where];
@@ -302,7 +306,8 @@ bool kw_transform(struct parse *p, const struct keyword *k, struct str v)
     int32_t at = where_add(p, &w);
     if (at < 0)
         return false;
-    p->where = (uint16_t)at;
+    p->where = (uint16_t)at; /* tests before it stay with what it was */
+    p->sticky_open = true;
     return true;
 }
 

@@ -202,8 +202,6 @@ bool kw_endswith(struct parse *p, const struct keyword *k, struct str v)
     struct rule_test *t = content_before(p);
     if (!t)
         return false;
-    if (t->u.content.flags & CONTENT_ENDS)
-        return bad(p, NULL, "endswith stands twice behind one content");
     t->u.content.flags |= CONTENT_ENDS;
     return true;
 }

@@ -127,6 +127,14 @@ static bool match_before(const struct parse *p, uint16_t where, uint8_t instance
     return false;
 }
 
+/* Suricata's Q (server body) and its sticky file_data are one buffer. */
+static bool letter_is_file_data(const struct parse *p, unsigned buffer)
+{
+    int files = app_buffer_find(STR("file.data"), APP_SURICATA);
+    return files >= 0 && buffer_at(p, p->where) == RULE_BUF_APP + (unsigned)files &&
+           app_buffer_find_pcre('Q', APP_SURICATA) == (int)buffer;
+}
+
 static bool place(struct parse *p, struct test_pcre *t, int buffer, uint16_t *where,
                   uint8_t *instance)
 {
@@ -137,6 +145,9 @@ static bool place(struct parse *p, struct test_pcre *t, int buffer, uint16_t *wh
         int32_t w = where_of_buffer(p, b);
         if (w < 0)
             return false;
+        if (p->sticky && p->d == DIALECT_SURICATA && (uint16_t)w != p->where &&
+            letter_is_file_data(p, (unsigned)buffer))
+            return true; /* where it stands */
         if (p->sticky && p->d == DIALECT_SURICATA && (uint16_t)w != p->where)
             return bad(p, "leave the letter out behind a sticky buffer",
                        "the letter names another buffer than the sticky one before it");

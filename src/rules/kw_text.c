@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* A content test in the named buffer of Suricata; NULL: refused. */
-static struct rule_test *text_test(struct parse *p, const char *buffer, struct str bytes,
-                                   bool negated, bool nocase)
+struct rule_test *text_test(struct parse *p, const char *buffer, struct str bytes, bool negated,
+                            bool nocase)
 {
     int b = app_buffer_find(str_cstr(buffer), APP_SURICATA);
     if (b < 0) {
@@ -60,64 +60,6 @@ bool kw_file_text(struct parse *p, const struct keyword *k, struct str v)
     if (t && ext)
         t->u.content.flags |= CONTENT_ENDS;
     return t != NULL;
-}
-
-/* tls.subject, tls.issuerdn, tls.fingerprint with a value */
-bool kw_tls_text(struct parse *p, const struct keyword *k, struct str v)
-{
-    static const char *const buffers[] = {"tls.cert_subject", "tls.cert_issuer",
-                                          "tls.cert_fingerprint"};
-    bool negated = value_negated(&v);
-    struct str bytes;
-    if (!value_unquote(&v) || !v.n)
-        return bad(p, NULL, "%s needs a value in quotes", k->name);
-    if (!content_bytes(p, v, &bytes))
-        return false;
-    return text_test(p, buffers[k->extra], bytes, negated, k->extra == 2) != NULL;
-}
-
-/*
- * ssl_version:[!]tls1.0,tls1.2: one of them.  As numbers of the wire they are five in a row and
- * SSLv2: a range with holes.
- */
-bool kw_ssl_version(struct parse *p, const struct keyword *k, struct str v)
-{
-    (void)k;
-    static const char *const names[] = {"sslv3", "tls1.0", "tls1.1", "tls1.2", "tls1.3"};
-    int b = app_buffer_find(STR("tls.version"), APP_SURICATA);
-    unsigned set = 0;
-    bool negated = false;
-    if (b < 0)
-        return bad(p, NULL, "the field tls.version is not built");
-    while (v.n) {
-        struct str w = list_next(&v, ',');
-        negated |= value_negated(&w);
-        unsigned i = 0;
-        while (i < ARRAY_LEN(names) && !str_ieq(w, str_cstr(names[i])))
-            i++;
-        if (i == ARRAY_LEN(names))
-            return bad(p, "sslv3, tls1.0, tls1.1, tls1.2, tls1.3", "unknown version '" STR_FMT "'",
-                       STR_ARG(w));
-        set |= 1u << i;
-    }
-    if (!set)
-        return bad(p, NULL, "no version is named");
-    unsigned buffer = RULE_BUF_APP + (unsigned)b;
-    int32_t w = where_of_buffer(p, buffer);
-    if (w < 0 || !buffer_bind(p, buffer, "ssl_version"))
-        return false;
-    unsigned lo = (unsigned)__builtin_ctz(set), hi = 31 - (unsigned)__builtin_clz(set);
-    for (unsigned i = lo; i <= hi + 1; i++) {
-        bool range = i == hi + 1, in = !range && (set >> i & 1);
-        if (negated ? range || !in : !range && in)
-            continue;
-        struct rule_test *t = test_add_at(p, TEST_BUFFER_UINT, (uint16_t)w, 0);
-        if (!t)
-            return false;
-        t->u.uint = range ? (struct test_uint){.op = NUM_IN, .a = 0x300 + lo, .b = 0x300 + hi}
-                          : (struct test_uint){.op = NUM_NE, .a = 0x300 + i};
-    }
-    return true;
 }
 
 /* bytes N, offset N, relative */

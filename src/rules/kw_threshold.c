@@ -30,7 +30,10 @@ static bool filter_parse(struct parse *p, struct str v, enum threshold_type type
 bool kw_threshold(struct parse *p, const struct keyword *k, struct str v)
 {
     (void)k;
-    if (p->r->threshold || p->r->detection_filter)
+    /* Suricata doesn't see the first one behind a sticky buffer: both hold, the last is the rule's.
+     */
+    bool unseen = p->d == DIALECT_SURICATA && p->sticky && !p->r->detection_filter;
+    if ((p->r->threshold || p->r->detection_filter) && !unseen)
         return bad(p, NULL, "a rule has one threshold or detection_filter");
     return filter_parse(p, v, THRESH_LIMIT, &p->r->threshold);
 }
@@ -57,9 +60,17 @@ bool kw_tag(struct parse *p, const struct keyword *k, struct str v)
         return bad(p, "session or host", "unknown kind '" STR_FMT "' of tag", STR_ARG(whom));
     bool number = false, metric = false;
     while (v.n) {
-        struct str w = list_next(&v, ',');
+        struct str w = list_next(&v, ','), tail = w;
         uint64_t n;
         unsigned i = 0;
+        if (p->d == DIALECT_SNORT3 && !number) { /* "packets 5" */
+            struct str word = word_next(&tail);
+            if (str_u64(str_trim(tail), &n) && n <= UINT32_MAX) {
+                t.count = (uint32_t)n;
+                number = true;
+                w = word;
+            }
+        }
         while (i < ARRAY_LEN(metrics) && !str_eq(w, str_cstr(metrics[i])))
             i++;
         if (i < ARRAY_LEN(metrics) && number && !metric) {

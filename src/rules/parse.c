@@ -166,6 +166,11 @@ static bool split_rule(struct parse *p, struct str *head, struct str *body)
     if (open < 0)
         return p->d == DIALECT_SNORT2 || bad(p, NULL, "the rule has no options in parentheses");
     *head = str_first(t, (uint32_t)open);
+    /* Suricata takes a rule whose closing parenthesis is lost, too. */
+    if (p->d == DIALECT_SURICATA && t.p[t.n - 1] == ';') {
+        *body = str_skip(t, (uint32_t)open + 1);
+        return true;
+    }
     if (t.p[t.n - 1] != ')') {
         p->error_at = t.n - 1;
         return bad(p, "the rule ends with ;)", "the closing parenthesis is missing");

@@ -2,11 +2,12 @@
 /*
  * For developers: how many rules of a file load, and why others don't.
  *   rule_sets [-d dialect] [-a] [-t threads] [-v] FILE...
- * -a: also rules behind #; -v: each refusal.  All variables that rule sets name are set.
+ * -a: also rules behind #; -v: each refusal; -x: rules in words; -l: notes; -F: firewall rules. All
+ * variables that rule sets name are set.
  */
 #include "rules/rules.h"
 
-#include "base/clock.h"
+#include "base/sbuf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,12 +60,18 @@ static void top(const struct rule_set *s)
     free(r);
 }
 
+static void say(void *ctx, const struct rule *r, const char *kind, const char *text)
+{
+    (void)ctx;
+    printf("%u: %s: %s\n", r->sid, kind, text);
+}
+
 int main(int argc, char **argv)
 {
     struct rules_options o = {.var = var};
     unsigned threads = 1;
-    bool verbose = false;
-    for (int c; (c = getopt(argc, argv, "d:at:vF")) != -1;) {
+    bool verbose = false, explain = false, lint = false;
+    for (int c; (c = getopt(argc, argv, "d:at:vFxl")) != -1;) {
         if (c == 'd')
             o.dialect = (enum rule_dialect)rule_dialect_find(str_cstr(optarg));
         if (c == 'a')
@@ -74,6 +81,8 @@ int main(int argc, char **argv)
         if (c == 'F')
             o.firewall = true;
         verbose |= c == 'v';
+        explain |= c == 'x';
+        lint |= c == 'l';
     }
     struct rule_loader *l = rules_begin(&o);
     for (int i = optind; l && i < argc; i++)
@@ -107,6 +116,15 @@ int main(int argc, char **argv)
         printf("%s:%u:%u: sid %u: %s%s%s\n", r->file, r->line, r->column, r->sid, r->reason,
                r->hint ? "; " : "", r->hint ? r->hint : "");
     }
+    for (uint32_t i = 0; explain && i < s->n_rules; i++) {
+        struct sbuf b;
+        sbuf_init(&b);
+        rule_explain(s, s->rules[i], &b);
+        fwrite(b.p, 1, b.n, stdout);
+        sbuf_done(&b);
+    }
+    if (lint)
+        rules_lint(s, say, NULL);
     rules_free(s);
     return 0;
 }

@@ -98,7 +98,7 @@ struct str list_next(struct str *s, uint8_t sep)
 {
     struct str rest;
     struct str part = str_split(*s, sep, &rest);
-    *s = rest;
+    *s = str_trim(rest);
     return str_trim(part);
 }
 

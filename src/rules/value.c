@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { SURICATA_CONTENT_MAX = 255, CONTENT_MAX = 8192 };
+enum { CONTENT_MAX = 8192 };
 
 enum uint_style uint_style(const struct parse *p)
 {
@@ -226,15 +226,15 @@ bool var_add(struct parse *p, struct str name, int8_t *out)
     return true;
 }
 
-/* Suricata sets a variable while it looks at one buffer: another buffer of a transaction can't see
- * it. */
+/* Suricata looks at the payload and at a transaction's buffers in different steps. */
 bool var_usable(struct parse *p, int var, uint16_t where)
 {
-    if (p->d != DIALECT_SURICATA || p->var[var].where == where ||
-        buffer_at(p, where) < RULE_BUF_APP)
+    if (p->d != DIALECT_SURICATA || buffer_at(p, where) < RULE_BUF_APP ||
+        buffer_at(p, p->var[var].where) >= RULE_BUF_APP)
         return true;
     return bad(p, "extract it in the buffer that uses it",
-               "the variable " STR_FMT " was set in another buffer", STR_ARG(p->var[var].name));
+               "the variable " STR_FMT " was set in the packet, not in the transaction",
+               STR_ARG(p->var[var].name));
 }
 
 bool num_parse(struct parse *p, struct str v, const char *what, int64_t min, int64_t max,
@@ -278,10 +278,8 @@ static bool hex_block(struct parse *p, struct str v, uint32_t *i, uint8_t *out, 
         if (d < 0 && c != ' ' && c != '\t')
             return bad(p, "two hex digits a byte between bars", "'%c' is no hex digit",
                        c >= 32 && c < 127 ? c : '?');
-        if (d < 0 && high < 0)
-            continue;
         if (d < 0)
-            return bad(p, "two hex digits a byte between bars", "a hex digit stands alone");
+            continue;
         if (high < 0) {
             high = d;
         } else {
@@ -333,9 +331,8 @@ bool content_bytes(struct parse *p, struct str v, struct str *out)
     }
     if (!n)
         return bad(p, NULL, "the content is empty");
-    uint32_t most = p->d == DIALECT_SURICATA ? SURICATA_CONTENT_MAX : CONTENT_MAX;
-    if (n > most)
-        return bad(p, NULL, "the content has %u bytes, more than %u", n, most);
+    if (n > CONTENT_MAX)
+        return bad(p, NULL, "the content has %u bytes, more than %u", n, CONTENT_MAX);
     b[n] = 0;
     *out = str_of(b, n);
     return true;
