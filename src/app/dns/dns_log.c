@@ -443,64 +443,58 @@ static void put_v2_answer(struct writer *w, const struct dns_tx *t, const struct
     fields_close(w->f);
 }
 
-/* Is there something to write of this transaction, for a log of requests or of responses in a
- * version? */
-static const struct dns_log_options *wanted(const struct app_log_ctx *c, bool response,
-                                            unsigned version)
+/* Is there something to write of this transaction, in the log of requests or in that of responses?
+ */
+static const struct dns_log_options *wanted(const struct app_log_ctx *c, bool response)
 {
     const struct dns_tx *t = (const struct dns_tx *)c->tx;
     if (t->broken || t->response != response)
         return NULL;
     const struct dns_log_options *o = options_get(c);
-    if (o->version != version || !(response ? o->responses : o->requests) ||
-        !any_type_wanted(o, &t->m))
+    if (!(response ? o->responses : o->requests) || !any_type_wanted(o, &t->m))
         return NULL;
     return o;
 }
 
-static bool write_v3(const struct app_log_ctx *c, struct fields *out, bool response)
+/* Version 2 writes one question: the first that is wanted. */
+static const struct dns_rr *wanted_query(const struct dns_log_options *o, const struct dns_msg *m)
 {
-    const struct dns_log_options *o = wanted(c, response, 3);
+    const struct dns_rr *rr;
+    for (unsigned i = 0; (rr = dns_rr_at(m, DNS_QUERIES, i)); i++)
+        if (type_wanted(o, rr->type))
+            return rr;
+    return NULL;
+}
+
+static bool write_request(const struct app_log_ctx *c, struct fields *out)
+{
+    const struct dns_tx *t = (const struct dns_tx *)c->tx;
+    const struct dns_log_options *o = wanted(c, false);
     if (!o)
+        return false;
+    struct writer w = writer_of(c, out);
+    const struct dns_rr *rr = o->version == 2 ? wanted_query(o, &t->m) : NULL;
+    if (rr)
+        put_v2_query(&w, t, rr);
+    else if (o->version == 3)
+        put_v3(&w, t, o);
+    return rr || o->version == 3;
+}
+
+static bool write_response(const struct app_log_ctx *c, struct fields *out)
+{
+    const struct dns_log_options *o = wanted(c, true);
+    if (!o || o->version != 3)
         return false;
     struct writer w = writer_of(c, out);
     put_v3(&w, (const struct dns_tx *)c->tx, o);
     return true;
 }
-static bool write_request(const struct app_log_ctx *c, struct fields *out)
-{
-    return write_v3(c, out, false);
-}
-static bool write_response(const struct app_log_ctx *c, struct fields *out)
-{
-    return write_v3(c, out, true);
-}
-
-/* Version 2 writes a record for each question. */
-static bool write_v2_query(const struct app_log_ctx *c, struct fields *out, unsigned nth)
-{
-    const struct dns_tx *t = (const struct dns_tx *)c->tx;
-    const struct dns_rr *rr = dns_rr_at(&t->m, DNS_QUERIES, nth);
-    const struct dns_log_options *o = rr ? wanted(c, false, 2) : NULL;
-    if (!o || !type_wanted(o, rr->type))
-        return false;
-    struct writer w = writer_of(c, out);
-    put_v2_query(&w, t, rr);
-    return true;
-}
-static bool write_v2_query_1(const struct app_log_ctx *c, struct fields *out)
-{
-    return write_v2_query(c, out, 0);
-}
-static bool write_v2_query_2(const struct app_log_ctx *c, struct fields *out)
-{
-    return write_v2_query(c, out, 1);
-}
 
 static bool write_v2_answer(const struct app_log_ctx *c, struct fields *out)
 {
-    const struct dns_log_options *o = wanted(c, true, 2);
-    if (!o)
+    const struct dns_log_options *o = wanted(c, true);
+    if (!o || o->version != 2)
         return false;
     struct writer w = writer_of(c, out);
     put_v2_answer(&w, (const struct dns_tx *)c->tx, o);
@@ -513,9 +507,10 @@ static bool write_v2_answer(const struct app_log_ctx *c, struct fields *out)
         DNS_PROGRESS_COMPLETE, DNS_PROGRESS_COMPLETE                                               \
     }
 const struct app_log dns_logs[] = {
-    {"dns", WHOLE, write_request, 0},    {"dns", WHOLE, write_response, 1},
-    {"dns", WHOLE, write_v2_query_1, 0}, {"dns", WHOLE, write_v2_query_2, 0},
-    {"dns", WHOLE, write_v2_answer, 0},  {.event_type = NULL},
+    {"dns", WHOLE, write_request, 0},
+    {"dns", WHOLE, write_response, 1},
+    {"dns", WHOLE, write_v2_answer, 0},
+    {.event_type = NULL},
 };
 
 void dns_alert_fields(const struct app_log_ctx *c, struct fields *out)
