@@ -269,7 +269,7 @@ struct stream_counters {
         synack, rst, segment_memcap_drop, stream_depth_reached, reassembly_gap, overlap,
         overlap_diff_data, insert_data_normal_fail, insert_data_overlap_fail, insert_list_fail,
         urgent_oob, acked_unseen_bytes, memuse_bytes, reassembly_memuse_bytes, pkt_on_wrong_thread,
-        active_sessions, invalid_ack, drop_invalid, event[STREAM_EVENT_COUNT];
+        active_sessions, invalid_ack, drop_invalid, urg, event[STREAM_EVENT_COUNT];
 };
 
 struct stream_engine;
@@ -338,7 +338,9 @@ struct tcp_side {
     uint16_t mss;
     uint32_t ts_val; /* last timestamp value that it sent */
     uint32_t overlaps;
+    uint32_t urgent_oob; /* urgent bytes taken out of the stream */
     bool has_ts;
+    bool gap; /* bytes of it were acknowledged and never seen */
 };
 bool tcp_side_get(const struct flow *f, unsigned dir, struct tcp_side *out); /* dir: whose bytes */
 bool tcp_is_midstream(const struct flow *f);

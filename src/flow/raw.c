@@ -155,6 +155,8 @@ bool tcp_side_get(const struct flow *f, unsigned dir, struct tcp_side *out)
     out->ts_val = h->ts_val;
     out->overlaps = h->overlaps;
     out->has_ts = h->flags & HALF_TS;
+    out->gap = f->acked_unseen[dir] != 0;
+    out->urgent_oob = h->urg_total;
     return true;
 }
 

@@ -46,6 +46,7 @@ struct store {
     struct region region[STORE_REGIONS];
     struct extent run[STORE_RUNS]; /* delivered and still kept: ascending, apart */
     struct extent *ext;            /* not yet delivered: ascending by s */
+    uint64_t ext_longest;          /* no segment in `ext` is longer */
     uint32_t ext_head, ext_n, ext_room;
     uint8_t regions, runs, ext_class;
 };

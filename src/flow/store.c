@@ -137,6 +137,7 @@ static void extents_join(struct store *st)
     for (uint32_t i = 0; i < st->ext_n; i++) {
         if (n && x[i].s <= x[n - 1].e) {
             x[n - 1].e = u64_max(x[n - 1].e, x[i].e);
+            st->ext_longest = u64_max(st->ext_longest, x[n - 1].e - x[n - 1].s);
             continue;
         }
         x[n++] = x[i];
@@ -176,6 +177,7 @@ bool store_extent_add(struct stream_engine *e, struct store *st, struct extent n
 {
     if (!extents_room(e, st))
         return false;
+    st->ext_longest = u64_max(st->ext_longest, new.e - new.s);
     struct extent *x = st->ext + st->ext_head;
     uint32_t lo = 0, hi = st->ext_n;
     if (hi && x[hi - 1].s <= new.s)
@@ -202,18 +204,15 @@ const struct extent *store_extents(const struct store *st, uint64_t from, uint32
         *n = 0;
         return NULL;
     }
-    /* No segment is longer than a super-frame, but joined ones are: then look at all. */
     const struct extent *x = st->ext + st->ext_head;
+    uint64_t low = from > st->ext_longest ? from - st->ext_longest : 0;
     uint32_t lo = 0, hi = st->ext_n;
-    if (st->ext_n < EXTENTS_MAX / 2) {
-        uint64_t low = from > (1u << 20) ? from - (1u << 20) : 0;
-        while (lo < hi) {
-            uint32_t mid = (lo + hi) / 2;
-            if (x[mid].s < low)
-                lo = mid + 1;
-            else
-                hi = mid;
-        }
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (x[mid].s < low)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     *n = st->ext_n - lo;
     return x + lo;
@@ -231,6 +230,7 @@ void store_extents_drop(struct store *st, uint64_t upto)
     st->ext_n -= gone;
     if (!st->ext_n) {
         st->ext_head = 0;
+        st->ext_longest = 0;
         return;
     }
     /* those below that stand behind one that reaches further */

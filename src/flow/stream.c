@@ -152,6 +152,8 @@ static void by_state(struct pass *c)
 
 static void count_flags(struct stream_engine *e, uint8_t fl)
 {
+    if (fl & TCP_URG)
+        e->n.urg++;
     if (fl & TCP_RST)
         e->n.rst++;
     if ((fl & (TCP_SYN | TCP_ACK)) == TCP_SYN)
@@ -206,10 +208,12 @@ void stream_flush(struct stream_engine *e, struct flow *f, const struct stream_s
     struct pass c = {.e = e, .f = f, .s = s, .sink = sink, .dir = 0};
     c.mine = &s->half[0];
     c.other = &s->half[1];
-    deliver_all(&c, true, true);
-    deliver_eof(&c, true);
-    deliver_all(&c, false, true);
-    deliver_eof(&c, false);
+    bool up = s->flags & SSN_WAS_UP; /* else what waits is data of a SYN that nobody took */
+    for (unsigned d = 0; d < 2; d++) {
+        if (up)
+            deliver_all(&c, !d, true);
+        deliver_eof(&c, !d);
+    }
 }
 
 void stream_done(struct stream_engine *e, struct flow *f)
