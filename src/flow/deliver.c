@@ -186,7 +186,10 @@ void deliver_ready(struct pass *c, bool own)
         }
         uint64_t to = on_ack(c) || c->hold ? u64_min(h->edge, acked) : h->edge;
         if (h->app < to) {
+            uint64_t was = h->app;
             deliver_span(c, own, to);
+            if (side(c, own)->app == was)
+                return;
             continue;
         }
         if (h->app != h->edge || acked <= h->edge)
