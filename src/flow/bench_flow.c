@@ -7,6 +7,7 @@
  *     -a on acknowledgement, -r raw views, -i in line, -m midstream, -y async, -d dump, -k bad
  * checksums are good, -x TEXT count TEXT in the raw views
  */
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "capture/capture.h"
@@ -140,10 +141,14 @@ static void one_burst(struct bench *b, const struct burst *in)
 
 static int run_file(struct bench *b, const char *path)
 {
-    struct diags d = {0};
+    struct arena a;
+    struct diags d;
+    arena_init(&a, 0, 0);
+    diags_init(&d, &a);
     struct capture *c = capture_file_open(path, &(struct capture_file_options){0}, &d);
     if (!c) {
         fprintf(stderr, "cannot open %s\n", path);
+        arena_done(&a);
         return 1;
     }
     static struct burst in;
@@ -152,6 +157,7 @@ static int run_file(struct bench *b, const char *path)
         capture_verdict(c, &in);
     }
     capture_close(c);
+    arena_done(&a);
     return 0;
 }
 

@@ -155,6 +155,22 @@ static void half_skip(struct tcp_half *h, uint32_t seq)
     h->next_seq = h->last_ack = seq;
 }
 
+/* The receiver had room for the probing byte after all. */
+static void probe_taken(struct pass *c)
+{
+    struct tcp_half *o = c->other;
+    stream_event(c, STREAM_EV_EST_ACK_ZWP_DATA);
+    c->mine = o;
+    c->dir = !c->dir;
+    reasm_data(c, o->next_seq, &o->probe_byte, 1);
+    c->dir = !c->dir;
+    c->p->dir = (uint8_t)c->dir;
+    c->mine = &c->s->half[c->dir];
+    c->other = &c->s->half[!c->dir];
+    c->other->next_seq++;
+    c->other->flags &= ~(uint32_t)(HALF_PROBE | HALF_ACK_HINT);
+}
+
 /* The other half's numbers as this packet acknowledges them. */
 static void take_ack(struct pass *c)
 {
@@ -183,17 +199,9 @@ static void take_ack(struct pass *c)
         o->flags |= HALF_ACK_HINT;
         ack = o->next_seq;
         if ((o->flags & HALF_PROBE) && p->tcp.ack == o->next_seq + 1) {
-            stream_event(c, STREAM_EV_EST_ACK_ZWP_DATA);
-            c->mine = o;
-            c->dir = !c->dir;
-            reasm_data(c, o->next_seq, &o->probe_byte, 1);
-            c->dir = !c->dir;
-            c->p->dir = (uint8_t)c->dir;
-            c->mine = &c->s->half[c->dir];
-            o = c->other = &c->s->half[!c->dir];
-            o->next_seq++;
+            probe_taken(c);
+            o = c->other;
             ack = o->next_seq;
-            o->flags &= ~(uint32_t)(HALF_PROBE | HALF_ACK_HINT);
         }
     }
     if (seq_gt(ack, o->last_ack))
@@ -335,6 +343,24 @@ static void take_ack_only(struct pass *c)
     closing_state(c);
 }
 
+static bool would_be_taken(struct pass *c, const struct state_events *ev)
+{
+    uint8_t fl = c->p->tcp.flags;
+    if (!(fl & TCP_ACK)) /* no stack takes data without ACK */
+        return false;
+    if (!timestamp_ok(c)) {
+        stream_event(c, STREAM_EV_PKT_INVALID_TIMESTAMP);
+        return false;
+    }
+    if (!ack_plausible(c) && !jump_acked(c)) {
+        stream_event(c, STREAM_EV_PKT_INVALID_ACK);
+        c->e->n.invalid_ack++;
+        event_if(c, fl & TCP_FIN ? ev->fin_ack : ev->ack);
+        return false;
+    }
+    return true;
+}
+
 void state_connected(struct pass *c)
 {
     struct packet *p = c->p;
@@ -351,22 +377,10 @@ void state_connected(struct pass *c)
         packet_skip(c);
         return;
     }
-    if (!(fl & TCP_ACK)) { /* no stack takes data without ACK */
-        packet_refuse(c);
-        return;
-    }
     if ((c->s->flags & SSN_ASYNC) && !c->mine->flags_seen)
         c->s->flags &= (uint16_t)~SSN_ASYNC; /* the other side is seen after all */
     const struct state_events *ev = &events[c->s->state];
-    if (!timestamp_ok(c)) {
-        stream_event(c, STREAM_EV_PKT_INVALID_TIMESTAMP);
-        packet_refuse(c);
-        return;
-    }
-    if (!ack_plausible(c) && !jump_acked(c)) {
-        stream_event(c, STREAM_EV_PKT_INVALID_ACK);
-        c->e->n.invalid_ack++;
-        event_if(c, fl & TCP_FIN ? ev->fin_ack : ev->ack);
+    if (!would_be_taken(c, ev)) {
         packet_refuse(c);
         return;
     }

@@ -99,7 +99,7 @@ void deliver_direct(struct pass *c, const uint8_t *data, uint32_t n)
         if (why == RESERVE_OK) {
             uint64_t room;
             memcpy(store_at(h->store, from, &room), data, n);
-            store_run_add(h->store, from, from + n);
+            store_run_add(c->e, h->store, from, from + n);
         } else {
             reasm_no_memory(c, why);
         }
@@ -127,7 +127,7 @@ static void deliver_span(struct pass *c, bool own, uint64_t to)
         if (!data)
             return; /* cannot be: what lies below the edge is stored or delivered */
         n = u64_min(n, to - h->app);
-        store_run_add(h->store, h->app, h->app + n);
+        store_run_add(c->e, h->store, h->app, h->app + n);
         h->app += n;
         store_extents_drop(h->store, h->app);
         if (!half_keeps(c->e, h))

@@ -110,6 +110,8 @@ void store_give(struct stream_engine *e, struct store *s)
         buf_give(e, s->region[i].buf, s->region[i].class);
     if (s->ext)
         buf_give(e, (uint8_t *)s->ext, s->ext_class);
+    if (s->run)
+        buf_give(e, (uint8_t *)s->run, s->run_class);
     e->n.reassembly_memuse_bytes -= sizeof(*s);
     slab_give(&e->stores, s);
 }

@@ -17,32 +17,30 @@ bool stream_raw(struct stream_engine *e, struct flow *f, const struct packet *p,
     if (!f->tcp || !e->cfg.raw)
         return false;
     struct tcp_half *h = &f->tcp->half[dir];
-    const struct store *st = h->store;
+    struct store *st = h->store;
     if (!st || (h->flags & HALF_RAW_OFF) || h->raw >= h->app)
         return false;
     uint64_t keep = e->cfg.raw_keep_bytes ? e->cfg.raw_keep_bytes : e->cfg.chunk_bytes[dir];
     bool chunked = e->cfg.inspect == INSPECT_ON_ACK && !(f->tcp->flags & SSN_ASYNC);
-    for (unsigned i = 0; i < st->runs; i++) {
-        const struct extent *r = &st->run[i];
-        if (r->e <= h->raw)
-            continue;
-        uint64_t fresh = u64_max(h->raw, r->s);
-        bool ready = !chunked || r->e - fresh >= e->cfg.chunk_bytes[dir] || i + 1u < st->runs ||
-                     r->e < h->app || (h->flags & (HALF_RAW_TRIGGER | HALF_RAW_END));
-        if (!ready)
-            return false;
-        uint64_t start = fresh - u64_min(keep, fresh - r->s), room;
-        out->data = store_at(st, start, &room);
-        if (!out->data || room < r->e - start)
-            return false;
-        out->n = (uint32_t)(r->e - start);
-        out->fresh = (uint32_t)(fresh - start);
-        out->offset = start;
-        out->eof = (h->flags & HALF_RAW_END) && r->e == h->app;
-        h->view_end = r->e;
-        return true;
-    }
-    return false;
+    uint32_t i = store_run_after(st, h->raw);
+    if (i >= st->runs)
+        return false;
+    const struct extent *r = &store_runs(st)[i];
+    uint64_t fresh = u64_max(h->raw, r->s);
+    bool ready = !chunked || r->e - fresh >= e->cfg.chunk_bytes[dir] || i + 1 < st->runs ||
+                 r->e < h->app || (h->flags & (HALF_RAW_TRIGGER | HALF_RAW_END));
+    if (!ready)
+        return false;
+    uint64_t start = fresh - u64_min(keep, fresh - r->s), room;
+    out->data = store_at(st, start, &room);
+    if (!out->data || room < r->e - start)
+        return false;
+    out->n = (uint32_t)(r->e - start);
+    out->fresh = (uint32_t)(fresh - start);
+    out->offset = start;
+    out->eof = (h->flags & HALF_RAW_END) && r->e == h->app;
+    h->view_end = r->e;
+    return true;
 }
 
 void stream_raw_done(struct stream_engine *e, struct flow *f, unsigned dir)
@@ -103,11 +101,11 @@ static uint32_t copy_gap(uint64_t missing, uint8_t *out, uint32_t room)
 uint32_t stream_copy(const struct flow *f, unsigned dir, uint64_t offset, uint8_t *out,
                      uint32_t room)
 {
-    const struct store *st = f->tcp ? f->tcp->half[dir].store : NULL;
+    struct store *st = f->tcp ? f->tcp->half[dir].store : NULL;
     uint32_t n = 0;
     uint64_t at = offset;
-    for (unsigned i = 0; st && i < st->runs && n < room; i++) {
-        const struct extent *r = &st->run[i];
+    for (uint32_t i = 0; st && i < st->runs && n < room; i++) {
+        const struct extent *r = &store_runs(st)[i];
         if (r->e <= at)
             continue;
         if (at < r->s) {

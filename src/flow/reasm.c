@@ -127,12 +127,14 @@ static bool compare_kept(struct pass *c, uint64_t off, const uint8_t *data, uint
 /* The part below `app`: what is still kept of it can be compared, nothing more. */
 static void compare_delivered(struct pass *c, uint64_t off, const uint8_t *data, uint64_t end)
 {
-    const struct store *st = c->mine->store;
+    struct store *st = c->mine->store;
+    if (!st)
+        return;
+    const struct extent *run = store_runs(st);
     bool differs = false;
-    for (unsigned i = 0; st && i < st->runs; i++) {
-        uint64_t from = u64_max(off, st->run[i].s), to = u64_min(end, st->run[i].e);
-        if (from < to)
-            differs |= compare_kept(c, off, data, from, to);
+    for (uint32_t i = store_run_after(st, off); i < st->runs && run[i].s < end; i++) {
+        uint64_t from = u64_max(off, run[i].s), to = u64_min(end, run[i].e);
+        differs |= compare_kept(c, off, data, from, to);
     }
     if (differs)
         note_overlap(c, true);

@@ -22,7 +22,7 @@ enum {
     BUF_CLASSES = 18, /* 512 << class: up to 64 MB */
     BUF_MIN = 512,
     STORE_REGIONS = 8,
-    STORE_RUNS = 16,
+    RUNS_FEW = 4,
     REGION_SLACK = 32 << 10, /* holes up to this are kept inside one region */
     EXTENTS_MAX = 8192,
     SYNS_MAX = 16,
@@ -44,11 +44,13 @@ struct extent {
 };
 struct store {
     struct region region[STORE_REGIONS];
-    struct extent run[STORE_RUNS]; /* delivered and still kept: ascending, apart */
-    struct extent *ext;            /* not yet delivered: ascending by s */
-    uint64_t ext_longest;          /* no segment in `ext` is longer */
+    struct extent run_few[RUNS_FEW];
+    struct extent *run;   /* delivered and still kept: ascending, apart; NULL: run_few */
+    struct extent *ext;   /* not yet delivered: ascending by s */
+    uint64_t ext_longest; /* no segment in `ext` is longer */
     uint32_t ext_head, ext_n, ext_room;
-    uint8_t regions, runs, ext_class;
+    uint32_t runs, run_room;
+    uint8_t regions, ext_class, run_class;
 };
 
 enum half_flag {
@@ -253,7 +255,13 @@ bool store_extent_add(struct stream_engine *e, struct store *st, struct extent x
 void store_extents_drop(struct store *st, uint64_t upto);
 /* The first extent that may reach beyond `from`, and how many stand from there on. */
 const struct extent *store_extents(const struct store *st, uint64_t from, uint32_t *n);
-void store_run_add(struct store *st, uint64_t from, uint64_t to);
+void store_run_add(struct stream_engine *e, struct store *st, uint64_t from, uint64_t to);
+static inline struct extent *store_runs(struct store *st)
+{
+    return st->run ? st->run : st->run_few;
+}
+uint32_t store_run_after(const struct store *st,
+                         uint64_t off); /* the first run that ends behind off */
 void store_trim(struct stream_engine *e, struct store *st, uint64_t floor);
 
 /* overlap.c */

@@ -247,30 +247,69 @@ void store_extents_drop(struct store *st, uint64_t upto)
     st->ext_n = keep;
 }
 
-void store_run_add(struct store *st, uint64_t from, uint64_t to)
+/* Room for one more run: few stand in the store itself, more in a buffer. */
+static void runs_room(struct stream_engine *e, struct store *st)
 {
-    if (st->runs && st->run[st->runs - 1].e == from) {
-        st->run[st->runs - 1].e = to;
+    uint32_t room = st->run ? st->run_room : RUNS_FEW;
+    struct extent *run = store_runs(st);
+    if (st->runs < room)
+        return;
+    uint8_t class;
+    uint8_t *b =
+        st->runs < EXTENTS_MAX ? buf_take(e, st->runs * 2 * (uint32_t)sizeof(*run), &class) : NULL;
+    if (!b) { /* the oldest is given up */
+        memmove(run, run + 1, (st->runs - 1) * sizeof(*run));
+        st->runs--;
         return;
     }
-    if (st->runs == STORE_RUNS) {
-        memmove(&st->run[0], &st->run[1], (STORE_RUNS - 1) * sizeof(st->run[0]));
-        st->runs--;
+    memcpy(b, run, st->runs * sizeof(*run));
+    if (st->run)
+        buf_give(e, (uint8_t *)st->run, st->run_class);
+    st->run = (struct extent *)(void *)b;
+    st->run_class = class;
+    st->run_room = buf_room(class) / (uint32_t)sizeof(*run);
+}
+
+void store_run_add(struct stream_engine *e, struct store *st, uint64_t from, uint64_t to)
+{
+    struct extent *run = store_runs(st);
+    if (st->runs && run[st->runs - 1].e == from) {
+        run[st->runs - 1].e = to;
+        return;
     }
-    st->run[st->runs++] = (struct extent){from, to};
+    runs_room(e, st);
+    store_runs(st)[st->runs++] = (struct extent){from, to};
+}
+
+uint32_t store_run_after(const struct store *st, uint64_t off)
+{
+    const struct extent *run = st->run ? st->run : st->run_few;
+    uint32_t lo = 0, hi = st->runs;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (run[mid].e <= off)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static void runs_trim(struct store *st, uint64_t floor)
+{
+    struct extent *run = store_runs(st);
+    uint32_t gone = store_run_after(st, floor);
+    if (gone) {
+        memmove(run, run + gone, (st->runs - gone) * sizeof(*run));
+        st->runs -= gone;
+    }
+    if (st->runs && run[0].s < floor)
+        run[0].s = floor;
 }
 
 void store_trim(struct stream_engine *e, struct store *st, uint64_t floor)
 {
-    unsigned gone = 0;
-    while (gone < st->runs && st->run[gone].e <= floor)
-        gone++;
-    if (gone) {
-        memmove(&st->run[0], &st->run[gone], (st->runs - gone) * sizeof(st->run[0]));
-        st->runs = (uint8_t)(st->runs - gone);
-    }
-    if (st->runs && st->run[0].s < floor)
-        st->run[0].s = floor;
+    runs_trim(st, floor);
     while (st->regions && region_end(&st->region[0]) <= floor) {
         buf_give(e, st->region[0].buf, st->region[0].class);
         memmove(&st->region[0], &st->region[1], (st->regions - 1u) * sizeof(st->region[0]));
