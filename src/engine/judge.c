@@ -125,7 +125,7 @@ static void pseudo(struct engine *e, struct flow *f, unsigned dir)
     p.tcp.flags = TCP_ACK;
     p.tcp.hlen = 20;
     p.ts_ns = e->now_ns;
-    p.number = e->number;
+    p.number = e->finishing ? FINISH_NUMBER + f->first_number : e->number;
     p.seg_n = 1;
     p.src_kind = PKT_SRC_FLOW_TIMEOUT;
     struct decision *d = &e->decision;
@@ -147,6 +147,8 @@ void judge_flow_end(void *ctx, struct flow *f)
     struct engine *e = ctx;
     uint64_t order = e->tick_order, order2 = e->tick_order2;
     bool reuse = f->end == FLOW_END_TCP_REUSE;
+    if (e->finishing) /* flows end in order of their first packets, whichever worker has them */
+        atomic_store_explicit(&e->progress, FINISH_NUMBER + f->first_number - 1, memory_order_release);
     if (!reuse) {
         e->tick_order = f->last_ns / 1000000u + (uint64_t)f->timeout_s * 1000u + 1;
         e->tick_order2 = f->first_number;

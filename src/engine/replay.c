@@ -40,7 +40,7 @@ struct crew {
     struct burst burst;
     _Atomic uint8_t verdict[BURST_MAX];
     pthread_barrier_t begin, end;
-    bool stop;
+    bool stop; /* the next round is the last: flows end */
     pthread_mutex_t drain;
 };
 
@@ -80,8 +80,10 @@ static void *hand_main(void *ctx)
     struct crew *c = h->crew;
     for (;;) {
         pthread_barrier_wait(&c->begin);
-        if (c->stop)
+        if (c->stop) {
+            engine_finish(h->engine);
             return NULL;
+        }
         engine_burst(h->engine, &c->burst, c->verdict);
         pthread_barrier_wait(&c->end);
     }
@@ -143,10 +145,13 @@ static int crew_start(struct crew *c)
     return 0;
 }
 
+/* All flows end, side by side as the packets were judged. */
 static void crew_stop(struct crew *c)
 {
-    if (c->n == 1 || !c->hand[0].running)
+    if (c->n == 1) {
+        engine_finish(c->hand[0].engine);
         return;
+    }
     c->stop = true;
     pthread_barrier_wait(&c->begin);
     for (unsigned k = 0; k < c->n; k++)
@@ -190,8 +195,6 @@ static void crew_drain(struct crew *c, bool all)
 static void crew_finish(struct crew *c, struct capture *cap, uint64_t first_ns, uint64_t last_ns, struct replay_result *r)
 {
     struct engine_counters one;
-    for (unsigned k = 0; k < c->n; k++)
-        engine_finish(c->hand[k].engine);
     memset(&r->counters, 0, sizeof(r->counters));
     for (unsigned k = 0; k < c->n; k++) {
         engine_counters(c->hand[k].engine, &one);

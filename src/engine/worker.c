@@ -253,8 +253,8 @@ void engine_finish(struct engine *e)
 {
     e->finishing = true;
     e->seq = 0;
-    atomic_store_explicit(&e->progress, UINT64_MAX, memory_order_release);
     flow_end_all(e->flows, judge_flow_end, e);
+    atomic_store_explicit(&e->progress, FINISH_NUMBER * 2, memory_order_release);
     responder_tick(e->responder, UINT64_MAX);
     e->tick_order = e->tick_order2 = 0;
 }

@@ -6,6 +6,8 @@
 #include "engine/engine.h"
 
 enum { ENGINE_LAYERS = PACKET_LAYERS_MAX };
+/* Numbers of the flows that end with the run come behind all packets. */
+#define FINISH_NUMBER (1ull << 62)
 
 struct engine {
     const struct engine_settings *settings;
