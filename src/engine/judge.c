@@ -150,7 +150,7 @@ void judge_flow_end(void *ctx, struct flow *f)
     if (e->finishing) /* flows end in order of their first packets, whichever worker has them */
         atomic_store_explicit(&e->progress, FINISH_NUMBER + f->first_number - 1, memory_order_release);
     if (!reuse) {
-        e->tick_order = f->last_ns / 1000000u + (uint64_t)f->timeout_s * 1000u + 1;
+        e->tick_order = flow_expiry_ns(f) + 1;
         e->tick_order2 = f->first_number;
         if (e->finishing)
             e->tick_order = f->first_number;

@@ -170,6 +170,8 @@ void flow_each(struct flow_table *t, bool (*f)(void *ctx, struct flow *f), void 
 struct flow *flow_find(struct flow_table *t, const struct packet *p);
 const struct flow_counters *flow_counters(const struct flow_table *t);
 /* Sets a state of flows without TCP (both sides seen: established). */
+/* When its time is over, as flow_tick sees it. */
+uint64_t flow_expiry_ns(const struct flow *f);
 const char *flow_state_name(const struct flow *f); /* "new", "established", "closed", "bypassed" */
 
 /* ------------------------------------------------------------------ TCP streams */

@@ -81,7 +81,6 @@ void flow_release(struct flow_table *t,
                   struct flow *f); /* out of chain and wheel, to the free list */
 /* flow_expire.c */
 uint32_t flow_timeout(const struct flow_table *t, const struct flow *f);
-uint64_t flow_expiry_ns(const struct flow *f);
 void wheel_arm(struct flow_table *t, struct flow_slot *s);
 void wheel_remove(struct flow_table *t, struct flow_slot *s);
 void flow_finish(struct flow_table *t, struct flow *f, enum flow_end why, flow_end_fn *end,
