@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/attr.h"
+#include "sensor/sensor.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,8 @@ int main(int argc, char **argv)
         printf("riposte " RIPOSTE_VERSION "\n");
         return 0;
     }
+    if (!strcmp(argv[1], "-P") && argc == 3) /* a child of the sensor */
+        return sensor_role(argv[2]);
     for (unsigned k = 0; k < ARRAY_LEN(commands); k++)
         if (!strcmp(argv[1], commands[k].name))
             return commands[k].run(argc - 1, argv + 1);

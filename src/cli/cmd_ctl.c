@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* riposte ctl: asks a running sensor. */
+#include "cli/cli.h"
+#include "cli/ctl_print.h"
+#include "cli/options.h"
+
+#include "base/log.h"
+#include "base/sbuf.h"
+#include "sensor/sensor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+struct ctl_args {
+    const char *socket;
+    bool json, all, help;
+};
+#define AT(member) offsetof(struct ctl_args, member)
+static const struct opt rows[] = {
+    {"s", "socket", "NAME|PATH", OPT_TEXT, AT(socket),
+     "vIPS or control socket (default: the only one in /run/riposte)"},
+    {"j", "json", NULL, OPT_FLAG, AT(json), "print the answer as it comes"},
+    {"a", "all", NULL, OPT_FLAG, AT(all), "losses: also what is zero"},
+    {"h", "help", NULL, OPT_FLAG, AT(help), "this text"},
+};
+static const char usage[] =
+    "usage: riposte ctl [options] COMMAND\n\n"
+    "  status     processes, interfaces, policy\n"
+    "  stats      counters of capture, engine and logger\n"
+    "  losses     everything that was lost, with stage and reason\n"
+    "  flows      the flow table in numbers\n"
+    "  rules      what is loaded, and what was refused and why\n"
+    "  reload     read configuration and rules anew; waits, and says what changed\n"
+    "  reopen     open log files anew, after they were moved away\n"
+    "  shutdown   end\n"
+    "  version    of the program that runs\n";
+
+static int ask(const struct ctl_args *a, const struct texts *words)
+{
+    char path[PATH_MAX], line[SENSOR_CONTROL_MAX];
+    struct arena mem;
+    struct diags d;
+    struct sbuf answer;
+    size_t at = 0;
+    arena_init(&mem, 0, 0);
+    diags_init(&d, &mem);
+    sbuf_init(&answer);
+    for (unsigned i = 0; i < words->n && at < sizeof(line); i++)
+        at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s", i ? " " : "", words->v[i]);
+    int rc = at < sizeof(line) ? sensor_control_path(a->socket, path, sizeof(path), &d) : -E2BIG;
+    if (!rc)
+        rc = sensor_request(path, line, &answer, &d);
+    for (const struct diag *x = d.first; x; x = x->next)
+        log_at(LOG_AT_ERROR, "ctl", "%s%s%s%s%s%s", x->file ? x->file : "", x->file ? ": " : "",
+               x->reason, x->hint ? " (" : "", x->hint ? x->hint : "", x->hint ? ")" : "");
+    int status = rc || !ctl_print((const char *)answer.p, answer.n, a->json, a->all);
+    sbuf_done(&answer);
+    arena_done(&mem);
+    return status;
+}
+
+int cmd_ctl(int argc, char **argv)
+{
+    struct ctl_args a = {0};
+    struct texts words = {.n = 0};
+    if (options_parse("ctl", rows, ARRAY_LEN(rows), &a, argc, argv, &words))
+        return 2;
+    if (a.help || !words.n) {
+        options_help(usage, rows, ARRAY_LEN(rows));
+        return a.help ? 0 : 2;
+    }
+    return ask(&a, &words);
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* riposte run: the sensor.  Options as Suricata's users know them. */
+#include "cli/cli.h"
+#include "cli/launch.h"
+
+#include "base/log.h"
+#include "sensor/sensor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct run_args {
+    const char *config, *capture, *log_dir, *queue, *csum, *pidfile, *response, *user, *group,
+        *dialect, *format, *control, *name;
+    struct texts only, more, iface, set;
+    uint64_t workers;
+    bool test, background, simulate, fatal, verbose, no_cache, help;
+    /* made of them */
+    char *filter, *home, *rules, *starting;
+};
+#define AT(member) offsetof(struct run_args, member)
+static const struct opt rows[] = {
+    {"i", "interface", "IF", OPT_LIST, AT(iface),
+     "watch this port (again for more); needs no configuration file"},
+    {"", "response", "IF", OPT_TEXT, AT(response), "port that resets and ICMP errors leave by"},
+    {"c", "config", "FILE", OPT_TEXT, AT(config),
+     "configuration: ours, a suricata.yaml or a snort.conf"},
+    {"S", NULL, "FILE", OPT_LIST, AT(only), "load exactly this rule file (again for more)"},
+    {"s", NULL, "FILE", OPT_LIST, AT(more),
+     "load this rule file besides those of the configuration"},
+    {"l", "log-dir", "DIR", OPT_TEXT, AT(log_dir),
+     "folder of the outputs (default: as configured, else /var/log/riposte)"},
+    {"r", "read", "CAPTURE", OPT_TEXT, AT(capture),
+     "a capture file instead: the same as riposte replay -r"},
+    {"k", NULL, "all|none", OPT_TEXT, AT(csum), "verify checksums"},
+    {"T", "test", NULL, OPT_FLAG, AT(test), "load configuration and rules, say what is wrong, end"},
+    {"D", "daemon", NULL, OPT_FLAG, AT(background),
+     "run in the background; messages go to riposte.log in the log folder"},
+    {"", "workers", "N", OPT_NUMBER, AT(workers),
+     "worker threads (default: all cores but one, at least one)"},
+    {"", "pidfile", "FILE", OPT_TEXT, AT(pidfile), "write the process id there"},
+    {"", "set", "KEY=VALUE", OPT_LIST, AT(set),
+     "override a setting (riposte config show lists them)"},
+    {"", "user", "USER", OPT_TEXT, AT(user),
+     "engine and logger run as this user (default: nobody)"},
+    {"", "group", "GROUP", OPT_TEXT, AT(group), "and this group"},
+    {"", "name", "NAME", OPT_TEXT, AT(name),
+     "name of this sensor's virtual IPS, in events and of the control socket"},
+    {"", "control", "PATH", OPT_TEXT, AT(control),
+     "control socket (default: /run/riposte/NAME.sock)"},
+    {"", "init-errors-fatal", NULL, OPT_FLAG, AT(fatal),
+     "a rule that can't be loaded ends the start"},
+    {"", "simulate-ips", NULL, OPT_FLAG, AT(simulate),
+     "with -r: treat the capture as inline traffic"},
+    {"", "dialect", "D", OPT_TEXT, AT(dialect), "snort2, snort3 or suricata (default: by file)"},
+    {"", "config-format", "F", OPT_TEXT, AT(format),
+     "riposte, suricata or snort (default: by its marks)"},
+    {"", "no-cache", NULL, OPT_FLAG, AT(no_cache), "compile the rules anew"},
+    {"q", "queue", "N", OPT_MAYBE, AT(queue),
+     "without a number: fewer messages (NFQUEUE is not there yet)"},
+    {"v", "verbose", NULL, OPT_FLAG, AT(verbose), "more messages"},
+    {"h", "help", NULL, OPT_FLAG, AT(help), "this text"},
+};
+static const char usage[] =
+    "usage: riposte run -i IF [-i IF ...] [--response IF] [options] [BPF filter]\n\n"
+    "Watches mirror ports, writes alerts, and with --response ends forbidden connections.\n"
+    "Signals: TERM, INT end; HUP opens log files anew; USR2 reloads; USR1 logs counters.";
+
+static int bad(const char *what, const char *value)
+{
+    log_at(LOG_AT_ERROR, "run", "%s%s%s (riposte run --help lists the options)", what,
+           value ? ": " : "", value ? value : "");
+    return -EINVAL;
+}
+
+static int format_of(const char *name, enum conf_format *out)
+{
+    static const char *const names[] = {"auto", "riposte", "suricata", "snort"};
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        if (!strcmp(names[i], name)) {
+            *out = (enum conf_format)i;
+            return 0;
+        }
+    return bad("--config-format takes riposte, suricata or snort", name);
+}
+
+/* ------------------------------------------------------------------ without a configuration file
+ */
+
+static bool is_set(const struct run_args *a, const char *path)
+{
+    size_t n = strlen(path);
+    for (unsigned i = 0; i < a->set.n; i++)
+        if (!strncmp(a->set.v[i], path, n) && (a->set.v[i][n] == '=' || a->set.v[i][n] == '.'))
+            return true;
+    return false;
+}
+
+/* Who gives no configuration gets one, and is told what it is. */
+static int guess(struct run_args *a)
+{
+    char home[4096], rules[PATH_MAX], text[9000];
+    bool own = sensor_guess_home(a->iface.v, a->iface.n, home, sizeof(home));
+    bool need_home = !is_set(a, "vars.address-groups.HOME_NET");
+    bool need_rules = !a->only.n && !is_set(a, "rules") && !is_set(a, "rule-files");
+    int n = snprintf(text, sizeof(text), "no configuration file");
+    if (need_home) {
+        a->home = strdup(home);
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "; HOME_NET is %s (%s)", home,
+                      own ? "the networks of the watched ports"
+                          : "private networks and what this host has");
+    }
+    if (need_rules && sensor_find("etc/rules", rules, sizeof(rules))) {
+        a->rules = strdup(rules);
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "; starter rules from %s", rules);
+    } else if (need_rules) {
+        n += snprintf(text + n, sizeof(text) - (size_t)n,
+                      "; no rules: the starter rules are not there, -S FILE names others");
+    }
+    snprintf(text + n, sizeof(text) - (size_t)n, "; outputs in %s",
+             a->log_dir ? a->log_dir : "/var/log/riposte");
+    a->starting = strdup(text);
+    return a->starting ? 0 : -ENOMEM;
+}
+
+/* The stock configuration reads its starter rules from default-rule-path, if somebody set it. */
+static int adjust_rules(struct launch *l, struct run_args *a, struct conf *c, struct diags *d)
+{
+    if (!a->rules)
+        return 0;
+    return launch_set(l, c, d, "rules=%s/*.rules",
+                      is_set(a, "default-rule-path") ? conf_str(c, "default-rule-path") : a->rules);
+}
+
+static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
+{
+    struct run_args *a = ctx;
+    const struct {
+        const char *path, *value;
+    } text[] = {
+        {"default-log-dir", a->log_dir                                  ? a->log_dir
+                            : a->config || is_set(a, "default-log-dir") ? NULL
+                                                                        : "/var/log/riposte"},
+        {"vars.address-groups.HOME_NET", a->home},
+        {"response.interface", a->response},
+        {"pid-file", a->pidfile},
+        {"run-as.user", a->user},
+        {"run-as.group", a->group},
+        {"vips.name", a->name},
+        {"control.socket", a->control},
+        {"capture.bpf-filter", a->filter},
+        {"daemon", a->background ? "yes" : NULL},
+        {"quiet", a->queue ? "yes" : NULL},
+        {"verbose", a->verbose ? "yes" : NULL},
+        {"detect.sgh-mpm-caching", a->no_cache ? "no" : NULL},
+    };
+    int rc = adjust_rules(l, a, c, d);
+    for (size_t i = 0; i < ARRAY_LEN(text) && !rc; i++)
+        if (text[i].value)
+            rc = launch_set(l, c, d, "%s=%s", text[i].path, text[i].value);
+    if (!rc && a->workers)
+        rc = launch_set(l, c, d, "workers=%llu", (unsigned long long)a->workers);
+    return rc ? rc : launch_set_list(l, c, d, "capture.interfaces", &a->iface);
+}
+
+/* ------------------------------------------------------------------ -r */
+
+struct words {
+    char *v[3 * TEXTS_MOST];
+    int n;
+};
+
+static void add(struct words *w, const char *option, const char *value)
+{
+    if (!value || w->n + 2 >= (int)ARRAY_LEN(w->v))
+        return;
+    if (option)
+        w->v[w->n++] = strdup(option);
+    w->v[w->n++] = strdup(value);
+}
+
+static void add_all(struct words *w, const char *option, const struct texts *t)
+{
+    for (unsigned i = 0; i < t->n; i++)
+        add(w, option, t->v[i]);
+}
+
+static int replay(const struct run_args *a)
+{
+    struct words *w = calloc(1, sizeof(*w));
+    char number[24];
+    if (!w)
+        return 1;
+    add(w, NULL, "replay");
+    add(w, "-r", a->capture);
+    add(w, "-c", a->config);
+    add(w, "-l", a->log_dir);
+    add(w, "-k", a->csum);
+    add_all(w, "-S", &a->only);
+    add_all(w, "-s", &a->more);
+    add_all(w, "--set", &a->set);
+    add(w, "--dialect", a->dialect);
+    add(w, "--config-format", a->format);
+    snprintf(number, sizeof(number), "%llu", (unsigned long long)a->workers);
+    add(w, "--workers", a->workers ? number : NULL);
+    add(w, NULL, a->test ? "-T" : NULL);
+    add(w, NULL, a->simulate ? "--simulate-ips" : NULL);
+    add(w, NULL, a->fatal ? "--init-errors-fatal" : NULL);
+    add(w, NULL, a->no_cache ? "--no-cache" : NULL);
+    add(w, NULL, a->verbose ? "-v" : NULL);
+    add(w, NULL, a->filter);
+    int status = cmd_replay(w->n, w->v);
+    for (int i = 0; i < w->n; i++)
+        free(w->v[i]);
+    free(w);
+    return status;
+}
+
+/* ------------------------------------------------------------------ */
+
+static int check(struct run_args *a)
+{
+    if (a->queue && *a->queue)
+        return bad("-q N: reading from NFQUEUE is not there yet; -i IF watches mirror ports",
+                   a->queue);
+    if (a->csum && strcmp(a->csum, "all") && strcmp(a->csum, "none"))
+        return bad("-k takes all or none", a->csum);
+    if (a->workers > SENSOR_WORKERS)
+        return bad("--workers takes 1 to 64", NULL);
+    if (a->capture && a->iface.n)
+        return bad("either -r or -i", NULL);
+    if (a->simulate && !a->capture)
+        return bad("--simulate-ips is for -r: what a mirror port shows can't be held back "
+                   "(--response answers it)",
+                   NULL);
+    return 0;
+}
+
+static int start(struct run_args *a, int dialect)
+{
+    struct launch l = {.config = a->config, .set = &a->set, .adjust = adjust, .ctx = a};
+    if (a->format && format_of(a->format, &l.format))
+        return 2;
+    if (!a->config && guess(a))
+        return 1;
+    struct sensor_options o = {
+        .configure = launch_configure,
+        .ctx = &l,
+        .only = a->only.v,
+        .n_only = a->only.n,
+        .more = a->more.v,
+        .n_more = a->more.n,
+        .dialect = (enum rule_dialect)dialect,
+        .check_csum = a->csum ? !strcmp(a->csum, "all") : -1,
+        .fatal = a->fatal,
+        .test = a->test,
+        .starting = a->starting,
+    };
+    return sensor_run(&o);
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run_args *a = calloc(1, sizeof(*a));
+    struct texts rest = {.n = 0};
+    int dialect = DIALECT_AUTO, status = 2;
+    if (!a)
+        return 1;
+    if (options_parse("run", rows, ARRAY_LEN(rows), a, argc, argv, &rest) || (!a->help && check(a)))
+        goto out;
+    if (a->help || (!a->config && !a->iface.n && !a->capture && !a->test)) {
+        options_help(usage, rows, ARRAY_LEN(rows));
+        status = a->help ? 0 : 2;
+        goto out;
+    }
+    if (a->dialect && (dialect = rule_dialect_find(str_cstr(a->dialect))) < 0) {
+        (void)bad("--dialect takes snort2, snort3 or suricata", a->dialect);
+        goto out;
+    }
+    a->filter = rest.n ? launch_join(&rest) : NULL;
+    status = a->capture ? replay(a) : start(a, dialect);
+out:
+    free(a->filter);
+    free(a->home);
+    free(a->rules);
+    free(a->starting);
+    free(a);
+    return status;
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine's main thread: takes descriptors, builds overlays, hands them to the workers.
+ *
+ * Nothing is opened here but through libpcap, and that before the rights are gone.
+ */
+#include "sensor/engine_role.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SWAP_MOST_MS = 10000, LOOK_MS = 100 };
+
+static const char *variable(void *ctx, bool port, const char *name)
+{
+    const struct conf *c = ctx;
+    return port ? conf_port_var(c, name) : conf_address_var(c, name);
+}
+
+static struct overlay *overlay_from(struct engine_proc *p, struct conf *conf, int image_fd,
+                                    uint64_t version)
+{
+    struct diags *d = &p->child.diags;
+    struct image *i = image_from_fd(image_fd, d);
+    struct overlay_options oo = {.var = variable, .ctx = conf, .version = version};
+    struct overlay *o = i ? overlay_build(i, &oo, d) : NULL;
+    image_close(i);
+    return o;
+}
+
+static void wait_ms(unsigned ms)
+{
+    struct timespec t = {.tv_nsec = (long)ms * 1000000};
+    (void)nanosleep(&t, NULL);
+}
+
+/* All workers take it up, or say why not. */
+static int hand_out(struct engine_proc *p, struct overlay *o)
+{
+    uint64_t version = overlay_version(o), end = clock_mono_ns() + SWAP_MOST_MS * NS_PER_MS;
+    int rc = 0;
+    for (unsigned i = 0; i < p->n; i++)
+        overlay_close(
+            atomic_exchange_explicit(&p->worker[i].next, overlay_ref(o), memory_order_acq_rel));
+    for (unsigned i = 0; i < p->n; i++) {
+        struct worker *w = &p->worker[i];
+        while (atomic_load_explicit(&w->swapped, memory_order_acquire) != version) {
+            if (clock_mono_ns() > end)
+                return -ETIMEDOUT;
+            wait_ms(1);
+        }
+        int one = atomic_load_explicit(&w->swap_rc, memory_order_relaxed);
+        rc = one ? one : rc;
+    }
+    return rc;
+}
+
+static unsigned enabled_rules(const struct overlay *o)
+{
+    unsigned n = 0;
+    uint32_t all = image_n_rules(overlay_image(o));
+    for (uint32_t i = 0; i < all; i++)
+        n += overlay_rule(o, i)->enabled != 0;
+    return n;
+}
+
+static void take_rules(struct engine_proc *p, struct message *m)
+{
+    struct msg_rules r;
+    struct msg_swapped s = {.rc = -EINVAL};
+    memcpy(&r, m->body, sizeof(r));
+    int image_fd = msg_take_fd(m, 0);
+    struct conf *conf = child_conf(msg_take_fd(m, 1));
+    struct overlay *o = conf ? overlay_from(p, conf, image_fd, r.version) : NULL;
+    close(image_fd);
+    conf_free(conf);
+    child_tell(&p->child);
+    s.request = r.request;
+    s.version = r.version;
+    if (o) {
+        s.n_rules = image_n_rules(overlay_image(o));
+        s.enabled = enabled_rules(o);
+        s.rc = p->started ? hand_out(p, o) : 0;
+        if (!s.rc && p->overlay)
+            overlay_compare(p->overlay, o, &s);
+    }
+    if (o && !s.rc) {
+        overlay_close(p->overlay);
+        p->overlay = o;
+    } else {
+        overlay_close(o);
+    }
+    if (p->started && msg_send(p->child.channel, MSG_SWAPPED, &s, sizeof(s), NULL, 0))
+        p->closed = true;
+    if (!p->started && s.rc)
+        p->stop = true;
+}
+
+/* ------------------------------------------------------------------ descriptors */
+
+static void take_ring(struct engine_proc *p, struct message *m)
+{
+    struct msg_ring r;
+    memcpy(&r, m->body, sizeof(r));
+    struct worker *w = &p->worker[r.worker];
+    if (p->started || w->ring_mem || r.worker >= p->n)
+        return;
+    w->ring_mem = child_map(msg_take_fd(m, 0), r.bytes);
+    w->ring_bytes = r.bytes;
+    w->ring = w->ring_mem ? rec_ring_attach(w->ring_mem, r.bytes) : NULL;
+}
+
+static void take_capture(struct engine_proc *p, struct message *m)
+{
+    const struct msg_worker *x = (const void *)m->body;
+    struct worker *w = &p->worker[x->worker];
+    if (p->started || x->worker >= p->n || w->n_capture)
+        return;
+    w->n_capture = m->n_fds;
+    for (unsigned i = 0; i < m->n_fds; i++)
+        w->capture_fd[i] = msg_take_fd(m, i);
+}
+
+static void take_response(struct engine_proc *p, struct message *m)
+{
+    const struct msg_worker *x = (const void *)m->body;
+    struct worker *w = &p->worker[x->worker];
+    if (p->started || x->worker >= p->n)
+        return;
+    for (unsigned i = 0, k = 0; i < 3; i++)
+        if (x->mask >> i & 1)
+            w->response_fd[i] = msg_take_fd(m, k++);
+}
+
+static void take_replacement(struct engine_proc *p, struct message *m)
+{
+    const struct msg_worker *x = (const void *)m->body;
+    if (x->worker >= p->n || x->mask >= p->child.setup.n_ifaces)
+        return;
+    int fd = msg_take_fd(m, 0);
+    int old =
+        atomic_exchange_explicit(&p->worker[x->worker].replace[x->mask], fd, memory_order_acq_rel);
+    if (old >= 0)
+        close(old);
+    p->dead_told &= ~(1u << x->mask);
+}
+
+/* ------------------------------------------------------------------ start and end */
+
+static int start(struct engine_proc *p)
+{
+    struct child *c = &p->child;
+    p->settings = engine_settings_new(c->conf, false, false, c->setup.check_csum, &c->diags);
+    struct state_config sc = {.cap_bytes = conf_bytes(c->conf, "detect.thresholds.memcap")};
+    p->state = state_new(&sc);
+    if (!p->settings || !p->state || !p->overlay)
+        return -ENOMEM;
+    if (conf_bool(c->conf, "stats.enabled") && p->settings->wants.stats)
+        p->stats_every_ns = conf_ns(c->conf, "stats.interval");
+    p->started_ns = clock_mono_ns();
+    for (unsigned i = 0; i < p->n; i++) {
+        int rc = worker_open(&p->worker[i]);
+        if (rc)
+            return rc;
+    }
+    for (unsigned i = 0; i < p->n; i++) {
+        int rc = worker_start(&p->worker[i]);
+        if (rc)
+            return rc;
+    }
+    p->started = true;
+    struct msg_number ready = {.value = c->setup.generation};
+    return msg_send(c->channel, MSG_READY, &ready, sizeof(ready), NULL, 0);
+}
+
+static void take_start(struct engine_proc *p)
+{
+    int rc = p->started ? 0 : start(p);
+    if (rc && !p->child.diags.errors)
+        diag_add(&p->child.diags, DIAG_ERROR, NULL, 0, 0, NULL, "the engine can't start: %s",
+                 strerror(-rc));
+    child_tell(&p->child);
+    p->stop |= rc != 0;
+}
+
+static void one_message(struct engine_proc *p, struct message *m)
+{
+    switch (m->type) {
+    case MSG_RING:
+        take_ring(p, m);
+        break;
+    case MSG_CAPTURE:
+        take_capture(p, m);
+        break;
+    case MSG_RESPONSE:
+        take_response(p, m);
+        break;
+    case MSG_RULES:
+        take_rules(p, m);
+        break;
+    case MSG_REPLACE:
+        take_replacement(p, m);
+        break;
+    case MSG_LOG:
+        child_log(m);
+        break;
+    case MSG_START:
+        take_start(p);
+        break;
+    case MSG_STOP:
+        p->stop = true;
+        break;
+    case MSG_SETUP:
+    case MSG_FILE:
+    case MSG_REOPEN:
+    case MSG_DIAG:
+    case MSG_READY:
+    case MSG_COMPILED:
+    case MSG_RULE_FILE:
+    case MSG_SWAPPED:
+    case MSG_DEAD_PORT:
+    case MSG_RING_DONE:
+    case MSG_REOPENED:
+    case MSG_TYPES:
+        break;
+    }
+    msg_done(m);
+}
+
+/* Tells of interfaces that went away, once. */
+static void tell_dead(struct engine_proc *p)
+{
+    struct msg_number x = {.mask = 0};
+    for (unsigned i = 0; i < p->n; i++)
+        x.mask |= atomic_load_explicit(&p->worker[i].dead, memory_order_relaxed);
+    if (!(x.mask & ~p->dead_told)) {
+        p->dead_told = x.mask;
+        return;
+    }
+    p->dead_told = x.mask;
+    if (msg_send(p->child.channel, MSG_DEAD_PORT, &x, sizeof(x), NULL, 0))
+        p->closed = true;
+}
+
+static void serve(struct engine_proc *p, struct message *m)
+{
+    while (!p->stop && !p->closed) {
+        struct pollfd f = {.fd = p->child.channel, .events = POLLIN};
+        if (poll(&f, 1, p->started ? LOOK_MS : -1) > 0) {
+            int rc = msg_recv(p->child.channel, FROM_PARENT, false, m);
+            if (rc > 0)
+                one_message(p, m);
+            else if (rc != -EAGAIN)
+                p->closed = true;
+        }
+        if (p->started)
+            tell_dead(p);
+    }
+}
+
+static void finish(struct engine_proc *p)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        atomic_store_explicit(&p->worker[i].stop, true, memory_order_relaxed);
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->worker[i].running)
+            pthread_join(p->worker[i].thread, NULL);
+    if (p->started) {
+        for (unsigned i = 0; i < p->n; i++)
+            worker_finish(&p->worker[i]);
+        if (p->stats_every_ns)
+            worker_stats(&p->worker[0]);
+    }
+    for (unsigned i = 0; i < p->n; i++)
+        worker_close(&p->worker[i]);
+    overlay_close(p->overlay);
+    state_free(p->state);
+    engine_settings_free(p->settings);
+}
+
+static void options(struct engine_proc *p)
+{
+    const struct msg_setup *s = &p->child.setup;
+    p->live = (struct capture_live_options){
+        .ring = (enum capture_ring)s->ring,
+        .ring_bytes = s->ring_bytes,
+        .promisc = true,
+        .outgoing = s->outgoing != 0,
+    };
+    for (unsigned i = 0; i < s->n_ifaces; i++)
+        p->live.iface[i] = s->iface[i];
+    p->n = s->n_workers;
+}
+
+/* With the rights still there: libpcap opens for itself. */
+static int early(struct child *c)
+{
+    struct engine_proc *p = (struct engine_proc *)c;
+    options(p);
+    if (!c->setup.library)
+        return 0;
+    p->worker[0].capture = capture_pcap_open(&p->live, &c->diags);
+    int rc = p->worker[0].capture ? 0 : -EINVAL;
+    child_tell(c);
+    return rc;
+}
+
+int role_engine(void)
+{
+    struct engine_proc *p = calloc(1, sizeof(*p));
+    struct message *m = malloc(sizeof(*m));
+    int rc = p && m ? 0 : -ENOMEM;
+    for (unsigned i = 0; !rc && i < SENSOR_WORKERS; i++) {
+        struct worker *w = &p->worker[i];
+        w->proc = p;
+        w->number = i;
+        memset(w->capture_fd, -1, sizeof(w->capture_fd));
+        memset(w->response_fd, -1, sizeof(w->response_fd));
+        for (unsigned k = 0; k < CAPTURE_IFACES; k++)
+            atomic_init(&w->replace[k], -1);
+    }
+    if (!rc)
+        rc = child_begin(&p->child, ROLE_ENGINE, early);
+    if (!rc && !(p->page = child_map(p->child.page_fd, sizeof(*p->page))))
+        rc = -ENOMEM;
+    if (!rc) {
+        serve(p, m);
+        finish(p);
+        rc = p->started ? 0 : -EINVAL;
+    }
+    if (p)
+        child_end(&p->child);
+    free(p);
+    free(m);
+    return rc ? 1 : 0;
+}

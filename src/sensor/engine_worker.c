@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A worker: bursts from its capture through its engine.  No lock, no system call of its own while
+ * there are packets, but for one look at the clock a burst and its counters every 100 ms.
+ */
+#include "sensor/engine_role.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { WAIT_MS = 20, PUBLISH_MS = 100 };
+
+int worker_open(struct worker *w)
+{
+    struct engine_proc *p = w->proc;
+    struct child *c = &p->child;
+    if (!w->capture) /* libpcap's is open already */
+        w->capture = capture_live_attach(&p->live, w->capture_fd, w->n_capture, &c->diags);
+    for (unsigned i = 0; i < CAPTURE_IFACES; i++)
+        w->capture_fd[i] = -1;
+    if (!w->capture)
+        return -EINVAL;
+    if (w->response_fd[0] >= 0 || w->response_fd[1] >= 0 || w->response_fd[2] >= 0) {
+        w->injector = injector_attach(w->response_fd[0], w->response_fd[1], w->response_fd[2],
+                                      c->setup.response[0] ? c->setup.response : NULL);
+        if (!w->injector)
+            return -ENOMEM;
+    }
+    struct engine_parts parts = {
+        .settings = p->settings,
+        .overlay = p->overlay,
+        .state = p->state,
+        .ring = w->ring,
+        .injector = w->injector,
+        .worker = w->number,
+        .n_workers = p->n,
+    };
+    w->slot = &p->page->worker[w->number];
+    w->counts.version = overlay_version(p->overlay);
+    w->counts.started_ns = p->started_ns;
+    w->counts.n_ifaces = c->setup.n_ifaces;
+    w->engine = w->ring ? engine_new(&parts, &c->diags) : NULL;
+    return w->engine ? 0 : -ENOMEM;
+}
+
+void worker_close(struct worker *w)
+{
+    engine_free(w->engine);
+    capture_close(w->capture);
+    injector_close(w->injector);
+    rec_ring_free(w->ring);
+    if (w->ring_mem)
+        munmap(w->ring_mem, w->ring_bytes);
+    overlay_close(atomic_exchange(&w->next, NULL));
+    for (unsigned i = 0; i < CAPTURE_IFACES; i++)
+        if (w->replace[i] >= 0)
+            close(w->replace[i]);
+}
+
+/* ------------------------------------------------------------------ counters */
+
+static void publish(struct worker *w)
+{
+    struct worker_counts *c = &w->counts;
+    engine_counters(w->engine, &c->engine);
+    c->capture = *capture_counters(w->capture);
+    if (w->injector)
+        c->inject = *injector_counters(w->injector);
+    for (unsigned i = 0; i < w->proc->child.setup.n_ifaces; i++) {
+        const struct capture_iface_counters *f = capture_live_iface(w->capture, i);
+        if (!f)
+            continue;
+        c->iface[i].received = f->received;
+        c->iface[i].bytes = f->bytes;
+        c->iface[i].kernel_packets = f->kernel_packets;
+        c->iface[i].kernel_drops = f->kernel_drops;
+        c->iface[i].dead = f->dead;
+    }
+    worker_counts_put(w->slot, c);
+}
+
+/* Capture counters are 64-bit numbers without gaps, too. */
+static void capture_add(struct capture_counters *sum, const struct capture_counters *x)
+{
+    uint64_t *a = (void *)sum;
+    const uint64_t *b = (const void *)x;
+    for (size_t i = 0; i < sizeof(*sum) / sizeof(*a); i++)
+        a[i] += b[i];
+}
+
+void worker_stats(struct worker *w)
+{
+    struct engine_counters sum = w->counts.engine;
+    struct capture_counters cap = w->counts.capture;
+    struct worker_counts *other = &w->proc->worker[0].counts;
+    struct worker_counts copy;
+    for (unsigned i = 1; i < w->proc->n; i++) {
+        other = &copy;
+        if (!worker_counts_get(&w->proc->page->worker[i], other))
+            continue;
+        engine_counters_add(&sum, &other->engine);
+        capture_add(&cap, &other->capture);
+    }
+    engine_stats(w->engine, &sum, &cap, (clock_mono_ns() - w->proc->started_ns) / NS_PER_SEC);
+}
+
+/* ------------------------------------------------------------------ between two bursts */
+
+static void take_overlay(struct worker *w)
+{
+    struct overlay *o = atomic_exchange_explicit(&w->next, NULL, memory_order_acq_rel);
+    if (!o)
+        return;
+    uint64_t version = overlay_version(o);
+    int rc = engine_swap(w->engine, o);
+    overlay_close(o);
+    if (rc)
+        w->counts.swaps_failed++;
+    else
+        w->counts.version = version;
+    w->counts.swaps++;
+    atomic_store_explicit(&w->swap_rc, rc, memory_order_relaxed);
+    atomic_store_explicit(&w->swapped, version, memory_order_release);
+}
+
+static void take_sockets(struct worker *w)
+{
+    for (unsigned i = 0; i < w->proc->child.setup.n_ifaces; i++) {
+        int fd = atomic_load_explicit(&w->replace[i], memory_order_relaxed);
+        if (fd < 0)
+            continue;
+        fd = atomic_exchange_explicit(&w->replace[i], -1, memory_order_acq_rel);
+        if (fd >= 0)
+            (void)!capture_live_replace(w->capture, i, fd); /* stays dead: told again */
+    }
+}
+
+/* A look around, at most every PUBLISH_MS. */
+static void look_around(struct worker *w, uint64_t now_ns)
+{
+    w->published_ns = now_ns;
+    take_sockets(w);
+    uint32_t dead = capture_live_dead(w->capture);
+    if (dead & ~atomic_load_explicit(&w->dead, memory_order_relaxed))
+        w->counts.dead_ports++;
+    atomic_store_explicit(&w->dead, dead, memory_order_relaxed);
+    publish(w);
+    struct engine_proc *p = w->proc;
+    if (w->number == 0 && p->stats_every_ns && now_ns - w->stats_ns >= p->stats_every_ns) {
+        w->stats_ns = now_ns;
+        worker_stats(w);
+    }
+}
+
+static void one_turn(struct worker *w)
+{
+    struct burst *b = &w->burst;
+    enum capture_state st = capture_recv(w->capture, b, WAIT_MS);
+    uint64_t now_ns = clock_mono_ns();
+    atomic_store_explicit(&w->slot->beat_ns, now_ns, memory_order_relaxed);
+    if (b->n) {
+        engine_burst(w->engine, b, NULL);
+        capture_verdict(w->capture, b);
+    } else {
+        engine_idle(w->engine, b->now_ns);
+        if (st != CAPTURE_MORE) /* libpcap's interface has gone: don't spin */
+            usleep(WAIT_MS * 1000);
+    }
+    if (atomic_load_explicit(&w->next, memory_order_relaxed))
+        take_overlay(w);
+    if (now_ns - w->published_ns >= PUBLISH_MS * NS_PER_MS)
+        look_around(w, now_ns);
+}
+
+/*
+ * Several workers have a core each.  One alone is left to the scheduler: two sensors side by side
+ * would otherwise choose the same core.
+ */
+static void pin(const struct worker *w)
+{
+    cpu_set_t may, one;
+    if (w->proc->n < 2 || sched_getaffinity(0, sizeof(may), &may))
+        return;
+    unsigned n = (unsigned)CPU_COUNT(&may), want = n ? w->number % n : 0;
+    for (unsigned c = 0; c < CPU_SETSIZE; c++)
+        if (CPU_ISSET(c, &may) && !want--) {
+            CPU_ZERO(&one);
+            CPU_SET(c, &one);
+            (void)sched_setaffinity(0, sizeof(one), &one);
+            return;
+        }
+}
+
+static void *worker_main(void *ctx)
+{
+    struct worker *w = ctx;
+    pin(w);
+    w->stats_ns = clock_mono_ns();
+    while (!atomic_load_explicit(&w->stop, memory_order_relaxed))
+        one_turn(w);
+    return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+    publish(w);
+    int rc = pthread_create(&w->thread, NULL, worker_main, w);
+    w->running = rc == 0;
+    return -rc;
+}
+
+void worker_finish(struct worker *w)
+{
+    /* What waits in the rings was seen before the end. */
+    for (unsigned turn = 0; turn < 100000; turn++) {
+        enum capture_state st = capture_recv(w->capture, &w->burst, 0);
+        if (st != CAPTURE_MORE || !w->burst.n)
+            break;
+        engine_burst(w->engine, &w->burst, NULL);
+        capture_verdict(w->capture, &w->burst);
+    }
+    engine_finish(w->engine);
+    publish(w);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Folders, files and users (place.h). */
+#include "sensor/place.h"
+
+#include "base/str.h"
+#include "detect/detect.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------------ users */
+
+static int number_of(const char *s, uint32_t *out)
+{
+    uint64_t v;
+    if (!str_u64(str_cstr(s), &v) || v >= UINT32_MAX)
+        return -ENOENT;
+    *out = (uint32_t)v;
+    return 0;
+}
+
+int place_user(const struct conf *c, struct msg_setup *out, struct diags *d)
+{
+    const char *user = conf_str(c, "run-as.user"), *group = conf_str(c, "run-as.group");
+    out->drop = geteuid() == 0;
+    out->uid = geteuid();
+    out->gid = getegid();
+    if (!out->drop)
+        return 0;
+    const struct passwd *p = getpwnam(user ? user : "nobody");
+    if (p) {
+        out->uid = p->pw_uid;
+        out->gid = p->pw_gid;
+    } else if (!user) {
+        out->uid = out->gid = 65534;
+    } else if (number_of(user, &out->uid)) {
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, "`getent passwd` lists them", "there is no user %s",
+                 user);
+        return -EINVAL;
+    } else {
+        out->gid = out->uid;
+    }
+    const struct group *g = group ? getgrnam(group) : NULL;
+    if (g) {
+        out->gid = g->gr_gid;
+    } else if (group && number_of(group, &out->gid)) {
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, "`getent group` lists them", "there is no group %s",
+                 group);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ the folder of outputs */
+
+/* Makes a folder and its parents; *made: it was not there. */
+static int make_dirs(const char *path, mode_t mode, bool *made)
+{
+    char p[PATH_MAX];
+    int n = snprintf(p, sizeof(p), "%s", path);
+    if (n <= 0 || (size_t)n >= sizeof(p))
+        return -ENAMETOOLONG;
+    for (char *s = strchr(p + 1, '/'); s; s = strchr(s + 1, '/')) {
+        *s = 0;
+        if (mkdir(p, 0755) && errno != EEXIST && errno != EROFS)
+            return -errno;
+        *s = '/';
+    }
+    *made = mkdir(p, mode) == 0;
+    return *made || errno == EEXIST ? 0 : -errno;
+}
+
+static bool may_write(const struct stat *st, const struct msg_setup *s)
+{
+    if (!s->uid)
+        return true;
+    mode_t need = st->st_uid == s->uid ? 0300 : st->st_gid == s->gid ? 0030 : 0003;
+    return (st->st_mode & need) == need;
+}
+
+/* Folders that belong to everybody, or to the system. */
+static bool is_system(const char *path)
+{
+    static const char *const top[] = {"etc",   "usr",  "bin", "sbin", "lib",
+                                      "lib64", "boot", "dev", "proc", "sys"};
+    char real[PATH_MAX];
+    if (!realpath(path, real))
+        return true;
+    const char *slash = strchr(real + 1, '/');
+    if (!slash)
+        return true; /* "/", "/root", "/var" ... */
+    for (size_t i = 0; i < ARRAY_LEN(top); i++)
+        if (strlen(top[i]) == (size_t)(slash - real - 1) &&
+            !strncmp(real + 1, top[i], strlen(top[i])))
+            return true;
+    return !strcmp(real, "/var/log") || !strcmp(real, "/var/lib") || !strcmp(real, "/var/cache");
+}
+
+/* A file that root's replay left behind, say: the logger is to go on with it. */
+static void own_file(int dir, const char *name, const struct msg_setup *s)
+{
+    struct stat st;
+    if (!name || strchr(name, '/') || !strcmp(name, "-"))
+        return;
+    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_uid == 0)
+        (void)!fchown(fd, s->uid, s->gid);
+    close(fd);
+}
+
+static void own_files(const struct conf *c, int dir, const struct msg_setup *s)
+{
+    static const char *const usual[] = {"eve.json", "fast.log", "stats.log", "alert"};
+    const struct conf_node *list = conf_node(c, "outputs");
+    for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+        own_file(dir, usual[i], s);
+    for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
+        const char *name;
+        own_file(dir, conf_sub_str(conf_item(i, &name), "filename", NULL), s);
+    }
+}
+
+int place_logs(const struct conf *c, const struct msg_setup *s, struct diags *d)
+{
+    const char *path = conf_str(c, "default-log-dir");
+    bool made = false;
+    struct stat st;
+    int rc = make_dirs(path, 0750, &made);
+    int fd = rc ? rc : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        rc = rc ? rc : -errno;
+        diag_add(d, DIAG_ERROR, path, 0, 0, "-l DIR names another folder",
+                 "the folder of the outputs can't be used: %s", strerror(-rc));
+        return rc;
+    }
+    if (!s->drop)
+        return fd;
+    if (made)
+        (void)!fchown(fd, s->uid, s->gid);
+    if (!fstat(fd, &st) && !may_write(&st, s) && st.st_uid == 0 && !is_system(path) &&
+        !fchown(fd, (uid_t)-1, s->gid))
+        (void)!fchmod(fd, (st.st_mode & 07777) | 0070);
+    if (fstat(fd, &st) || !may_write(&st, s)) {
+        diag_add(d, DIAG_ERROR, path, 0, 0,
+                 "give a folder of its own with -l, or another user with --user",
+                 "user %u can't write there", s->uid);
+        close(fd);
+        return -EACCES;
+    }
+    own_files(c, fd, s);
+    return fd;
+}
+
+/* ------------------------------------------------------------------ images */
+
+void place_cache(const struct conf *c, char *out, size_t room)
+{
+    char path[4200];
+    *out = 0;
+    if (image_cache_path(conf_str(c, "cache-dir"), 0, path, sizeof(path)))
+        return;
+    char *slash = strrchr(path, '/');
+    if (slash && slash > path) {
+        *slash = 0;
+        (void)snprintf(out, room, "%s", path);
+    }
+}
+
+int place_build(const char *cache, const struct msg_setup *s, char *out, size_t room)
+{
+    const char *where[] = {cache, "/var/tmp", "/tmp"};
+    int err = -ENOENT;
+    for (size_t i = 0; i < ARRAY_LEN(where); i++) {
+        int n = snprintf(out, room, "%s/build-XXXXXX", where[i]);
+        if (!*where[i] || n <= 0 || (size_t)n >= room)
+            continue;
+        if (!mkdtemp(out)) {
+            err = -errno;
+            continue;
+        }
+        if (!s->drop || !chown(out, s->uid, s->gid))
+            return 0;
+        err = -errno;
+        rmdir(out);
+    }
+    return err;
+}
+
+void place_build_done(const char *dir)
+{
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+    (void)rmdir(dir);
+}
+
+int place_image(const char *built, const char *cache, uint64_t key, struct diags *d)
+{
+    char path[4200];
+    struct stat st;
+    int fd = open(built, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), rc = fd < 0 ? -errno : 0;
+    if (!rc && (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink != 1))
+        rc = -EINVAL;
+    if (rc) {
+        diag_add(d, DIAG_ERROR, built, 0, 0, NULL, "the image can't be taken: %s", strerror(-rc));
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    /* Root's from now on: whoever compiles later must not change what an engine has mapped. */
+    if (geteuid() == 0)
+        (void)!fchown(fd, 0, 0);
+    (void)fchmod(fd, 0644);
+    if (*cache && !image_cache_path(cache, key, path, sizeof(path)))
+        (void)rename(built, path);
+    return fd;
+}
+
+int pidfile_write(const char *path, struct diags *d)
+{
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int rc = fd < 0 ? -errno : write(fd, text, (size_t)n) == n ? 0 : -EIO;
+    if (fd >= 0)
+        close(fd);
+    if (rc)
+        diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "the pid file can't be written: %s",
+                 strerror(-rc));
+    return rc;
+}

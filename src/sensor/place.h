@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files, folders, users and ports that the supervisor prepares. */
+#ifndef SENSOR_PLACE_H
+#define SENSOR_PLACE_H
+
+#include "sensor/message.h"
+
+#include <sys/types.h>
+
+/* Users by name or number; `drop` false: this process is not root and stays who it is. */
+int place_user(const struct conf *c, struct msg_setup *out, struct diags *d) MUST_CHECK;
+/*
+ * The folder of the outputs: made if it is not there, and usable by the run-as user.  A folder that
+ * was there and that this user can't write gets his group, and log files in it that the
+ * configuration names become his; folders of the system are left alone.  A descriptor, or -errno.
+ */
+int place_logs(const struct conf *c, const struct msg_setup *s, struct diags *d) MUST_CHECK;
+/* Where compiled rules are kept; "" if nowhere. */
+void place_cache(const struct conf *c, char *out, size_t room);
+/* A private folder for one compilation, the run-as user's. */
+int place_build(const char *cache, const struct msg_setup *s, char *out, size_t room) MUST_CHECK;
+void place_build_done(const char *dir); /* removes it with what is in it */
+/* Moves a built image into the cache (or keeps it nameless) and opens it for reading. */
+int place_image(const char *built, const char *cache, uint64_t key, struct diags *d) MUST_CHECK;
+
+int pidfile_write(const char *path, struct diags *d) MUST_CHECK;
+
+/* Ports, ring, responses: from the configuration.  Names point into c. */
+struct port_plan {
+    struct capture_live_options live;
+    const char *filter[CAPTURE_IFACES]; /* NULL: that of all */
+    unsigned n;
+    uint32_t with_address; /* mask: ports of this host itself: not silenced, own frames taken */
+    bool pcap;             /* by libpcap */
+    const char *response;  /* port, NULL: none */
+    bool raw;              /* raw IP sockets */
+    unsigned workers;
+    uint64_t event_bytes; /* ring of events */
+    char filter_file[8192];
+};
+int port_plan(const struct conf *c, struct port_plan *p, struct diags *d) MUST_CHECK;
+bool port_has_address(const char *iface);
+
+#endif

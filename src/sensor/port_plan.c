@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Ports, rings and responses as the configuration asks (place.h). */
+#include "sensor/place.h"
+
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool port_has_address(const char *iface)
+{
+    struct ifaddrs *all = NULL;
+    bool has = false;
+    if (getifaddrs(&all))
+        return false;
+    for (const struct ifaddrs *a = all; a && !has; a = a->ifa_next) {
+        if (!a->ifa_addr || strcmp(a->ifa_name, iface) != 0)
+            continue;
+        if (a->ifa_addr->sa_family == AF_INET)
+            has = true;
+        if (a->ifa_addr->sa_family == AF_INET6) {
+            const struct sockaddr_in6 *s = (const void *)a->ifa_addr;
+            has = !IN6_IS_ADDR_LINKLOCAL(&s->sin6_addr);
+        }
+    }
+    freeifaddrs(all);
+    return has;
+}
+
+static int add_port(struct port_plan *p, const char *name, const char *filter, struct diags *d)
+{
+    if (!name || !strcmp(name, "default"))
+        return 0;
+    for (unsigned i = 0; i < p->n; i++)
+        if (!strcmp(p->live.iface[i], name))
+            return 0;
+    if (p->n == CAPTURE_IFACES || strlen(name) >= MSG_NAME) {
+        diag_add(d, DIAG_ERROR, name, 0, 0, NULL,
+                 p->n == CAPTURE_IFACES ? "more than %d interfaces"
+                                        : "no name of an interface (most: %d bytes)",
+                 p->n == CAPTURE_IFACES ? CAPTURE_IFACES : MSG_NAME - 1);
+        return -EINVAL;
+    }
+    p->filter[p->n] = filter;
+    p->live.iface[p->n++] = name;
+    return 0;
+}
+
+static int ports_of(const struct conf *c, const char *path, struct port_plan *p, struct diags *d)
+{
+    const struct conf_node *list = conf_node(c, path);
+    int rc = 0;
+    for (const struct conf_node *i = list ? list->child : NULL; i && !rc; i = i->next) {
+        const char *name = i->value ? i->value : conf_sub_str(i, "interface", NULL);
+        rc = add_port(p, name, i->value ? NULL : conf_sub_str(i, "bpf-filter", NULL), d);
+    }
+    return rc;
+}
+
+static int read_filter(const char *path, struct port_plan *p, struct diags *d)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, p->filter_file, sizeof(p->filter_file) - 1);
+    int err = n < 0 ? errno : n == (ssize_t)sizeof(p->filter_file) - 1 ? EFBIG : 0;
+    if (fd >= 0)
+        close(fd);
+    if (err) {
+        diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "the filter can't be read: %s", strerror(err));
+        return -EINVAL;
+    }
+    p->filter_file[n] = 0;
+    /* Comments as in Snort's files: from # to the end of the line. */
+    for (char *s = strchr(p->filter_file, '#'); s; s = strchr(s, '#'))
+        for (; *s && *s != '\n'; s++)
+            *s = ' ';
+    p->live.bpf = p->filter_file;
+    return 0;
+}
+
+static unsigned cores(void)
+{
+    cpu_set_t may;
+    return sched_getaffinity(0, sizeof(may), &may) ? 1 : (unsigned)CPU_COUNT(&may);
+}
+
+/* Where nobody says: a core stays free for the kernel, the logger and everybody else. */
+static unsigned workers(const struct conf *c)
+{
+    int64_t n = conf_int(c, "workers");
+    if (n <= 0)
+        n = cores() > 1 ? (int64_t)cores() - 1 : 1;
+    return n > SENSOR_WORKERS ? SENSOR_WORKERS : (unsigned)n;
+}
+
+static enum capture_ring ring_of(const struct conf *c, const struct port_plan *p)
+{
+    const char *r = conf_str(c, "capture.ring");
+    if (r && !strcmp(r, "v2"))
+        return RING_V2;
+    if (r && !strcmp(r, "v3"))
+        return RING_V3;
+    return p->response || p->raw ? RING_V2 : RING_V3;
+}
+
+static uint64_t power_of_two(uint64_t n)
+{
+    uint64_t p = 65536;
+    while (p < n && p < (uint64_t)4 << 30)
+        p *= 2;
+    return p;
+}
+
+int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
+{
+    const char *lib = conf_str(c, "capture.library"), *mode = conf_str(c, "response.mode");
+    memset(p, 0, sizeof(*p));
+    int rc = ports_of(c, "capture.interfaces", p, d);
+    if (!rc && !p->n)
+        rc = ports_of(c, "af-packet", p, d);
+    if (rc)
+        return rc;
+    if (!p->n) {
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, "-i IF names one; `ip link` lists them",
+                 "no interface to watch");
+        return -EINVAL;
+    }
+    p->live.bpf = conf_str(c, "capture.bpf-filter");
+    if (!p->live.bpf && conf_str(c, "capture.bpf-file") &&
+        read_filter(conf_str(c, "capture.bpf-file"), p, d))
+        return -EINVAL;
+    p->response = conf_str(c, "response.interface");
+    if (p->response && (!*p->response || !strcmp(p->response, "none")))
+        p->response = NULL;
+    if (p->response && strlen(p->response) >= MSG_NAME) {
+        diag_add(d, DIAG_ERROR, p->response, 0, 0, NULL, "no name of an interface");
+        return -EINVAL;
+    }
+    p->raw = mode && !strcmp(mode, "ip");
+    p->pcap = lib && !strcmp(lib, "pcap");
+    p->workers = p->pcap ? 1 : workers(c);
+    p->live.promisc = conf_bool(c, "capture.promiscuous");
+    p->live.ring_bytes = conf_bytes(c, "capture.ring-size");
+    p->live.ring = p->pcap ? RING_NONE : ring_of(c, p);
+    p->live.v3_timeout_ms = 10;
+    p->event_bytes = power_of_two(conf_bytes(c, "event.ring-size"));
+    for (unsigned i = 0; i < p->n; i++)
+        if (port_has_address(p->live.iface[i]))
+            p->with_address |= 1u << i;
+    return 0;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sockets and rings of one generation of the engine.
+ *
+ * Each generation gets new sockets and new event rings: a capture ring that another process has
+ * read from can't be taken up in the middle, and what a dying process left in an event ring is not
+ * to be trusted by its successor.  Frames that waited in the old capture ring are lost and counted.
+ */
+#include "sensor/supervisor.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void ids_reset(struct generation *g)
+{
+    memset(g->ring, -1, sizeof(g->ring));
+    memset(g->capture, -1, sizeof(g->capture));
+    memset(g->response, -1, sizeof(g->response));
+}
+
+static void shut(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void generation_close(struct generation *g, bool rings)
+{
+    for (unsigned w = 0; w < SENSOR_WORKERS; w++) {
+        for (unsigned i = 0; i < CAPTURE_IFACES; i++)
+            shut(&g->capture[w][i]);
+        for (unsigned i = 0; i < 3; i++)
+            shut(&g->response[w][i]);
+        if (rings)
+            shut(&g->ring[w]);
+    }
+    if (rings)
+        g->number = 0;
+}
+
+/* Mirror and response ports say nothing; ports with addresses are the host's own. */
+int ports_prepare(struct supervisor *s)
+{
+    struct port_plan *p = &s->plan;
+    for (unsigned i = 0; i < p->n; i++) {
+        const char *name = p->live.iface[i];
+        if (p->with_address >> i & 1) {
+            log_at(
+                LOG_AT_NOTICE, "capture",
+                "%s has addresses: it is not made silent, and what this host sends is watched, too",
+                name);
+            continue;
+        }
+        if (!strcmp(name, "lo"))
+            continue;
+        int rc = capture_silence_port(name, &s->diags);
+        sup_tell(s);
+        if (rc)
+            return rc;
+    }
+    if (p->response && !port_has_address(p->response)) {
+        int rc = capture_silence_port(p->response, &s->diags);
+        sup_tell(s);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* Another group for each generation, so that sockets that are about to close don't matter. */
+static uint16_t group_of(const struct supervisor *s)
+{
+    unsigned base = (unsigned)(getpid() % 1000) * 2 + (s->now.number & 1);
+    return (uint16_t)(base * CAPTURE_IFACES + 1);
+}
+
+static int open_port(struct supervisor *s, unsigned iface)
+{
+    struct capture_live_options o = s->plan.live;
+    if (s->plan.filter[iface])
+        o.bpf = s->plan.filter[iface];
+    o.outgoing = s->plan.with_address >> iface & 1;
+    o.fanout_group = s->plan.workers > 1 ? group_of(s) : 0;
+    return capture_live_socket(&o, iface, &s->diags);
+}
+
+static int open_captures(struct supervisor *s)
+{
+    for (unsigned i = 0; i < s->plan.n && !s->plan.pcap; i++)
+        for (unsigned w = 0; w < s->plan.workers; w++) {
+            int fd = open_port(s, i);
+            if (fd < 0)
+                return fd;
+            s->now.capture[w][i] = fd;
+        }
+    return 0;
+}
+
+static int open_responses(struct supervisor *s)
+{
+    for (unsigned w = 0; w < s->plan.workers; w++) {
+        int *r = s->now.response[w], rc = 0;
+        if (s->plan.response && !s->plan.raw)
+            rc = r[0] = injector_socket(s->plan.response, &s->diags);
+        if (s->plan.raw) {
+            rc = r[1] = injector_raw_socket(4, &s->diags);
+            if (rc >= 0)
+                rc = r[2] = injector_raw_socket(6, &s->diags);
+        }
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int open_rings(struct supervisor *s)
+{
+    size_t bytes = rec_ring_bytes(s->plan.event_bytes);
+    for (unsigned w = 0; w < s->plan.workers; w++) {
+        int fd = memory_shared("riposte-events", bytes);
+        if (fd < 0)
+            return fd;
+        s->now.ring[w] = fd;
+        void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (mem == MAP_FAILED)
+            return -errno;
+        struct rec_ring *r = rec_ring_format(mem, bytes);
+        rec_ring_free(r);
+        munmap(mem, bytes);
+        if (!r)
+            return -EINVAL;
+    }
+    return 0;
+}
+
+/*
+ * Frames that no engine judged: all that the kernel took, less what it dropped, less what the
+ * engine had counted 100 ms before its end at the latest.  So at most this many.
+ */
+static uint64_t frames_unjudged(const struct supervisor *s, const struct generation *g)
+{
+    const struct capture_counters *c = &s->ended.capture;
+    uint64_t taken = c->kernel_packets, gone = c->kernel_drops + c->received;
+    for (unsigned w = 0; w < g->workers; w++)
+        for (unsigned i = 0; i < g->ifaces; i++) {
+            struct tpacket_stats_v3 st = {0};
+            socklen_t len = sizeof(st);
+            if (g->capture[w][i] < 0 ||
+                getsockopt(g->capture[w][i], SOL_PACKET, PACKET_STATISTICS, &st, &len))
+                continue;
+            taken += st.tp_packets;
+            gone += st.tp_drops;
+        }
+    return taken > gone ? taken - gone : 0;
+}
+
+int generation_open(struct supervisor *s)
+{
+    uint32_t number = s->now.number + 1;
+    if (s->now.number) {
+        s->lost_frames += frames_unjudged(s, &s->now);
+        generation_close(&s->now, false);
+        generation_close(&s->old, true);
+        s->old = s->now;
+    }
+    ids_reset(&s->now);
+    s->now.number = number;
+    s->now.workers = s->plan.workers;
+    s->now.ifaces = s->plan.n;
+    s->dead = 0;
+    int rc = open_captures(s);
+    if (!rc)
+        rc = open_responses(s);
+    if (!rc)
+        rc = open_rings(s);
+    sup_tell(s);
+    return rc;
+}
+
+int generation_send(struct supervisor *s, int ch)
+{
+    const struct generation *g = &s->now;
+    int rc = 0;
+    for (unsigned w = 0; w < g->workers && !rc; w++) {
+        struct msg_ring r = {.generation = g->number,
+                             .worker = w,
+                             .n_workers = g->workers,
+                             .bytes = rec_ring_bytes(s->plan.event_bytes)};
+        struct msg_worker x = {.worker = w};
+        int fd[3];
+        unsigned n = 0;
+        rc = msg_send(ch, MSG_RING, &r, sizeof(r), &g->ring[w], 1);
+        if (!rc && !s->plan.pcap)
+            rc = msg_send(ch, MSG_CAPTURE, &x, sizeof(x), g->capture[w], g->ifaces);
+        for (unsigned i = 0; i < 3; i++)
+            if (g->response[w][i] >= 0) {
+                x.mask |= 1u << i;
+                fd[n++] = g->response[w][i];
+            }
+        if (!rc && n)
+            rc = msg_send(ch, MSG_RESPONSE, &x, sizeof(x), fd, n);
+    }
+    return rc;
+}
+
+/* ------------------------------------------------------------------ ports that come and go */
+
+void ports_lost(struct supervisor *s, uint32_t mask)
+{
+    mask &= s->plan.n < 32 ? (1u << s->plan.n) - 1 : UINT32_MAX;
+    uint32_t fresh = mask & ~s->dead;
+    for (unsigned i = 0; i < s->plan.n; i++)
+        if (fresh >> i & 1) {
+            log_at(LOG_AT_WARNING, "capture", "%s is gone; it is taken up again when it comes back",
+                   s->plan.live.iface[i]);
+            s->dead_seen++;
+            for (unsigned w = 0; w < s->now.workers; w++)
+                shut(&s->now.capture[w][i]);
+        }
+    s->dead |= fresh;
+}
+
+static bool is_up(const char *name)
+{
+    struct ifreq r = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    strncpy(r.ifr_name, name, sizeof(r.ifr_name) - 1);
+    bool up = fd >= 0 && !ioctl(fd, SIOCGIFFLAGS, &r) && r.ifr_flags & IFF_UP;
+    if (fd >= 0)
+        close(fd);
+    return up;
+}
+
+static bool port_back(struct supervisor *s, unsigned i)
+{
+    const char *name = s->plan.live.iface[i];
+    if (!if_nametoindex(name))
+        return false;
+    if (!(s->plan.with_address >> i & 1) && capture_silence_port(name, &s->diags))
+        return false;
+    if (!is_up(name))
+        return false;
+    for (unsigned w = 0; w < s->now.workers; w++) {
+        int fd = open_port(s, i);
+        struct msg_worker x = {.worker = w, .mask = i};
+        if (fd < 0)
+            return false;
+        shut(&s->now.capture[w][i]);
+        s->now.capture[w][i] = fd;
+        if (s->engine.state == PROC_RUNNING &&
+            msg_send(s->engine.channel, MSG_REPLACE, &x, sizeof(x), &fd, 1))
+            return false;
+    }
+    log_at(LOG_AT_NOTICE, "capture", "%s is there again", name);
+    return true;
+}
+
+void ports_look(struct supervisor *s)
+{
+    uint64_t now = sup_now();
+    if (!s->dead || now - s->dead_look_ns < NS_PER_SEC)
+        return;
+    s->dead_look_ns = now;
+    for (unsigned i = 0; i < s->plan.n; i++)
+        if (s->dead >> i & 1 && port_back(s, i))
+            s->dead &= ~(1u << i);
+    arena_reset(&s->arena); /* still away: said once is enough */
+    diags_init(&s->diags, &s->arena);
+}

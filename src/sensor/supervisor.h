@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The supervisor: one thread, one poll loop.  It holds nothing that it can't make again from the
+ * configuration; it parses no traffic, no rules and no events.
+ */
+#ifndef SENSOR_SUPERVISOR_H
+#define SENSOR_SUPERVISOR_H
+
+#include "base/sbuf.h"
+#include "sensor/place.h"
+#include "sensor/role.h"
+
+enum {
+    SUP_CLIENTS = 16,
+    SUP_REFUSALS = 200, /* kept for `ctl rules` */
+    SUP_NOTES = 64,     /* lines about what a reload changed */
+};
+
+enum proc_state { PROC_NONE, PROC_STARTING, PROC_RUNNING, PROC_STOPPING };
+struct proc {
+    enum role role;
+    enum proc_state state;
+    pid_t pid;
+    int pidfd, channel;  /* -1: none */
+    uint64_t started_ns; /* monotonic */
+    uint64_t restart_ns; /* when to start it again; 0: not */
+    uint64_t backoff_ns;
+    uint64_t restarts;
+    char last_end[64]; /* "exit 1", "signal 9" */
+    bool wanted;
+};
+
+/* What the engine of one generation uses; duplicates stay here. */
+struct generation {
+    uint32_t number; /* 0: none */
+    unsigned workers, ifaces;
+    int ring[SENSOR_WORKERS];
+    int capture[SENSOR_WORKERS][CAPTURE_IFACES];
+    int response[SENSOR_WORKERS][3];
+};
+
+enum reload_state { RELOAD_NONE, RELOAD_COMPILING, RELOAD_SWAPPING };
+struct refusal {
+    char *file, *reason, *hint;
+    uint32_t line, column, sid;
+};
+struct reload {
+    enum reload_state state;
+    uint64_t request;
+    uint64_t began_ns;
+    struct conf *conf; /* the new one, until it is taken up; at the start the only one */
+    const struct conf *current;
+    int conf_fd, image_fd; /* image_fd: on its way to the engine */
+    char build[4096];
+    char error[512];
+    struct sbuf settings; /* JSON: live and restart settings that changed */
+    bool again;           /* asked for once more meanwhile */
+};
+struct rules_report {
+    struct msg_compiled sum;
+    struct refusal refusal[SUP_REFUSALS];
+    unsigned n_refusals, n_warnings, n_errors;
+    uint64_t n_rules, n_enabled;
+    bool told;
+};
+
+struct control_client {
+    int fd; /* -1: free */
+    char in[SENSOR_CONTROL_MAX];
+    size_t n;
+    struct sbuf out;
+    size_t sent;
+    uint64_t waits; /* for the end of this reload request; 0: not */
+    bool waits_reopen;
+    uint64_t since_ns;
+};
+
+struct supervisor {
+    const struct sensor_options *o;
+    struct arena arena; /* of diags, emptied after each was told */
+    struct diags diags;
+    struct conf *conf;
+    int conf_fd;
+    struct port_plan plan;
+    struct msg_setup setup;
+    char cache[4096];
+    struct proc engine, logger, compiler;
+    struct engine_page *page;
+    struct logger_page *log_page;
+    int page_fd, log_page_fd, dir_fd, log_fd; /* log_fd: our own log when in the background */
+    struct generation now, old;               /* old: its rings wait for the logger */
+    int image_fd;
+    uint64_t version; /* of the policy */
+    struct reload reload;
+    struct rules_report rules, last_rules; /* in use; of the last compilation */
+    struct msg_swapped swapped;
+    uint32_t dead; /* interfaces that are away */
+    uint64_t dead_look_ns, dead_seen;
+    uint64_t lost_frames;             /* in the rings of engines that died */
+    struct worker_counts past, ended; /* sums of engines that ended; of the last one */
+    struct logger_counters past_log;
+    int signal_fd, control_fd, ready_fd;
+    char control[4096], pidfile[4096];
+    struct control_client client[SUP_CLIENTS];
+    struct worker_counts sum; /* room for reports */
+    struct message message;
+    uint64_t started_ns, started_wall_ns, stalled_told_ns;
+    bool running; /* has been up once: from now on nothing is fatal */
+    bool stop, failed, finished_test;
+    int exit_status;
+};
+
+/* supervisor.c */
+void sup_tell(struct supervisor *s); /* diags to the log */
+void sup_fail(struct supervisor *s, const char *why);
+uint64_t sup_now(void);
+
+/* sup_child.c */
+int proc_spawn(struct proc *p) MUST_CHECK;
+void proc_close(struct proc *p); /* channel and pidfd */
+bool proc_reap(struct proc *p);  /* it has ended: fills last_end */
+void proc_kill(struct proc *p);
+void proc_backoff(struct proc *p); /* sets restart_ns */
+int sup_start_logger(struct supervisor *s) MUST_CHECK;
+int sup_start_engine(struct supervisor *s) MUST_CHECK;
+int sup_start_compiler(struct supervisor *s, struct conf *c, int conf_fd) MUST_CHECK;
+void sup_ended(struct supervisor *s, struct proc *p);
+void sup_message(struct supervisor *s, struct proc *p);
+
+/* sup_ports.c */
+int ports_prepare(struct supervisor *s) MUST_CHECK; /* silence, masks: once */
+int generation_open(struct supervisor *s)
+    MUST_CHECK; /* s->now anew, the old one kept for its rings */
+void generation_close(struct generation *g, bool rings);
+int generation_send(struct supervisor *s, int channel) MUST_CHECK; /* to an engine */
+void ports_lost(struct supervisor *s, uint32_t mask);
+void ports_look(struct supervisor *s); /* are dead ones there again? */
+
+/* sup_reload.c */
+struct conf *sup_configure(struct supervisor *s);
+int sup_compile(struct supervisor *s, struct conf *c) MUST_CHECK; /* starts it; c is taken */
+uint64_t sup_reload(struct supervisor *s);                        /* the request's number */
+void sup_compiled(struct supervisor *s, const struct msg_compiled *c);
+void sup_compiler_ended(struct supervisor *s);
+void sup_swapped(struct supervisor *s, const struct msg_swapped *x);
+void sup_reload_failed(struct supervisor *s, const char *why);
+void sup_diag(struct supervisor *s, struct proc *p, const struct message *m);
+void sup_rule_file(struct supervisor *s, const struct message *m);
+void rules_report_done(struct rules_report *r);
+
+/* control.c */
+int control_open(struct supervisor *s) MUST_CHECK;
+void control_close(struct supervisor *s);
+void control_accept(struct supervisor *s);
+void control_serve(struct supervisor *s, struct control_client *c, short events);
+void control_tick(struct supervisor *s);
+void control_reloaded(struct supervisor *s, uint64_t request, bool ok);
+void control_reopened(struct supervisor *s);
+
+/* control_report.c: JSON of `ctl` commands */
+void report_status(struct supervisor *s, struct json *j);
+void report_stats(struct supervisor *s, struct json *j);
+void report_losses(struct supervisor *s, struct json *j);
+void report_flows(struct supervisor *s, struct json *j);
+void report_rules(struct supervisor *s, struct json *j);
+void report_reload(struct supervisor *s, struct json *j, bool ok);
+/* Sum of all workers; false: no engine has told yet. */
+bool counts_sum(struct supervisor *s, struct worker_counts *sum);
+void counts_past(struct supervisor *s); /* the engine has ended: keep its sums */
+void report_log(struct supervisor *s);  /* SIGUSR1: a line for the log */
+
+#endif
