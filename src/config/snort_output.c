@@ -80,10 +80,10 @@ static const struct output {
     const char *key, *value; /* a member that tells the kinds apart */
     const char *filename;    /* when the line gives none */
 } outputs[] = {
-    {"alert_fast", "snort-fast", out_file, NULL, NULL, "alert"},
-    {"alert_full", "snort-full", out_file, NULL, NULL, "alert"},
+    {"alert_fast", "fast", out_file, "format", "snort", "alert"},
+    {"alert_full", "full", out_file, NULL, NULL, "alert"},
     {"alert_syslog", "syslog", out_syslog, NULL, NULL, NULL},
-    {"log_tcpdump", "snort-pcap", out_file, NULL, NULL, "snort.log"},
+    {"log_tcpdump", "pcap-log", out_file, "conditional", "alerts", "snort.log"},
     {"unified2", "unified2", out_unified2, NULL, NULL, "unified2.log"},
     {"alert_unified2", "unified2", out_unified2, "records", "alerts", "snort.alert"},
     {"log_unified2", "unified2", out_unified2, "records", "packets", "snort.log"},
