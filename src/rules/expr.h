@@ -13,7 +13,7 @@ struct str expr_unwrap(struct str s, bool *was_list);
 /* Text of a variable; NULL (with a report, if d): not set. */
 const char *expr_variable(struct str name, bool port, rules_var_fn *var, void *ctx,
                           struct diags *d);
-/* As rules_resolve_addr; lenient: an unknown variable counts as any. */
+/* As rules_resolve_addr; lenient: an unknown variable is no mistake. */
 int addr_resolve(struct arena *a, struct str expr, rules_var_fn *var, void *ctx, bool lenient,
                  struct ip_ranges *out, struct diags *d) MUST_CHECK;
 int port_resolve(struct str expr, rules_var_fn *var, void *ctx, bool lenient, uint8_t bits[8192],

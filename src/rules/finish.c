@@ -67,36 +67,56 @@ static bool transform_fits(struct parse *p, const struct rule_where *w,
     return true;
 }
 
-static struct str lowered(struct parse *p, struct str s)
+static struct str cased(struct parse *p, struct str s, bool upper)
 {
     uint8_t *b = arena_alloc_raw(p->c->arena, s.n + 1);
     if (!b) {
         no_memory(p);
         return s;
     }
+    uint8_t from = upper ? 'a' : 'A';
     for (uint32_t i = 0; i < s.n; i++)
-        b[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (uint8_t)(s.p[i] | 0x20) : s.p[i];
+        b[i] = s.p[i] >= from && s.p[i] < from + 26 ? (uint8_t)(s.p[i] ^ 0x20) : s.p[i];
     b[s.n] = 0;
     return str_of(b, s.n);
 }
 
-/* A buffer that holds small letters only: host names refuse others, digests take either. */
+/* Buffers of hex digits take contents in either case (Suricata). */
+static int hex_case(const char *buffer)
+{
+    static const struct {
+        const char *name;
+        bool upper;
+    } t[] = {{"ja3.hash", false},
+             {"ja3s.hash", false},
+             {"tls.cert_fingerprint", false},
+             {"tls.cert_serial", true}};
+    for (unsigned i = 0; i < ARRAY_LEN(t); i++)
+        if (strcmp(buffer, t[i].name) == 0)
+            return t[i].upper;
+    return -1;
+}
+
+/* A buffer that holds one case only: host names refuse the other, digests take either. */
 static bool lower_fits(struct parse *p, const struct rule_test *t, struct test_content *c)
 {
     const struct app_buffer *row = buffer_row(p, buffer_at(p, t->where));
-    if (!row || !(row->flags & APP_BUF_LOWER) || p->c->where[t->where].n_xform)
+    if (!row || p->c->where[t->where].n_xform)
         return true;
-    bool host = strncmp(row->name, "http.host", 9) == 0;
-    if (host && p->d == DIALECT_SURICATA && (c->flags & CONTENT_NOCASE))
+    int upper = p->d == DIALECT_SURICATA ? hex_case(row->name) : -1;
+    if (upper >= 0) {
+        c->bytes = cased(p, c->bytes, upper);
+        if (!(c->flags & CONTENT_NOCASE))
+            c->folded = c->bytes;
+        return !p->failed;
+    }
+    if (!(row->flags & APP_BUF_LOWER) || p->d != DIALECT_SURICATA)
+        return true;
+    if (c->flags & CONTENT_NOCASE)
         return bad(p, "leave nocase out", "%s is in small letters already", row->name);
-    if (!has_upper(c->bytes))
-        return true;
-    if (host && p->d == DIALECT_SURICATA)
-        return bad(p, "write the content in small letters",
-                   "%s is in small letters: the content can't match", row->name);
-    if (!host)
-        c->bytes = c->folded = lowered(p, c->bytes);
-    return !p->failed;
+    return !has_upper(c->bytes) ||
+           bad(p, "write the content in small letters",
+               "%s is in small letters: the content can't match", row->name);
 }
 
 static bool fast_fits(struct parse *p, uint32_t i)
@@ -264,7 +284,8 @@ static bool runnable(struct parse *p)
     } t[] = {{TEST_DATASET, "datasets are not built"},
              {TEST_IPREP, "reputation of addresses is not built"},
              {TEST_GEOIP, "countries of addresses are not built"},
-             {TEST_FILE_HASH, "lists of file hashes are not built"}};
+             {TEST_FILE_HASH, "lists of file hashes are not built"},
+             {TEST_ENTROPY, "entropy of buffers is not built"}};
     for (uint32_t i = 0; i < p->n; i++)
         for (unsigned k = 0; k < ARRAY_LEN(t); k++)
             if (p->t[i].kind == t[k].kind) {

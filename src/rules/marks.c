@@ -80,7 +80,7 @@ static void mark_option(struct marks *m, const struct option *o, unsigned dialec
     }
     if (!*content && !o->has_value && (dialects & DIALECT_SNORT3) && dialects != DIALECT_SNORT3 &&
         app_buffer_find_modifier(o->name, APP_SURICATA) >= 0)
-        m->snort3++;
+        m->weak_snort3++;
     mark(m, dialects);
 }
 
@@ -155,13 +155,14 @@ static void rule_marks_in(struct mark_ctx *x, struct str rule, struct marks *m)
     }
     struct marks h = {0};
     header_marks(head, &h);
-    if (one.snort3) /* services stand in its headers as well */
+    if (one.snort3 || one.weak_snort3) /* services stand in its headers as well */
         h.suricata = 0;
     if (one.suricata || one.snort3)
         one.snort2 = 0; /* "service" is a word of others' metadata, too */
     m->snort2 += one.snort2 + h.snort2;
     m->snort3 += one.snort3 + h.snort3;
     m->suricata += one.suricata + h.suricata;
+    m->weak_snort3 += one.weak_snort3;
     struct str h2 = head;
     word_next(&h2);
     m->weak_snort2 +=
@@ -197,6 +198,7 @@ enum rule_dialect source_dialect(struct str text)
         rules++;
     }
     arena_done(&x.arena);
+    m.snort3 += m.weak_snort3;
     if (m.suricata >= m.snort2 && m.suricata >= m.snort3 && m.suricata)
         return DIALECT_SURICATA;
     if (m.snort3 > m.snort2)

@@ -96,7 +96,7 @@ uint32_t action_word(struct str line);
 /* Marks of one rule: points for each dialect. (marks.c) */
 struct marks {
     uint32_t snort2, snort3, suricata; /* unmistakable */
-    uint32_t weak_snort2;
+    uint32_t weak_snort2, weak_snort3; /* count for files, not for one rule alone */
 };
 void rule_marks(struct str rule, struct marks *m);
 

@@ -329,7 +329,8 @@ static int take_rule(struct split *sp, uint32_t from, uint32_t end, uint32_t lin
     struct raw_rule *r = raw_add(sp->out);
     if (!r)
         return -ENOMEM;
-    while (end > from && space(sp->s.p[end - 1]))
+    /* A continuation into an empty line is the end as well. */
+    while (end > from && (space(sp->s.p[end - 1]) || sp->s.p[end - 1] == '\\'))
         end--;
     r->src = (struct str){sp->s.p + from, end - from};
     r->text = join(sp->a, r->src, sp->dialect == DIALECT_SNORT3);
@@ -391,7 +392,10 @@ static int take_line(struct split *sp, uint32_t i, uint32_t *end, uint32_t line)
         *end = close < 0 ? s.n : line_end(s, from + 2 + (uint32_t)close);
         return 0;
     }
+    /* "config" is a statement of a snort.conf and an action of Suricata. */
     uint32_t word = action_word(l);
+    if (word == 6 && str_starts(l, STR("config")) && l.p[l.n - 1] != ')')
+        word = 0;
     if (!word && statement_word(l))
         return 0;
     if (!word)

@@ -29,7 +29,7 @@ struct addr_set {
 struct resolve {
     rules_var_fn *var;
     void *ctx;
-    bool lenient;
+    bool lenient, unknown; /* unknown: a variable was taken as empty */
     struct diags *d;
 };
 /* What this reports is a reason of a refusal: it needs a list to report into. */
@@ -198,8 +198,9 @@ static int add_member(struct resolve *x, struct str m, unsigned depth, struct ad
     if (m.p[0] == '$') {
         const char *v =
             expr_variable(str_skip(m, 1), false, x->var, x->ctx, x->lenient ? NULL : x->d);
+        x->unknown |= !v;
         if (!v)
-            return x->lenient ? set_any(out) : -EINVAL;
+            return x->lenient ? 0 : -EINVAL;
         return resolve_list(x, str_cstr(v), depth + 1, out);
     }
     if (m.p[0] == '[')
@@ -214,9 +215,6 @@ static int add_signed(struct resolve *x, struct str m, unsigned depth, struct ad
     if (!m.n || m.p[0] == '!')
         return FAIL(x, NULL, "a '!' without an address behind it");
     *any_plus |= !negated;
-    /* Variables that nobody knows yet must not make a set empty. */
-    if (negated && x->lenient && m.p[0] == '$')
-        return 0;
     struct addr_set one = {0};
     int rc = add_member(x, m, depth, &one);
     if (rc == 0)
@@ -273,7 +271,7 @@ int addr_resolve(struct arena *a, struct str expr, rules_var_fn *var, void *ctx,
     int rc = resolve_list(&x, expr, 0, &s);
     span_sort(&s.v4);
     span_sort(&s.v6);
-    if (rc == 0 && !s.v4.n && !s.v6.n)
+    if (rc == 0 && !s.v4.n && !s.v6.n && !x.unknown)
         rc = FAIL(&x, "a network of it may be set to any: then nothing is left",
                   "'" STR_FMT "' holds no address at all", STR_ARG(str_first(expr, 80)));
     if (rc == 0) {

@@ -10,7 +10,7 @@ enum { PORT_BYTES = 8192 };
 struct resolve {
     rules_var_fn *var;
     void *ctx;
-    bool lenient;
+    bool lenient, unknown; /* unknown: a variable was taken as empty */
     struct diags *d;
 };
 #define FAIL(x, hint, ...)                                                                         \
@@ -74,10 +74,8 @@ static int add_member(struct resolve *x, struct str m, unsigned depth, uint8_t *
             expr_variable(str_skip(m, 1), true, x->var, x->ctx, x->lenient ? NULL : x->d);
         if (v)
             return resolve_list(x, str_cstr(v), depth + 1, bits);
-        if (!x->lenient)
-            return -EINVAL;
-        memset(bits, 0xff, PORT_BYTES);
-        return 0;
+        x->unknown = true;
+        return x->lenient ? 0 : -EINVAL;
     }
     if (m.p[0] == '[')
         return resolve_list(x, m, depth + 1, bits);
@@ -99,8 +97,6 @@ static int resolve_list(struct resolve *x, struct str expr, unsigned depth, uint
         if (!m.n || m.p[0] == '!')
             return FAIL(x, NULL, "a '!' without a port behind it");
         any_plus |= !negated;
-        if (negated && x->lenient && m.p[0] == '$')
-            continue;
         int rc = add_member(x, m, depth, negated ? minus : plus);
         if (rc < 0)
             return rc;
@@ -121,7 +117,7 @@ int port_resolve(struct str expr, rules_var_fn *var, void *ctx, bool lenient,
     int rc = resolve_list(&x, expr, 0, bits);
     for (uint32_t i = 0; i < PORT_BYTES; i++)
         all |= bits[i];
-    if (rc == 0 && !all)
+    if (rc == 0 && !all && !x.unknown)
         return FAIL(&x, NULL, "'" STR_FMT "' holds no port at all", STR_ARG(str_first(expr, 80)));
     return rc;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Rule languages: the text of Snort 2, Snort 3 and Suricata rules to one intermediate form.
  *

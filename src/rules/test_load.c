@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whole sets: threads, rules that stand twice, files, compressed files, hashes, notes. */
+#include "rules/rules_test.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define TCP "alert tcp any any -> any any "
+
+/* Rules of many shapes, some of them broken. */
+static char *many(unsigned n)
+{
+    size_t room = (size_t)n * 320 + 1, at = 0;
+    char *text = malloc(room);
+    assert_non_null(text);
+    for (unsigned i = 1; i <= n; i++) {
+        if (i % 7 == 0)
+            at += (size_t)snprintf(text + at, room - at,
+                                   "# a comment\n#" TCP "(content:\"x\"; sid:%u;)\n", i);
+        else if (i % 11 == 0)
+            at += (size_t)snprintf(text + at, room - at,
+                                   TCP "(content:\"x\"; nosuch:%u; sid:%u;)\n", i % 5, i);
+        else
+            at += (size_t)snprintf(
+                text + at, room - at,
+                "alert http [10.0.%u.0/24,!10.0.%u.1] any -> any %u:\\\n%u (msg:\"r%u\"; "
+                "http.uri; content:\"/a%u\"; flowbits:set,bit%u; flowint:n%u,+,1; "
+                "classtype:class%u; sid:%u; rev:%u;)\n",
+                i % 250, i % 250, i % 1000, 1000 + i % 1000, i, i, i % 97, i % 13, i % 3,
+                i - (i % 50 == 0), i % 9);
+    }
+    return text;
+}
+
+static void describe(const struct rule_set *s, struct sbuf *out)
+{
+    for (uint32_t i = 0; i < s->n_rules; i++) {
+        const struct rule *r = s->rules[i];
+        rule_explain(s, r, out);
+        sbuf_printf(out, "%u %u %u %u %u %u %u\n", r->index, r->addr[0], r->port[1], r->class_id,
+                    r->line, r->n_tests, r->n_tests > 2 ? r->tests[2].u.flowint.id : 0u);
+    }
+    for (uint32_t i = 0; i < s->n_refusals; i++)
+        sbuf_printf(out, "%s:%u:%u %u %s\n", s->refusals[i].file, s->refusals[i].line,
+                    s->refusals[i].column, s->refusals[i].sid, s->refusals[i].reason);
+    sbuf_printf(out, "%u %u %u %u %u %u\n", s->n_addr, s->n_port, s->n_bits, s->n_classes,
+                s->n_where, s->disabled);
+}
+
+static void threads_change_nothing(void **state)
+{
+    (void)state;
+    char *text = many(3000);
+    struct sbuf first, other;
+    sbuf_init(&first);
+    struct rule_set *s = rules_of(text, DIALECT_AUTO, NULL, 1);
+    uint64_t hash = s->content_hash;
+    describe(s, &first);
+    assert_true(s->n_rules > 2000 && s->n_refusals > 200 && s->disabled > 400);
+    rules_free(s);
+    for (unsigned threads = 2; threads <= 5; threads++) {
+        sbuf_init(&other);
+        s = rules_of(text, DIALECT_AUTO, NULL, threads);
+        describe(s, &other);
+        assert_int_equal(s->content_hash, hash);
+        rules_free(s);
+        assert_int_equal(first.n, other.n);
+        assert_memory_equal(first.p, other.p, first.n);
+        sbuf_done(&other);
+    }
+    sbuf_done(&first);
+    free(text);
+}
+
+static void twice(void **state)
+{
+    (void)state;
+    static const struct {
+        enum rule_dialect d;
+        const char *text;
+        uint32_t n, refused;
+        const char *msg; /* of the rule that stays */
+    } cases[] = {
+        {DIALECT_SURICATA, TCP "(msg:\"a\"; sid:1; rev:1;)\n" TCP "(msg:\"b\"; sid:1; rev:2;)\n", 1,
+         0, "b"},
+        {DIALECT_SURICATA, TCP "(msg:\"a\"; sid:1; rev:2;)\n" TCP "(msg:\"b\"; sid:1; rev:1;)\n", 1,
+         1, "a"},
+        {DIALECT_SURICATA, TCP "(msg:\"a\"; sid:1; rev:1;)\n" TCP "(msg:\"b\"; sid:1; rev:1;)\n", 1,
+         1, "a"},
+        {DIALECT_SURICATA, TCP "(msg:\"a\"; sid:1; gid:2;)\n" TCP "(msg:\"b\"; sid:1;)\n", 2, 0,
+         "a"},
+        {DIALECT_SNORT2, TCP "(msg:\"a\"; sid:1; rev:1;)\n" TCP "(msg:\"b\"; sid:1; rev:1;)\n", 1,
+         0, "b"},
+        {DIALECT_SNORT2, TCP "(msg:\"a\"; sid:1; rev:3;)\n" TCP "(msg:\"b\"; sid:1; rev:1;)\n", 1,
+         1, "a"},
+        {DIALECT_SNORT2, TCP "(msg:\"a\"; content:\"x\";)\n" TCP "(msg:\"b\"; content:\"y\";)\n", 2,
+         0, "a"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rule_set *s = rules_of(cases[i].text, cases[i].d, NULL, 1);
+        if (s->n_rules != cases[i].n || s->n_refusals != cases[i].refused ||
+            !str_eq(s->rules[0]->msg, str_cstr(cases[i].msg)))
+            fail_msg("%s", cases[i].text);
+        assert_int_equal(s->files[0].loaded, cases[i].n);
+        assert_int_equal(s->files[0].refused, cases[i].refused);
+        rules_free(s);
+    }
+}
+
+static void disabled_rules(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "#" TCP "(msg:\"a\"; sid:1; rev:5;)\n" TCP "(msg:\"b\"; sid:1; rev:1;)\n"
+        "# " TCP "(sid:2;)\n";
+    struct rule_set *s = rules_of(text, DIALECT_SURICATA, NULL, 1);
+    assert_true(s->n_rules == 1 && s->disabled == 2);
+    rules_free(s);
+    struct rules_options o = {.var = test_var, .keep_disabled = true};
+    s = rules_of(text, DIALECT_SURICATA, &o, 1);
+    assert_true(s->n_rules == 2 && s->disabled == 1 && s->n_refusals == 0);
+    assert_true(str_eq(s->rules[0]->msg, STR("b")) && !(s->rules[0]->flags & RULE_DISABLED));
+    assert_true(s->rules[1]->flags & RULE_DISABLED);
+    rules_free(s);
+}
+
+static void mixed_dialects(void **state)
+{
+    (void)state;
+    struct rule_set *s = rules_of(TCP "(content:\"a\"; resp:rst_all; sid:1;)\n" TCP
+                                      "(content:\"a\"; startswith; sid:2;)\n" TCP
+                                      "(content:\"a\"; isdataat:1,relative; sid:3;)\n" TCP
+                                      "( content:\"a\",nocase; bufferlen:5; sid:4; )\n",
+                                  DIALECT_SNORT2, NULL, 1);
+    assert_int_equal(s->n_rules, 4);
+    assert_int_equal(s->rules[0]->dialect, DIALECT_SNORT2);
+    assert_int_equal(s->rules[1]->dialect, DIALECT_SURICATA);
+    assert_int_equal(s->rules[2]->dialect, DIALECT_SNORT2);
+    assert_int_equal(s->rules[3]->dialect, DIALECT_SNORT3);
+    assert_true(s->files[0].told && s->files[0].dialect == DIALECT_SNORT2);
+    rules_free(s);
+}
+
+static void files(void **state)
+{
+    (void)state;
+    char plain[] = "/tmp/riposte-test-XXXXXX", packed[80];
+    static const char text[] = TCP "(content:\"a\"; sid:1;)\nfoo\n";
+    int fd = mkstemp(plain);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+    snprintf(packed, sizeof(packed), "%s.gz", plain);
+    gzFile z = gzopen(packed, "wb");
+    assert_non_null(z);
+    assert_int_equal(gzputs(z, TCP "(content:\"b\"; sid:2;)\n"),
+                     (int)sizeof(TCP "(content:\"b\"; sid:2;)\n") - 1);
+    gzclose(z);
+    struct rules_options o = {.var = test_var};
+    struct rule_loader *l = rules_begin(&o);
+    assert_int_equal(rules_add_file(l, plain, DIALECT_AUTO, false), 0);
+    assert_int_equal(rules_add_file(l, packed, DIALECT_SNORT2, false), 0);
+    uint64_t hash = rules_input_hash(l);
+    struct rule_set *s = rules_finish(l, 2);
+    assert_non_null(s);
+    assert_true(s->n_rules == 2 && s->n_files == 2 && s->n_refusals == 1);
+    assert_int_equal(s->content_hash, hash);
+    assert_true(!s->files[0].told && s->files[1].told);
+    assert_true(s->refusals[0].line == 2 && s->refusals[0].column == 1);
+    assert_string_equal(s->refusals[0].file, plain);
+    rules_free(s);
+    /* A damaged one is an error, not rules. */
+    assert_int_equal(truncate(packed, 30), 0);
+    l = rules_begin(&o);
+    assert_true(rules_add_file(l, packed, DIALECT_AUTO, false) < 0);
+    rules_free(rules_finish(l, 1));
+    unlink(plain);
+    unlink(packed);
+}
+
+/* Lines and columns of refusals, in rules over several lines too. */
+static void refusal_places(void **state)
+{
+    (void)state;
+    struct rule_set *s = rules_of("\n" TCP "(msg:\"x\"; \\\n   foo:1; \\\n sid:7;)\n"
+                                  "  alert tcp any 70000 -> any any (sid:8;)\n",
+                                  DIALECT_SURICATA, NULL, 1);
+    assert_int_equal(s->n_refusals, 2);
+    assert_true(s->refusals[0].line == 3 && s->refusals[0].column == 4 && s->refusals[0].sid == 7);
+    assert_true(s->refusals[1].line == 5 && s->refusals[1].column == 17 && s->refusals[1].sid == 8);
+    rules_free(s);
+}
+
+static void empty_input(void **state)
+{
+    (void)state;
+    struct rule_set *s = rules_of("", DIALECT_AUTO, NULL, 4);
+    assert_true(s->n_rules == 0 && s->n_refusals == 0 && s->diags.errors == 0 && s->n_addr == 1);
+    rules_free(s);
+    struct rules_options o = {0};
+    s = rules_finish(rules_begin(&o), 1);
+    assert_true(s && s->n_rules == 0 && s->n_files == 0);
+    rules_free(s);
+    rules_free(NULL);
+}
+
+struct notes {
+    char text[512];
+};
+static void take_note(void *ctx, const struct rule *r, const char *kind, const char *text)
+{
+    struct notes *n = ctx;
+    assert_true(*text);
+    size_t at = strlen(n->text);
+    snprintf(n->text + at, sizeof(n->text) - at, "%u %s\n", r->sid, kind);
+}
+
+static void notes(void **state)
+{
+    (void)state;
+    struct notes n = {""};
+    struct rule_set *s = rules_of(TCP "(content:\"abcd\"; flowbits:isset,never; sid:1;)\n" TCP
+                                      "(content:\"abcd\"; flowbits:isset,ever; sid:2;)\n" TCP
+                                      "(content:\"abcd\"; flowbits:set,ever; sid:3;)\n" TCP
+                                      "(content:\"ab\"; sid:4;)\n" TCP
+                                      "(pcre:\"/a/\"; sid:5;)\n" TCP "(content:!\"abcd\"; sid:6;)\n"
+                                      "drop udp any any -> any any (content:\"abcd\"; sid:7;)\n",
+                                  DIALECT_SURICATA, NULL, 1);
+    rules_lint(s, take_note, &n);
+    assert_string_equal(
+        n.text, "1 bit-never-set\n4 short-literal\n5 no-literal\n6 negated-literal\n7 mirror\n");
+    rules_free(s);
+}
+
+static void input_hash_tells(void **state)
+{
+    (void)state;
+    struct rules_options o = {.var = test_var};
+    uint64_t h[4];
+    static const char *const texts[] = {TCP "(sid:1;)", TCP "(sid:2;)", TCP "(sid:1;)",
+                                        TCP "(sid:1;)"};
+    for (unsigned i = 0; i < 4; i++) {
+        struct rule_loader *l = rules_begin(&o);
+        assert_int_equal(
+            rules_add_text(l, "x", str_cstr(texts[i]), i == 2 ? DIALECT_SNORT2 : DIALECT_AUTO), 0);
+        h[i] = rules_input_hash(l);
+        rules_free(rules_finish(l, 1));
+    }
+    assert_true(h[0] != h[1] && h[0] != h[2] && h[0] == h[3]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(twice),
+        cmocka_unit_test(disabled_rules),
+        cmocka_unit_test(mixed_dialects),
+        cmocka_unit_test(files),
+        cmocka_unit_test(refusal_places),
+        cmocka_unit_test(empty_input),
+        cmocka_unit_test(notes),
+        cmocka_unit_test(input_hash_tells),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
