@@ -129,7 +129,7 @@ static bool add_literal(struct group_work *w, const struct rule *r, uint32_t rul
                     .rule = rule};
     u.brief = u.bytes.n < LONG_LITERAL;
     if (!u.bytes.n)
-        return ir->of_tx ? list_tx(w, r, rule, LIST_TX, dirs) : list_packet(w, r, rule, LIST_PAYLOAD, dirs);
+        return ir->of_tx ? list_tx(w, r, rule, LIST_TX, dirs) : list_packet(w, r, rule, buffer == BUF_PAYLOAD ? LIST_PAYLOAD : LIST_PACKET, dirs);
     if (buffer != BUF_PAYLOAD) {
         u.key.kind = GROUP_BUFFER;
         u.key.where = t->where;

@@ -137,6 +137,23 @@ static void verdict_section(struct engine *e, const struct decision *d, unsigned
     event_section2(e->out, SECTION_VERDICT, &v, sizeof(v), reason, v.reason.n);
 }
 
+/* What carried the packet. */
+static void tunnel_object(struct fields *out, const struct packet *p)
+{
+    const struct packet *o = p->outer;
+    char proto[24];
+    fields_open(out, "tunnel");
+    fields_ip(out, "src_ip", o->ver, &o->src);
+    fields_u64(out, "src_port", o->sp);
+    fields_ip(out, "dest_ip", o->ver, &o->dst);
+    fields_u64(out, "dest_port", o->dp);
+    event_proto_text(o->proto, o->ver, proto);
+    fields_cstr(out, "proto", proto);
+    fields_u64(out, "depth", p->depth);
+    fields_cstr(out, "pkt_src", packet_source_name(o->src_kind));
+    fields_close(out);
+}
+
 static void flow_object(struct fields *out, const struct flow *f)
 {
     fields_open(out, "flow");
@@ -227,6 +244,8 @@ static void one_alert(struct engine *e, struct packet *p, const struct decision 
     if (w->alert_packet || w->packet_bytes)
         packet_section(e, p);
     struct fields *out = event_fields(e->out);
+    if ((p->flags & PKT_INNER) && p->outer && p->outer->ver)
+        tunnel_object(out, p);
     if (f) {
         if (w->alert_app_metadata) {
             emit_app_protos(out, f);
@@ -256,11 +275,12 @@ void emit_drop(struct engine *e, struct packet *p, const struct decision *d)
     struct flow *f = p->flow;
     if (!w->drop)
         return;
-    /* Of a dropped flow only its first packets, unless all are asked for. */
-    if (!w->drop_flows_all && f && d->drop_reason == DROP_FLOW_DROP) {
-        uint32_t bit = p->dir ? FLOW_DROP_TO_CLIENT : FLOW_DROP_TO_SERVER;
-        (void)bit;
-        return;
+    /* A flow that is dropped as a whole is said once a direction, unless all are asked for; rules always. */
+    if (!w->drop_flows_all && f && (f->flags & FLOW_DROP)) {
+        uint32_t bit = p->dir ? FLOW_DROP_SAID_TO_CLIENT : FLOW_DROP_SAID_TO_SERVER;
+        if ((f->flags & bit) && d->drop_rule < 0)
+            return;
+        f->flags |= bit;
     }
     struct event *ev = emit_begin(e, EVENT_DROP, p, f, 0xff);
     if (!ev)

@@ -112,11 +112,15 @@ static const struct stat_row response_rows[] = {
     ROW("leaked_bytes", response.leaked_bytes),
 };
 
-static void rows(struct fields *out, const char *key, const struct stat_row *r, size_t n, const struct engine_counters *c)
+static void rows(struct fields *out, const char *key, const struct stat_row *r, size_t n, const struct engine_counters *c,
+                 bool zeros)
 {
     fields_open(out, key);
-    for (size_t k = 0; k < n; k++)
-        fields_u64(out, r[k].name, *(const uint64_t *)(const void *)((const uint8_t *)c + r[k].at));
+    for (size_t k = 0; k < n; k++) {
+        uint64_t v = *(const uint64_t *)(const void *)((const uint8_t *)c + r[k].at);
+        if (v || zeros)
+            fields_u64(out, r[k].name, v);
+    }
 }
 
 /* "ipv4.pkt_too_small" as event: {ipv4: {pkt_too_small: n}}; names come sorted by layer. */
@@ -208,12 +212,12 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
         fields_u64(out, "kernel_drops", cap->kernel_drops);
         fields_close(out);
     }
-    rows(out, "decoder", decoder_rows, ARRAY_LEN(decoder_rows), c);
+    rows(out, "decoder", decoder_rows, ARRAY_LEN(decoder_rows), c, w->stats_null);
     fields_u64(out, "avg_pkt_size", c->decode.pkts ? c->decode.bytes / c->decode.pkts : 0);
     if (w->stats_decoder_events)
         decoder_events(out, &c->decode);
     fields_close(out);
-    rows(out, "tcp", tcp_rows, ARRAY_LEN(tcp_rows), c);
+    rows(out, "tcp", tcp_rows, ARRAY_LEN(tcp_rows), c, w->stats_null);
     fields_close(out);
     if (w->stats_stream_events) {
         fields_open(out, "stream");
@@ -221,7 +225,7 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
             fields_u64(out, stream_event_name(k), c->stream.event[k]);
         fields_close(out);
     }
-    rows(out, "flow", flow_rows, ARRAY_LEN(flow_rows), c);
+    rows(out, "flow", flow_rows, ARRAY_LEN(flow_rows), c, w->stats_null);
     fields_open(out, "end");
     fields_open(out, "state");
     fields_u64(out, "new", c->flow.end_new);
@@ -242,7 +246,7 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
     fields_u64(out, "max_trackers_reached", c->decode.frag_max_hit);
     fields_u64(out, "memuse", c->decode.frag_mem_bytes);
     fields_close(out);
-    rows(out, "detect", detect_rows, ARRAY_LEN(detect_rows), c);
+    rows(out, "detect", detect_rows, ARRAY_LEN(detect_rows), c, w->stats_null);
     fields_close(out);
     fields_open(out, "app_layer");
     app_rows(out, "flow", c->app.flow, true);
@@ -250,10 +254,10 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
     app_errors(out, &c->app);
     fields_u64(out, "memuse", c->app.memuse_bytes);
     fields_close(out);
-    rows(out, "response", response_rows, ARRAY_LEN(response_rows), c);
+    rows(out, "response", response_rows, ARRAY_LEN(response_rows), c, w->stats_null);
     fields_close(out);
     if (e->settings->inline_mode) {
-        rows(out, "ips", ips_rows, ARRAY_LEN(ips_rows), c);
+        rows(out, "ips", ips_rows, ARRAY_LEN(ips_rows), c, w->stats_null);
         fields_open(out, "drop_reason");
         for (unsigned k = 1; k < DROP_REASON_COUNT; k++)
             fields_u64(out, drop_reason_counter(k), c->verdict.drop_reason[k]);

@@ -114,8 +114,13 @@ static enum exception_policy policy_read(const struct conf *c, const char *path,
 
 /* ------------------------------------------------------------------ stages */
 
-static void ports_read(uint16_t out[4], const char *text)
+static void ports_read(const struct conf *c, uint16_t out[4], const char *text)
 {
+    if (text[0] == '$') {
+        text = conf_port_var(c, text + 1);
+        if (!text)
+            return;
+    }
     struct str rest = str_trim(str_cstr(text));
     unsigned n = 0;
     if (rest.n >= 2 && rest.p[0] == '[')
@@ -145,11 +150,11 @@ static void decode_read(struct engine_settings *s, const struct conf *c)
     };
     const char *v;
     if ((v = conf_str(c, "decoder.vxlan.ports")))
-        ports_read(d->vxlan_ports, v);
+        ports_read(c, d->vxlan_ports, v);
     if ((v = conf_str(c, "decoder.geneve.ports")))
-        ports_read(d->geneve_ports, v);
+        ports_read(c, d->geneve_ports, v);
     if ((v = conf_str(c, "decoder.teredo.ports")))
-        ports_read(d->teredo_ports, v);
+        ports_read(c, d->teredo_ports, v);
 }
 
 static void timeouts_read(const struct conf *c, const char *proto, struct flow_timeouts *t)

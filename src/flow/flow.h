@@ -70,6 +70,8 @@ enum flow_flag {
     FLOW_PD_TO_SERVER = 1u << 19, /* protocol detection of this direction is final */
     FLOW_PD_TO_CLIENT = 1u << 20,
     FLOW_REJECT = 1u << 21,
+    FLOW_DROP_SAID_TO_SERVER = 1u << 22, /* a drop event was written for this direction */
+    FLOW_DROP_SAID_TO_CLIENT = 1u << 23,
 };
 
 struct app_flow;    /* app/app.h */

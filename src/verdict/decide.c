@@ -92,7 +92,7 @@ struct deciding {
 };
 
 static void apply(struct deciding *w, const struct image_rule_info *r, const struct match *m, unsigned action,
-                  unsigned response)
+                  unsigned response, bool by_rate)
 {
     struct flow *f = w->p->flow;
     struct decision *o = w->out;
@@ -107,7 +107,7 @@ static void apply(struct deciding *w, const struct image_rule_info *r, const str
     if ((does & DOES_DROP) && w->c->place == PLACE_INLINE && !w->c->would) {
         if (!o->drop) {
             o->drop = true;
-            o->drop_reason = DROP_RULES;
+            o->drop_reason = by_rate ? DROP_RULES_THRESHOLD : DROP_RULES;
             o->drop_rule = m->rule;
         }
         if (flow_wide && !(f->flags & FLOW_PASS))
@@ -195,7 +195,7 @@ void verdict_decide(const struct verdict_config *c, struct detect *d, struct pac
             out->suppressed++;
             continue;
         }
-        apply(&w, &r, x, action, response);
+        apply(&w, &r, x, action, response, new_action >= 0);
         if (silent)
             out->suppressed++;
         else if (!(effects[action] & IS_SILENT) && !(x->flags & MATCH_NOALERT))
