@@ -209,6 +209,8 @@ struct app_proto_def {
     /* Frees what the transaction owns; its files and itself are freed by the caller. May be NULL.
      */
     void (*tx_free)(struct app_flow *af, struct app_tx *tx);
+    /* Value of a header by name (xff); false: there is none.  May be NULL. */
+    bool (*header)(const struct app_tx *tx, unsigned dir, const char *name, struct str *value);
     /* App-layer context of an alert: writes "http": {...} (and more). tx may be NULL. */
     void (*alert_fields)(const struct app_log_ctx *c, struct fields *out);
 };
@@ -264,14 +266,15 @@ struct app_flow {
     uint64_t bytes[2];        /* given to the parser */
     struct app_held *held[2]; /* bytes not yet taken */
     uint64_t mem_bytes;
-    uint16_t change_to; /* STARTTLS, CONNECT, upgrade: look again from here; 0 none */
-    uint64_t now_ns;    /* packet time of the piece in work */
-    uint64_t number;    /* packet in work */
-    uint8_t first_dir;  /* direction of the first data */
-    bool lost[2];       /* bytes were given up before the protocol was known */
-    bool expecting;     /* after app_change_protocol: the next detection answers change_to */
-    uint16_t expected;  /* what it should be, or APP_UNKNOWN */
-    bool again[2];      /* app_again */
+    uint16_t change_to;     /* STARTTLS, CONNECT, upgrade: look again from here; 0 none */
+    uint64_t now_ns;        /* packet time of the piece in work */
+    uint64_t number;        /* packet in work */
+    uint8_t first_dir;      /* direction of the first data */
+    bool lost[2];           /* bytes were given up before the protocol was known */
+    uint64_t change_number; /* packet in which it was asked for */
+    bool expecting;         /* after app_change_protocol: the next detection answers change_to */
+    uint16_t expected;      /* what it should be, or APP_UNKNOWN */
+    bool again[2];          /* app_again */
     bool gave_up; /* a parser gave up at this packet: app-layer.error-policy; the engine resets */
 };
 
@@ -339,6 +342,9 @@ void app_reap(struct app_flow *af, bool need_inspected, bool need_logged);
 /* The flow ends: marks every transaction complete in both directions, open files truncated. */
 void app_finish(struct flow *f);
 void app_flow_free(struct flow *f);
+/* A header of a transaction, where the protocol has headers. */
+bool app_header(const struct app_flow *af, const struct app_tx *tx, unsigned dir, const char *name,
+                struct str *value);
 bool app_proto_enabled(const struct app_engine *e, enum app_proto_id id, bool udp);
 
 /* ------------------------------------------------------------------ declarations, looked up */
@@ -369,5 +375,8 @@ int app_state_find(enum app_proto_id id, struct str name,
                    unsigned *dir); /* progress of a hook name, -1 */
 const char *app_core_event_name(unsigned e);
 int app_core_event_find(struct str name);
+/* An event's name as EVE's anomaly writes it: capitals for some protocols and for the core (id 0).
+ */
+const char *app_event_eve(enum app_proto_id id, const char *name, char room[96]);
 
 #endif

@@ -81,3 +81,14 @@ int app_core_event_find(struct str name)
             return (int)i;
     return -1;
 }
+
+const char *app_event_eve(enum app_proto_id id, const char *name, char room[96])
+{
+    unsigned n = 0;
+    if (id != APP_UNKNOWN && id != APP_HTTP && id != APP_TLS && id != APP_SMTP)
+        return name;
+    for (; name[n] && n < 95; n++)
+        room[n] = name[n] >= 'a' && name[n] <= 'z' ? (char)(name[n] - 32) : name[n];
+    room[n] = 0;
+    return room;
+}

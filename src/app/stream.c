@@ -86,7 +86,7 @@ static void give_up(struct app_flow *af, unsigned dir, bool gap)
 }
 static void keep_rest(struct app_flow *af, unsigned dir, const uint8_t *p, uint32_t n)
 {
-    if (n > af->def->hold_bytes || !held_add(af, dir, p, n))
+    if ((n > af->def->hold_bytes && !af->change_to) || !held_add(af, dir, p, n))
         give_up(af, dir, false);
 }
 static void parse(const struct piece *c)
@@ -225,15 +225,10 @@ static void check_expected(struct app_flow *af, enum app_proto_id id)
                                                       : APP_CORE_UNEXPECTED_PROTOCOL);
 }
 
-/* Protocols in which the client speaks first: that the server did is worth an event. */
+/* That the server spoke first is worth an event here. */
 static bool client_speaks_first(enum app_proto_id id)
 {
-    static const uint16_t first[] = {APP_HTTP, APP_HTTP2, APP_TLS, APP_DNS,
-                                     APP_SIP,  APP_RDP,   APP_MQTT};
-    for (unsigned i = 0; i < ARRAY_LEN(first); i++)
-        if (first[i] == id)
-            return true;
-    return false;
+    return id == APP_HTTP || id == APP_TLS;
 }
 
 static void swap_sides(struct app_flow *af, struct packet *p)
@@ -331,7 +326,8 @@ static void wait_for_other(struct piece *c)
     }
     if (af->lost[c->dir] || !c->n)
         return;
-    if ((c->flags & PIECE_GAP) || held_bytes(af, c->dir) + c->n > HOLD_UNKNOWN || !held_add(af, c->dir, c->data, c->n)) {
+    if ((c->flags & PIECE_GAP) || held_bytes(af, c->dir) + c->n > HOLD_UNKNOWN ||
+        !held_add(af, c->dir, c->data, c->n)) {
         held_drop(af, c->dir);
         af->lost[c->dir] = true;
     }
@@ -408,8 +404,8 @@ static void detect(struct piece *c)
 
 void app_change_protocol(struct app_flow *af, enum app_proto_id expected)
 {
-    af->change_to =
-        APP_COUNT; /* asked for; done at the next piece, when this one was judged and written */
+    af->change_to = APP_COUNT; /* done with the next packet, when this one was judged and written */
+    af->change_number = af->number;
     af->expected = (uint16_t)expected;
 }
 static void change_now(struct app_flow *af)
@@ -457,7 +453,7 @@ void app_trigger_raw(struct app_flow *af, unsigned dir)
 static void take(struct piece *c)
 {
     struct app_flow *af = c->af;
-    if (af->change_to)
+    if (af->change_to && af->number != af->change_number)
         change_now(af);
     if (af->failed[c->dir])
         return;

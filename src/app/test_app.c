@@ -23,6 +23,10 @@ static void names(void **state)
     assert_int_equal(app_core_event_find(STR("applayer_unexpected_protocol")),
                      APP_CORE_UNEXPECTED_PROTOCOL);
     assert_int_equal(app_core_event_find(STR("x")), -1);
+    char room[96];
+    assert_string_equal(app_event_eve(APP_HTTP, "missing_host_header", room),
+                        "MISSING_HOST_HEADER");
+    assert_string_equal(app_event_eve(APP_DNS, "malformed_data", room), "malformed_data");
 }
 static void buffers_have_numbers(void **state)
 {

@@ -135,3 +135,9 @@ void app_finish(struct flow *f)
     for (unsigned dir = 0; dir < 2; dir++)
         core_direction_over(af, dir);
 }
+
+bool app_header(const struct app_flow *af, const struct app_tx *tx, unsigned dir, const char *name,
+                struct str *value)
+{
+    return af->def && af->def->header && af->def->header(tx, dir, name, value);
+}

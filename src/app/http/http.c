@@ -17,7 +17,10 @@
 /* User data of a libhtp transaction whose counterpart was freed. */
 static char gone;
 
-enum { RUBBISH_MAX = 256 }; /* bytes in front of a status line that are looked through for it */
+enum {
+    RUBBISH_MAX = 256, /* bytes in front of a status line that are looked through for it */
+    EARLY_MAX = 4096,  /* a first line that may wait */
+};
 
 /* ------------------------------------------------------------------ transactions */
 
@@ -58,9 +61,8 @@ static void tx_free(struct app_flow *af, struct app_tx *tx)
     if (htp_tx_destroy(t->htp) != HTP_OK)
         htp_tx_set_user_data(t->htp, &gone);
 }
-bool http_bytes_add(struct http_tx *t, struct http_bytes *b, const void *p, size_t n)
+bool http_bytes_add(struct app_flow *af, struct http_bytes *b, const void *p, size_t n)
 {
-    struct app_flow *af = t->hf->af;
     if (n > b->room - b->n) {
         size_t room = b->n + n;
         room += b->n ? room / 2 : 0;
@@ -108,48 +110,51 @@ static void state_free(struct app_flow *af, void *state)
 {
     struct http_flow *hf = state;
     htp_connp_destroy_all(hf->connp);
+    app_free(af, hf->early.p);
     app_free(af, hf);
 }
 
-/* Where the connection goes behind a 101 or a CONNECT that was granted. */
-static void change_protocol(struct http_flow *hf, const htp_tx_t *tx)
+/* The connection is another protocol's from here: the transaction is over, libhtp says so or not.
+ */
+static void leave(struct http_flow *hf, struct http_tx *t, enum app_proto_id expected)
 {
-    struct app_flow *af = hf->af;
-    int status = tx->response_status_number;
-    if (tx->request_method_number == HTP_M_CONNECT && status >= 200 && status < 300) {
-        hf->tunnel = true;
-        app_change_protocol(af, APP_UNKNOWN);
+    hf->tunnel = true;
+    for (unsigned dir = 0; dir < 2; dir++) {
+        http_body_end(t, dir);
+        app_tx_progress(&t->head, dir, HTTP_COMPLETE);
+    }
+    app_change_protocol(hf->af, expected);
+}
+/* Where the connection goes behind a 101 or a CONNECT that was granted. */
+static void change_protocol(struct http_flow *hf, struct http_tx *t)
+{
+    const struct app_engine *e = hf->af->engine;
+    int status = t->htp->response_status_number;
+    if (t->htp->request_method_number == HTP_M_CONNECT && status >= 200 && status < 300) {
+        leave(hf, t, APP_UNKNOWN);
         return;
     }
     if (status != 101)
         return;
-    struct str upgrade = http_header_value(tx->response_headers, "upgrade");
-    if (str_ieq(upgrade, STR("h2c")) && app_proto_enabled(af->engine, APP_HTTP2, false)) {
-        hf->tunnel = true;
-        app_change_protocol(af, APP_HTTP2);
-    } else if (str_ieq(upgrade, STR("websocket")) &&
-               app_proto_enabled(af->engine, APP_WEBSOCKET, false)) {
-        hf->tunnel = true;
-        app_change_protocol(af, APP_WEBSOCKET);
-    }
+    struct str upgrade = http_header_value(t->htp->response_headers, "upgrade");
+    if (str_ieq(upgrade, STR("h2c")) && app_proto_enabled(e, APP_HTTP2, false))
+        leave(hf, t, APP_HTTP2);
+    else if (str_ieq(upgrade, STR("websocket")) && app_proto_enabled(e, APP_WEBSOCKET, false))
+        leave(hf, t, APP_WEBSOCKET);
 }
 
-/* libhtp goes on behind a gap only in bodies and between messages; else it closes itself. */
-static int64_t took(struct http_flow *hf, unsigned dir, int rc, uint32_t n, bool gap)
+/* HTP_STREAM_CLOSED answers a gap outside of bodies: libhtp leaves it out and goes on with what
+ * follows. */
+static int64_t took(struct http_flow *hf, unsigned dir, int rc, uint32_t n)
 {
-    switch (rc) {
-    case HTP_STREAM_ERROR:
+    if (rc == HTP_STREAM_ERROR)
         return -1;
-    case HTP_STREAM_CLOSED:
-        return gap ? -1 : (int64_t)n;
-    case HTP_STREAM_DATA_OTHER: { /* the rest when the other side has spoken */
-        size_t used =
-            dir ? htp_connp_res_data_consumed(hf->connp) : htp_connp_req_data_consumed(hf->connp);
-        return used < n ? (int64_t)used : n;
-    }
-    default:
+    if (rc != HTP_STREAM_DATA_OTHER)
         return n;
-    }
+    /* The rest when the other side has spoken. */
+    size_t used =
+        dir ? htp_connp_res_data_consumed(hf->connp) : htp_connp_req_data_consumed(hf->connp);
+    return used < n ? (int64_t)used : n;
 }
 static void close_side(struct http_flow *hf, unsigned dir)
 {
@@ -161,6 +166,7 @@ static void close_side(struct http_flow *hf, unsigned dir)
     else
         htp_connp_req_close(hf->connp, NULL);
 }
+
 /*
  * Clients skip a line of rubbish in front of a status line; libhtp would take all that follows for
  * the body of an HTTP/0.9 answer.  Returns how many bytes to leave out, or -1: more is needed to
@@ -187,40 +193,113 @@ static int64_t rubbish(const struct http_flow *hf, const uint8_t *p, uint32_t n,
     }
     return final || n >= RUBBISH_MAX ? 0 : -1;
 }
-static int64_t give(struct http_flow *hf, unsigned dir, const uint8_t *data, uint32_t n,
-                    unsigned piece)
+static int64_t to_libhtp(struct http_flow *hf, unsigned dir, const uint8_t *p, uint32_t n)
 {
-    if (!dir)
-        return took(hf, dir, htp_connp_req_data(hf->connp, NULL, data, n), n, !data);
-    int64_t skip = data ? rubbish(hf, data, n, piece & (PIECE_EOF | PIECE_DEPTH)) : 0;
+    http_chunks_piece(hf, dir, p, n);
+    int rc =
+        dir ? htp_connp_res_data(hf->connp, NULL, p, n) : htp_connp_req_data(hf->connp, NULL, p, n);
+    int64_t used = took(hf, dir, rc, n);
+    http_chunks_piece_end(hf, dir);
+    return used;
+}
+
+/*
+ * A gap that reaches beyond the body in which it began: the body's part of it is given to libhtp,
+ * the rest lies between messages, where the next one is looked for.
+ */
+static int64_t give_gap(struct http_flow *hf, unsigned dir, uint32_t n)
+{
+    const htp_tx_t *tx = dir ? htp_connp_get_out_tx(hf->connp) : htp_connp_get_in_tx(hf->connp);
+    if (!(dir ? hf->in_response : hf->in_request) || !tx)
+        return n;
+    bool known =
+        (dir ? tx->response_transfer_coding : tx->request_transfer_coding) == HTP_CODING_IDENTITY;
+    int64_t length = dir ? tx->response_content_length : tx->request_content_length;
+    int64_t seen = dir ? tx->response_message_len : tx->request_message_len;
+    uint32_t part = n;
+    if (known && length > seen && length - seen < n)
+        part = (uint32_t)(length - seen);
+    int64_t used = to_libhtp(hf, dir, NULL, part);
+    return used < 0 ? used : n;
+}
+
+/*
+ * "GET /" without a protocol, and the piece ends: is it HTTP/0.9, or do headers follow?  libhtp
+ * looks at what stands behind the line in the same piece alone, so the line waits for the next one,
+ * for the reply, or the end.
+ */
+static bool waits_for_headers(struct http_flow *hf, const uint8_t *p, uint32_t n)
+{
+    if (hf->in_request || n < 6 || n > EARLY_MAX || p[n - 1] != '\n')
+        return false;
+    struct str line = str_trim(str_of(p, n));
+    return str_chr(line, '\n') < 0 && str_chr(line, ' ') > 0 && str_ifind(line, STR("HTTP/")) < 0;
+}
+static int64_t give_early(struct http_flow *hf)
+{
+    int64_t used = 0;
+    if (hf->early.n)
+        used = to_libhtp(hf, 0, hf->early.p, hf->early.n);
+    hf->early.n = 0;
+    return used;
+}
+static int64_t give_request(struct http_flow *hf, const uint8_t *p, uint32_t n, bool final)
+{
+    if (!final && !hf->early.n && waits_for_headers(hf, p, n) &&
+        http_bytes_add(hf->af, &hf->early, p, n))
+        return n;
+    if (!hf->early.n)
+        return to_libhtp(hf, 0, p, n);
+    uint32_t before = hf->early.n;
+    if (!http_bytes_add(hf->af, &hf->early, p, n))
+        return -1;
+    int64_t used = to_libhtp(hf, 0, hf->early.p, hf->early.n);
+    hf->early.n = 0;
+    return used < before ? used : used - before;
+}
+static int64_t give_response(struct http_flow *hf, const uint8_t *p, uint32_t n, bool final)
+{
+    int64_t skip = rubbish(hf, p, n, final);
     if (skip < 0)
         return 0;
-    uint32_t rest = n - (uint32_t)skip;
-    int64_t used = took(
-        hf, dir, htp_connp_res_data(hf->connp, NULL, data ? data + skip : NULL, rest), rest, !data);
+    int64_t used = skip < n ? to_libhtp(hf, 1, p + skip, n - (uint32_t)skip) : 0;
     return used < 0 ? used : used + skip;
+}
+static int64_t give(struct http_flow *hf, unsigned dir, const uint8_t *p, uint32_t n, bool final)
+{
+    if ((dir || !p) && give_early(hf) < 0)
+        return -1;
+    if (!n)
+        return 0;
+    if (!p)
+        return give_gap(hf, dir, n);
+    return dir ? give_response(hf, p, n, final) : give_request(hf, p, n, final);
 }
 static int64_t parse(struct app_flow *af, void *state, unsigned dir, const uint8_t *data,
                      uint32_t n, unsigned piece)
 {
     struct http_flow *hf = state;
-    int64_t used = n;
+    bool final = piece & (PIECE_EOF | PIECE_DEPTH);
     hf->dir = (uint8_t)dir;
     if (hf->tunnel)
         return 0; /* what stands behind the change is the next protocol's */
-    if (n)
-        used = give(hf, dir, data, n, piece);
+    int64_t used = give(hf, dir, n ? data : NULL, n, final);
     if (used >= 0 && (piece & PIECE_EOF))
         close_side(hf, dir);
     if (hf->messages > 512)
         return -1;
     if (dir && !hf->tunnel) {
-        const struct http_tx *last = (const struct http_tx *)app_tx_last(af);
-        if (last && last->head.progress[1] >= HTTP_HEADERS)
-            change_protocol(hf, last->htp);
+        if (af->last && af->last->progress[1] >= HTTP_HEADERS)
+            change_protocol(hf, http_of(af->last));
         app_again(af, 0);
     }
     return used;
+}
+static bool header(const struct app_tx *tx, unsigned dir, const char *name, struct str *value)
+{
+    const struct http_tx *t = (const struct http_tx *)tx;
+    *value = http_header_value(http_headers(t, dir), name);
+    return value->p != NULL;
 }
 
 /* ------------------------------------------------------------------ tables */
@@ -305,5 +384,6 @@ const struct app_proto_def app_http_def = {
     .parse = parse,
     .hold_bytes = 65536,
     .tx_free = tx_free,
+    .header = header,
     .alert_fields = http_alert_fields,
 };

@@ -65,7 +65,7 @@ struct http_decoder {
 
 /* In which order a coding is read; what none of them can read goes on plain. */
 static const uint8_t readings[][5] = {
-    [CODING_GZIP] = {READ_GZIP, READ_GZIP_BODY, READ_ZLIB, READ_DEFLATE, READ_PLAIN},
+    [CODING_GZIP] = {READ_GZIP, READ_GZIP_BODY, READ_ZLIB, READ_PLAIN},
     [CODING_DEFLATE] = {READ_ZLIB, READ_DEFLATE, READ_GZIP, READ_GZIP_BODY, READ_PLAIN},
     [CODING_BROTLI] = {READ_BROTLI, READ_PLAIN},
     [CODING_LZMA] = {READ_LZMA, READ_PLAIN},

@@ -137,7 +137,8 @@ void http_flag_events(struct http_tx *t)
     for (unsigned i = 0; i < ARRAY_LEN(flags); i++)
         if (tx->flags & flags[i].flag)
             http_event(t, flags[i].event);
-    if (tx->request_auth_type == HTP_AUTH_UNRECOGNIZED)
+    struct str auth = http_header_value(tx->request_headers, "authorization");
+    if (tx->request_auth_type == HTP_AUTH_UNRECOGNIZED && !str_istarts(auth, STR("bearer ")))
         http_event(t, HTTP_EV_AUTH);
     if (tx->is_protocol_0_9 && tx->request_method_number == HTP_M_UNKNOWN &&
         tx->request_protocol_number < 0)

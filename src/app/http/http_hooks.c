@@ -21,14 +21,32 @@ static int reach(htp_tx_t *tx, unsigned dir, enum http_progress progress)
  * error. */
 static int request_start(htp_tx_t *tx)
 {
+    struct http_flow *hf = htp_connp_get_user_data(tx->connp);
+    hf->in_request = true;
     (void)reach(tx, 0, HTTP_STARTED);
     return HTP_OK;
+}
+/*
+ * A line without protocol is HTTP/0.9, unless another line follows that is not empty: then the protocol was left
+ * out, and servers read on.  libhtp sees it when that line is a header.
+ */
+static bool headers_follow(const struct http_flow *hf)
+{
+    size_t used = htp_connp_req_data_consumed(hf->connp);
+    if (!hf->piece[0] || used >= hf->piece_n[0])
+        return false;
+    uint8_t next = hf->piece[0][used];
+    return next != '\r' && next != '\n';
 }
 static int request_line(htp_tx_t *tx)
 {
     struct http_tx *t = http_tx_of(tx);
     if (!t)
         return HTP_ERROR;
+    if (tx->is_protocol_0_9 && !tx->request_protocol && headers_follow(t->hf)) {
+        tx->is_protocol_0_9 = 0;
+        http_event(t, HTTP_EV_REQ_NO_PROTOCOL);
+    }
     http_uri_normalise(t);
     return reach(tx, 0, HTTP_LINE);
 }
@@ -39,6 +57,7 @@ static int request_headers(htp_tx_t *tx)
         http_flag_events(t);
         if (!t->decoder[0])
             t->decoder[0] = http_decoder_new(t, 0);
+        http_chunks_begin(t, 0);
     }
     return reach(tx, 0, HTTP_HEADERS);
 }
@@ -51,6 +70,8 @@ static int request_complete(htp_tx_t *tx)
     struct http_tx *t = http_tx_of(tx);
     if (!t)
         return HTP_ERROR;
+    http_chunks_message_end(t, 0);
+    t->hf->in_request = false;
     http_body_end(t, 0);
     http_flag_events(t);
     app_trigger_raw(t->hf->af, 0);
@@ -74,6 +95,10 @@ static int response_start(htp_tx_t *tx)
 /* The line of an interim answer (100 Continue) gives way to the final one. */
 static int response_line(htp_tx_t *tx)
 {
+    if (tx->response_status_number == 100 && tx->seen_100continue) {
+        http_event(http_tx_of(tx), HTTP_EV_CONTINUE_TWICE);
+        tx->seen_100continue = 0; /* or libhtp would give up */
+    }
     return reach(tx, 1, tx->response_status_number == 100 ? HTTP_STARTED : HTTP_LINE);
 }
 static int response_headers(htp_tx_t *tx)
@@ -81,6 +106,8 @@ static int response_headers(htp_tx_t *tx)
     struct http_tx *t = http_tx_of(tx);
     if (t && !t->decoder[1])
         t->decoder[1] = http_decoder_new(t, 1);
+    if (t)
+        http_chunks_begin(t, 1);
     return reach(tx, 1, HTTP_HEADERS);
 }
 static int response_trailer(htp_tx_t *tx)
@@ -92,6 +119,7 @@ static int response_complete(htp_tx_t *tx)
     struct http_tx *t = http_tx_of(tx);
     if (!t)
         return HTP_ERROR;
+    http_chunks_message_end(t, 1);
     t->hf->in_response = false;
     http_body_end(t, 1);
     http_flag_events(t);
@@ -106,6 +134,7 @@ static int body_data(htp_tx_data_t *d, unsigned dir)
         return HTP_ERROR;
     if (!d->len)
         return HTP_OK; /* libhtp's mark of the end: the completion says it as well */
+    http_chunks_data(t, dir, d->data, d->len);
     http_body_begin(t, dir);
     http_body_add(t, dir, d->data, d->len);
     return reach(d->tx, dir, t->head.progress[dir]);
@@ -125,7 +154,7 @@ static int raw_header(htp_tx_data_t *d, unsigned dir)
     if (!t)
         return HTP_ERROR;
     if (d->data && d->len)
-        http_bytes_add(t, &t->raw_headers[dir], d->data, d->len);
+        http_bytes_add(t->hf->af, &t->raw_headers[dir], d->data, d->len);
     return HTP_OK;
 }
 static int request_header_data(htp_tx_data_t *d)

@@ -42,7 +42,7 @@ static void put_basic(const htp_tx_t *tx, struct fields *out)
 {
     struct str type = http_header_value(tx->response_headers, "content-type"), rest;
     put(out, "hostname", http_str(tx->request_hostname));
-    if (tx->request_port_number >= 0)
+    if (tx->request_port_number > 0)
         fields_u64(out, "http_port", (uint64_t)tx->request_port_number);
     put(out, "url", http_str(tx->request_uri));
     put(out, "http_user_agent", http_header_value(tx->request_headers, "user-agent"));

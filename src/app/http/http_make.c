@@ -13,7 +13,7 @@ static bool is_cookie(struct str name, unsigned dir)
 }
 static void add_str(struct http_tx *t, struct http_bytes *b, struct str s)
 {
-    http_bytes_add(t, b, s.p, s.n);
+    http_bytes_add(t->hf->af, b, s.p, s.n);
 }
 static void add_line(struct http_tx *t, struct http_bytes *b, const htp_header_t *h)
 {

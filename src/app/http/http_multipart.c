@@ -162,7 +162,7 @@ static uint32_t part_header(struct http_tx *t, const uint8_t *p, uint32_t n)
 {
     struct http_multipart *m = t->multipart;
     for (uint32_t i = 0; i < n; i++) {
-        if (m->header.n >= HEADER_MAX || !http_bytes_add(t, &m->header, p + i, 1)) {
+        if (m->header.n >= HEADER_MAX || !http_bytes_add(t->hf->af, &m->header, p + i, 1)) {
             http_event(t, HTTP_EV_MULTIPART_HEADER);
             m->state = EPILOGUE;
             return n;

@@ -146,16 +146,20 @@ struct http_flow {
     htp_connp_t *connp;
     bool closed[2];
     bool tunnel;
-    uint8_t dir;       /* in work */
-    bool in_response;  /* between a response's first byte and its end */
-    uint16_t messages; /* of libhtp */
-    uint32_t bombs;    /* compression bombs seen */
-    uint64_t pending;  /* events said before their transaction was there */
+    uint8_t dir;                           /* in work */
+    bool in_request, in_response;          /* between the first byte of a message and its end */
+    const uint8_t *piece[2], *chunk_at[2]; /* http_chunks.c: this and the next two */
+    uint32_t piece_n[2];
+    uint8_t chunk_state[2];
+    struct http_bytes early; /* a first line without protocol that waits for what follows */
+    uint16_t messages;       /* of libhtp */
+    uint32_t bombs;          /* compression bombs seen */
+    uint64_t pending;        /* events said before their transaction was there */
 };
 
 /* http.c */
 struct http_tx *http_tx_of(htp_tx_t *tx); /* NULL: refused, or already freed on our side */
-bool http_bytes_add(struct http_tx *t, struct http_bytes *b, const void *p, size_t n);
+bool http_bytes_add(struct app_flow *af, struct http_bytes *b, const void *p, size_t n);
 void http_event(struct http_tx *t, enum http_event e);
 /* http_hooks.c */
 void http_register(htp_cfg_t *cfg);
@@ -163,6 +167,12 @@ void http_register(htp_cfg_t *cfg);
 extern const struct app_event_def http_events[];
 int http_on_message(htp_log_t *log);
 void http_flag_events(struct http_tx *t);
+/* http_chunks.c */
+void http_chunks_piece(struct http_flow *hf, unsigned dir, const uint8_t *p, uint32_t n);
+void http_chunks_piece_end(struct http_flow *hf, unsigned dir);
+void http_chunks_message_end(struct http_tx *t, unsigned dir);
+void http_chunks_begin(struct http_tx *t, unsigned dir);
+void http_chunks_data(struct http_tx *t, unsigned dir, const uint8_t *data, size_t n);
 /* http_uri.c */
 void http_uri_normalise(struct http_tx *t);
 /* http_body.c */

@@ -24,9 +24,9 @@ static void put(struct http_tx *t, const char *before, const bstr *part, const c
     if (!part)
         return;
     struct str s = http_str(part), b = str_cstr(before), e = str_cstr(behind);
-    http_bytes_add(t, &t->uri, b.p, b.n);
-    http_bytes_add(t, &t->uri, s.p, s.n);
-    http_bytes_add(t, &t->uri, e.p, e.n);
+    http_bytes_add(t->hf->af, &t->uri, b.p, b.n);
+    http_bytes_add(t->hf->af, &t->uri, s.p, s.n);
+    http_bytes_add(t->hf->af, &t->uri, e.p, e.n);
 }
 static void put_all(struct http_tx *t, const htp_uri_t *u)
 {
@@ -34,7 +34,7 @@ static void put_all(struct http_tx *t, const htp_uri_t *u)
     put(t, "", u->username, "");
     put(t, ":", u->password, "");
     if (u->username || u->password)
-        http_bytes_add(t, &t->uri, "@", 1);
+        http_bytes_add(t->hf->af, &t->uri, "@", 1);
     put(t, "", u->hostname, "");
     put(t, ":", u->port, "");
 }
