@@ -112,11 +112,14 @@ static void app_anomaly(struct engine *e, const struct packet *p, struct flow *f
         ev->tx_id = tx->id;
     }
     struct fields *out = event_fields(e->out);
+    bool core = strcmp(layer, "proto_detect") == 0;
+    char room[96];
     fields_open(out, "anomaly");
     if (app_name(f->app->proto_any))
         fields_cstr(out, "app_proto", app_name(f->app->proto_any));
     fields_cstr(out, "type", "applayer");
-    fields_cstr(out, "event", name);
+    fields_cstr(out, "event",
+                app_event_eve(core ? APP_UNKNOWN : (enum app_proto_id)f->app->proto_any, name, room));
     fields_cstr(out, "layer", layer);
     fields_close(out);
     event_end(e->out);
@@ -124,9 +127,7 @@ static void app_anomaly(struct engine *e, const struct packet *p, struct flow *f
 
 static void event_bits(struct engine *e, const struct packet *p, struct flow *f, const struct app_tx *tx, uint64_t bits)
 {
-    char upper[96];
     const struct app_event_def *def = f->app->def ? f->app->def->events : NULL;
-    (void)upper;
     for (unsigned k = 0; def && k < 64 && def[k].name; k++)
         if (bits >> k & 1)
             app_anomaly(e, p, f, tx, def[k].name, "proto_parser");
