@@ -84,6 +84,8 @@ struct rec_ring {
     uint32_t have; /* bytes of the record in `copy`, 0: none */
     uint64_t step; /* bytes of ring that it takes */
     bool broken;
+    bool batch;          /* tail is published by rec_ring_batch alone */
+    uint64_t batch_head; /* end of the batch */
     uint8_t *copy;
     size_t copy_room;
 };
@@ -216,6 +218,12 @@ static int copy_room(struct rec_ring *r, uint32_t n)
     return 0;
 }
 
+static void tail_store(struct rec_ring *r)
+{
+    if (!r->batch)
+        atomic_store_explicit(&r->sh->tail, r->tail, memory_order_release);
+}
+
 int64_t rec_ring_peek(struct rec_ring *r, const void **rec)
 {
     if (r->broken)
@@ -225,7 +233,9 @@ int64_t rec_ring_peek(struct rec_ring *r, const void **rec)
         return r->have;
     }
     /* Read once: the bound of the loop must not move under it. */
-    uint64_t left = atomic_load_explicit(&r->sh->head, memory_order_acquire) - r->tail;
+    uint64_t head =
+        r->batch ? r->batch_head : atomic_load_explicit(&r->sh->head, memory_order_acquire);
+    uint64_t left = head - r->tail;
     if (left > r->size || (left & 7))
         return rec_bad(r);
     while (left) {
@@ -250,7 +260,7 @@ int64_t rec_ring_peek(struct rec_ring *r, const void **rec)
         }
         r->tail += step;
         left -= step;
-        atomic_store_explicit(&r->sh->tail, r->tail, memory_order_release);
+        tail_store(r);
     }
     return 0;
 }
@@ -261,6 +271,13 @@ void rec_ring_next(struct rec_ring *r)
         return;
     r->have = 0;
     r->tail += r->step;
+    tail_store(r);
+}
+
+void rec_ring_batch(struct rec_ring *r)
+{
+    r->batch = true;
+    r->batch_head = atomic_load_explicit(&r->sh->head, memory_order_acquire);
     atomic_store_explicit(&r->sh->tail, r->tail, memory_order_release);
 }
 

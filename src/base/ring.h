@@ -48,6 +48,12 @@ void rec_ring_commit(struct rec_ring *r, uint32_t n);
  */
 int64_t rec_ring_peek(struct rec_ring *r, const void **rec) MUST_CHECK;
 void rec_ring_next(struct rec_ring *r);
+/*
+ * The consumer takes batches: what was taken so far is given back to the producer, and what is there
+ * now is the next batch (rec_ring_peek sees no more).  Until then a consumer that dies leaves its
+ * batch to its successor.  From the first call on.
+ */
+void rec_ring_batch(struct rec_ring *r);
 uint64_t rec_ring_dropped(const struct rec_ring *r);
 uint64_t rec_ring_used(const struct rec_ring *r); /* bytes waiting */
 

@@ -206,6 +206,57 @@ static void records_survive_noise(void **state)
     free(m);
 }
 
+static unsigned take(struct rec_ring *r, unsigned most, uint32_t *first)
+{
+    unsigned n = 0;
+    const void *p;
+    while (n < most && rec_ring_peek(r, &p) == 4) {
+        uint32_t v;
+        memcpy(&v, p, sizeof(v));
+        if (!n++)
+            *first = v;
+        rec_ring_next(r);
+    }
+    return n;
+}
+
+/* A consumer that dies leaves what it has not given back to its successor. */
+static void batches_wait_for_the_successor(void **state)
+{
+    (void)state;
+    size_t bytes = rec_ring_bytes(1024);
+    void *m = shared_new(bytes);
+    struct rec_ring *w = rec_ring_format(m, bytes), *r = rec_ring_attach(m, bytes);
+    uint32_t first = 0, v = 0;
+    assert_non_null(w);
+    assert_non_null(r);
+    rec_ring_batch(r);
+    for (; v < 64; v++) { /* 64 * 16 bytes: full */
+        void *p = rec_ring_reserve(w, 4);
+        assert_non_null(p);
+        memcpy(p, &v, 4);
+        rec_ring_commit(w, 4);
+    }
+    assert_int_equal(take(r, 100, &first), 0); /* they came after the batch began */
+    rec_ring_batch(r);
+    assert_int_equal(take(r, 10, &first), 10);
+    assert_null(rec_ring_reserve(w, 4)); /* taken, not given back */
+    rec_ring_free(r);
+    r = rec_ring_attach(m, bytes);
+    rec_ring_batch(r);
+    assert_int_equal(take(r, 100, &first), 64);
+    assert_int_equal(first, 0);
+    rec_ring_batch(r);
+    assert_non_null(rec_ring_reserve(w, 4));
+    rec_ring_commit(w, 4);
+    assert_int_equal(take(r, 100, &first), 0);
+    rec_ring_batch(r);
+    assert_int_equal(take(r, 100, &first), 1);
+    rec_ring_free(r);
+    rec_ring_free(w);
+    munmap(m, bytes);
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -214,6 +265,7 @@ int main(void)
         cmocka_unit_test(records_refuse_when_full),
         cmocka_unit_test(records_pass_processes),
         cmocka_unit_test(records_survive_noise),
+        cmocka_unit_test(batches_wait_for_the_successor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
