@@ -333,6 +333,10 @@ int cmd_replay(int argc, char **argv)
     if (!rc && (!overlay || (d.errors && lo.init_errors_fatal)))
         rc = -EINVAL;
     double load_s = (double)(clock_mono_ns() - t0) / 1e9;
+    if (!rc && a.test) { /* what the run would refuse */
+        engine_settings_free(engine_settings_new(c, true, a.simulate, a.csum, &d));
+        rc = d.errors ? -EINVAL : 0;
+    }
     if (!rc && !a.test)
         rc = replay(&a, c, overlay, load_s, &d);
     print_diags(&d, a.quiet);

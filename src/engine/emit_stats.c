@@ -194,6 +194,44 @@ static void app_errors(struct fields *out, const struct app_counters *c)
     fields_close(out);
 }
 
+static const struct {
+    const char *outer, *inner; /* outer NULL: goes on in the object before */
+    uint8_t target;
+} exception_rows[] = {
+    {"tcp", "ssn_memcap", EXCEPTION_STREAM_MEMCAP},
+    {NULL, "reassembly", EXCEPTION_REASSEMBLY_MEMCAP},
+    {NULL, "midstream", EXCEPTION_MIDSTREAM},
+    {"flow", "memcap", EXCEPTION_FLOW_MEMCAP},
+    {"defrag", "memcap", EXCEPTION_DEFRAG_MEMCAP},
+    {"app_layer", "error", EXCEPTION_APP_ERROR},
+};
+
+static void exception_stats(struct fields *out, const struct verdict_counters *v, bool zeros)
+{
+    static const char *const policy[EXCEPTION_POLICIES] = {
+        [EXCEPTION_IGNORE] = "ignore",           [EXCEPTION_PASS_PACKET] = "pass_packet",
+        [EXCEPTION_PASS_FLOW] = "pass_flow",     [EXCEPTION_BYPASS] = "bypass",
+        [EXCEPTION_DROP_PACKET] = "drop_packet", [EXCEPTION_DROP_FLOW] = "drop_flow",
+        [EXCEPTION_REJECT] = "reject",           [EXCEPTION_REJECT_BOTH] = "reject_both"};
+    fields_open(out, "exception_policy");
+    for (unsigned k = 0; k < ARRAY_LEN(exception_rows); k++) {
+        if (exception_rows[k].outer) {
+            if (k)
+                fields_close(out);
+            fields_open(out, exception_rows[k].outer);
+        }
+        fields_open(out, exception_rows[k].inner);
+        for (unsigned p = 0; p < EXCEPTION_POLICIES; p++) {
+            uint64_t n = v->exception[exception_rows[k].target][p];
+            if (policy[p] && (n || zeros))
+                fields_u64(out, policy[p], n);
+        }
+        fields_close(out);
+    }
+    fields_close(out);
+    fields_close(out);
+}
+
 void engine_stats(struct engine *e, const struct engine_counters *c, const struct capture_counters *cap,
                   uint64_t uptime_s)
 {
@@ -245,6 +283,11 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
     fields_close(out);
     fields_u64(out, "max_trackers_reached", c->decode.frag_max_hit);
     fields_u64(out, "memuse", c->decode.frag_mem_bytes);
+    fields_close(out);
+    exception_stats(out, &c->verdict, w->stats_null);
+    fields_open(out, "flow_bypassed");
+    fields_u64(out, "local_pkts", c->verdict.bypassed_pkts);
+    fields_u64(out, "local_bytes", c->verdict.bypassed_bytes);
     fields_close(out);
     rows(out, "detect", detect_rows, ARRAY_LEN(detect_rows), c, w->stats_null);
     fields_close(out);

@@ -26,12 +26,30 @@ static void inspect(struct engine *e, struct packet *p, struct decision *d)
         verdict_decide(&e->settings->verdict, e->detect, p, m, d);
 }
 
+static void exception(struct engine *e, struct packet *p, struct exception x, struct decision *d)
+{
+    if (!x.target || x.target >= EXCEPTION_TARGETS || x.policy >= EXCEPTION_POLICIES)
+        return;
+    e->verdicts.exception[x.target][x.policy]++;
+    verdict_exception(&e->settings->verdict, p, x, d);
+}
+
+/* A flow that is let on without being looked at: counted, no stream, no rules. */
+static bool bypassed(struct engine *e, const struct packet *p)
+{
+    const struct flow *f = p->flow;
+    if (!f || !(f->flags & FLOW_BYPASS))
+        return false;
+    e->verdicts.bypassed_pkts++;
+    e->verdicts.bypassed_bytes += p->frame ? p->frame->len : 0;
+    return true;
+}
+
 static void flow_stage(struct engine *e, struct packet *p, struct decision *d)
 {
     struct exception x = {0};
     struct flow *f = flow_get(e->flows, p, &x, judge_flow_end, e);
-    if (x.target)
-        verdict_exception(&e->settings->verdict, p, x, d);
+    exception(e, p, x, d);
     if (f)
         flow_verdict(e, p, d);
 }
@@ -43,8 +61,7 @@ static void stream_stage(struct engine *e, struct packet *p, struct decision *d)
         return;
     if (p->flags & PKT_TCP) {
         struct exception x = stream_packet(e->streams, f, p, &e->sink);
-        if (x.target)
-            verdict_exception(&e->settings->verdict, p, x, d);
+        exception(e, p, x, d);
         if (p->flags & PKT_DROPPED) {
             d->drop = e->settings->verdict.place == PLACE_INLINE;
             d->drop_reason = DROP_STREAM_ERROR;
@@ -83,6 +100,10 @@ void judge_packet(struct engine *e, struct packet *p, struct decision *d)
     if (!(p->flags & PKT_IGNORE))
         flow_stage(e, p, d);
     struct flow *f = p->flow;
+    if (bypassed(e, p)) {
+        verdict_count(&e->verdicts, p, d);
+        return;
+    }
     if (f && (f->flags & FLOW_RESPONDED) && responder_see(e->responder, p))
         return;
     if (f && f->app) {

@@ -101,6 +101,8 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
     c->state = state_new(&sc);
     if (!c->settings || !c->state)
         return -ENOMEM;
+    if (d->errors)
+        return -EINVAL;
     for (unsigned k = 0; k < c->n; k++) {
         struct hand *h = &c->hand[k];
         h->crew = c;

@@ -104,12 +104,34 @@ static enum exception_policy policy_read(const struct conf *c, const char *path,
         if (!strcmp(policies[k].word, v))
             p = policies[k].policy;
     if (p == EXCEPTION_AUTO)
-        p = inline_mode && conf_format(c) == CONF_FORMAT_SURICATA
+        p = inline_mode && conf_format(c) != CONF_FORMAT_RIPOSTE
                 ? (flow_wide ? EXCEPTION_DROP_FLOW : EXCEPTION_DROP_PACKET)
                 : EXCEPTION_IGNORE;
-    if (!inline_mode && (p == EXCEPTION_DROP_PACKET || p == EXCEPTION_DROP_FLOW))
-        return p; /* said in events, nothing is held back on a mirror */
     return p;
+}
+
+/* A stream whose start was not seen: what makes no sense there is an error, as its users know it. */
+static enum exception_policy midstream_read(const struct conf *c, bool inline_mode, struct diags *d)
+{
+    bool midstream = conf_bool(c, "stream.midstream");
+    const char *own = conf_str(c, "stream.midstream-policy");
+    enum exception_policy p = policy_read(c, "stream.midstream-policy", inline_mode, true);
+    bool given = own && *own && strcmp(own, "auto");
+    const char *why = NULL;
+    if (p == EXCEPTION_DROP_PACKET || p == EXCEPTION_PASS_PACKET)
+        why = "a stream has no single packet to decide on";
+    else if (p == EXCEPTION_DROP_FLOW && (!inline_mode || midstream))
+        why = inline_mode ? "stream.midstream takes such streams up" : "nothing can be dropped on a mirror";
+    else if (p == EXCEPTION_REJECT && midstream)
+        why = "stream.midstream takes such streams up";
+    else if (p == EXCEPTION_BYPASS && inline_mode && midstream)
+        why = "stream.midstream takes such streams up";
+    if (!why)
+        return p;
+    if (!given) /* of the general policy: does not apply here */
+        return EXCEPTION_IGNORE;
+    diag_add(d, DIAG_ERROR, NULL, 0, 0, "use ignore or pass-flow", "stream.midstream-policy: %s: %s", own, why);
+    return EXCEPTION_IGNORE;
 }
 
 /* ------------------------------------------------------------------ stages */
@@ -197,7 +219,7 @@ static enum urgent_policy urgent_read(const char *v, enum urgent_policy dflt)
     return dflt;
 }
 
-static void stream_read(struct engine_settings *s, const struct conf *c)
+static void stream_read(struct engine_settings *s, const struct conf *c, struct diags *d)
 {
     struct stream_config *t = &s->stream;
     const char *inl = conf_str(c, "stream.inline"), *insp = conf_str(c, "stream.inspect");
@@ -207,7 +229,7 @@ static void stream_read(struct engine_settings *s, const struct conf *c)
         .reassembly_memcap_bytes = conf_bytes(c, "stream.reassembly.memcap"),
         .memcap_policy = policy_read(c, "stream.memcap-policy", s->inline_mode, true),
         .reassembly_policy = policy_read(c, "stream.reassembly.memcap-policy", s->inline_mode, true),
-        .midstream_policy = policy_read(c, "stream.midstream-policy", s->inline_mode, true),
+        .midstream_policy = midstream_read(c, s->inline_mode, d),
         .depth_bytes = (uint32_t)conf_bytes(c, "stream.reassembly.depth"),
         .chunk_bytes = {(uint32_t)conf_bytes(c, "stream.reassembly.toserver-chunk-size"),
                         (uint32_t)conf_bytes(c, "stream.reassembly.toclient-chunk-size")},
@@ -215,7 +237,7 @@ static void stream_read(struct engine_settings *s, const struct conf *c)
         .midstream = conf_bool(c, "stream.midstream"),
         .async_oneside = conf_bool(c, "stream.async-oneside"),
         .inline_mode = inl_auto ? s->inline_mode : conf_truth(inl) == 1,
-        .drop_invalid = conf_bool(c, "stream.drop-invalid") && s->inline_mode && conf_format(c) == CONF_FORMAT_SURICATA,
+        .drop_invalid = conf_bool(c, "stream.drop-invalid") && s->inline_mode && conf_format(c) != CONF_FORMAT_RIPOSTE,
         .bypass = conf_bool(c, "stream.bypass"),
         .urgent = urgent_read(conf_str(c, "stream.reassembly.urgent.policy"), URGENT_OOB),
         .urgent_oob_limit_policy = urgent_read(conf_str(c, "stream.reassembly.urgent.oob-limit-policy"), URGENT_DROP),
@@ -281,7 +303,7 @@ struct engine_settings *engine_settings_new(const struct conf *c, bool replay, b
     event_wants_read(c, &s->wants);
     decode_read(s, c);
     flow_read(s, c);
-    stream_read(s, c);
+    stream_read(s, c, d);
     rules_read(s, c);
     if (check_csum >= 0) {
         s->csum_auto = false;

@@ -26,6 +26,7 @@ enum exception_policy {
     EXCEPTION_DROP_FLOW,
     EXCEPTION_REJECT,
     EXCEPTION_REJECT_BOTH,
+    EXCEPTION_POLICIES,
 };
 /* What met its cap or rule; EVE's flow.exception_policy[].target and drop reasons. */
 enum exception_target {

@@ -224,12 +224,25 @@ static void exception_drop(const struct verdict_config *c, struct exception e, s
     }
 }
 
+/* The flow remembers what it met, once each. */
+static void exception_note(struct flow *f, struct exception e)
+{
+    for (unsigned k = 0; k < f->exception_n; k++)
+        if (f->exception_log[k].target == e.target && f->exception_log[k].policy == e.policy)
+            return;
+    if (f->exception_n < ARRAY_LEN(f->exception_log))
+        f->exception_log[f->exception_n++] = e;
+}
+
 void verdict_exception(const struct verdict_config *c, struct packet *p, struct exception e, struct decision *out)
 {
     struct flow *f = p->flow;
+    if (f && e.policy != EXCEPTION_IGNORE)
+        exception_note(f, e);
     switch ((enum exception_policy)e.policy) {
     case EXCEPTION_IGNORE:
     case EXCEPTION_AUTO:
+    case EXCEPTION_POLICIES:
         break;
     case EXCEPTION_PASS_FLOW:
         if (f)
@@ -240,8 +253,10 @@ void verdict_exception(const struct verdict_config *c, struct packet *p, struct 
         out->pass = true;
         break;
     case EXCEPTION_BYPASS:
-        if (f)
-            f->flags |= FLOW_BYPASS | FLOW_PASS;
+        if (f) {
+            f->flags |= FLOW_BYPASS;
+            f->state = FLOW_BYPASSED;
+        }
         out->pass = true;
         break;
     case EXCEPTION_DROP_FLOW:

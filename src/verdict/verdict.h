@@ -77,6 +77,8 @@ struct decision {
 };
 struct verdict_counters {
     uint64_t accepted, blocked, rejected, replaced, drop_reason[DROP_REASON_COUNT];
+    uint64_t exception[EXCEPTION_TARGETS][EXCEPTION_POLICIES];
+    uint64_t bypassed_pkts, bypassed_bytes;
     uint64_t alerts, suppressed, overflow;
 };
 /* Sets flow flags (drop, pass) too. */
