@@ -442,5 +442,7 @@ const struct flow_counters *flow_counters(const struct flow_table *t)
 const char *flow_state_name(const struct flow *f)
 {
     static const char *const name[FLOW_STATES] = {"new", "established", "closed", "bypassed"};
+    if (f->flags & FLOW_BYPASS) /* the state follows with the flow's next packet */
+        return name[FLOW_BYPASSED];
     return f->state < FLOW_STATES ? name[f->state] : "unknown";
 }

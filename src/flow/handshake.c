@@ -69,6 +69,8 @@ void syn_data(struct pass *c)
     c->hold = !(p->tcp.has_fastopen && c->e->cfg.inline_mode && !on_ack(c));
     reasm_data(c, p->tcp.seq + 1, p->payload, p->payload_len);
     c->hold = false;
+    if (!p->tcp.has_fastopen)
+        c->p->flags &= ~(uint32_t)PKT_STREAM_ADD; /* hardly ever taken: rules see it in the packet */
     if (p->tcp.has_fastopen)
         c->s->half[0].next_seq = p->tcp.seq + 1 + p->payload_len;
 }
