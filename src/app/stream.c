@@ -408,6 +408,16 @@ void app_change_protocol(struct app_flow *af, enum app_proto_id expected)
     af->change_number = af->number;
     af->expected = (uint16_t)expected;
 }
+/* Empty lines that wait behind the last message belong to neither protocol. */
+static void drop_line_ends(struct app_flow *af, unsigned dir)
+{
+    const struct app_held *h = af->held[dir];
+    uint32_t i = 0;
+    while (h && i < h->n && (h->p[i] == '\r' || h->p[i] == '\n'))
+        i++;
+    if (h && i == h->n)
+        held_drop(af, dir);
+}
 static void change_now(struct app_flow *af)
 {
     struct flow *f = af->flow;
@@ -416,7 +426,9 @@ static void change_now(struct app_flow *af)
     f->app_proto_orig = af->proto_any;
     f->app_proto_expected = af->expected;
     core_drop_protocol(af);
+    af->next_tx_id = 0;
     for (unsigned dir = 0; dir < 2; dir++) {
+        drop_line_ends(af, dir);
         af->detected[dir] = af->failed[dir] = af->lost[dir] = false;
         af->proto[dir] = APP_UNKNOWN;
         af->bytes[dir] = 0;

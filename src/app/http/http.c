@@ -245,6 +245,8 @@ static int64_t give_early(struct http_flow *hf)
 }
 static int64_t give_request(struct http_flow *hf, const uint8_t *p, uint32_t n, bool final)
 {
+    if (hf->old)
+        return n;
     if (!final && !hf->early.n && waits_for_headers(hf, p, n) &&
         http_bytes_add(hf->af, &hf->early, p, n))
         return n;

@@ -72,6 +72,7 @@ static int request_complete(htp_tx_t *tx)
         return HTP_ERROR;
     http_chunks_message_end(t, 0);
     t->hf->in_request = false;
+    t->hf->old |= tx->is_protocol_0_9;
     http_body_end(t, 0);
     http_flag_events(t);
     app_trigger_raw(t->hf->af, 0);

@@ -172,6 +172,8 @@ static void put_options(const htp_tx_t *tx, const struct conf_node *options, str
 static bool log_http(const struct app_log_ctx *c, struct fields *out)
 {
     const htp_tx_t *tx = http_of(c->tx)->htp;
+    if (!tx->request_uri && !tx->request_line && !tx->response_line)
+        return false; /* empty lines behind the last message */
     fields_open(out, "http");
     put_basic(tx, out);
     if (conf_sub_bool(c->options, "extended", true))

@@ -146,6 +146,7 @@ struct http_flow {
     htp_connp_t *connp;
     bool closed[2];
     bool tunnel;
+    bool old; /* a request of HTTP/0.9 was made: there is no other one */
     uint8_t dir;                           /* in work */
     bool in_request, in_response;          /* between the first byte of a message and its end */
     const uint8_t *piece[2], *chunk_at[2]; /* http_chunks.c: this and the next two */
