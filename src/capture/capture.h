@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Capture: where frames come from, where verdicts and our own frames go.
  *
