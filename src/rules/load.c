@@ -8,6 +8,8 @@
  */
 #include "rules/load.h"
 
+#include "rules/expr.h"
+
 #include "base/hash.h"
 #include "config/config.h"
 
@@ -47,8 +49,9 @@ static void side_read(struct rule_loader *l, unsigned which, const char *told, c
     f->name = name.p ? (const char *)name.p : "?";
     int rc = source_read(path, &f->bytes, &f->n);
     if (rc < 0)
-        diag_add(&l->set->pub.diags, told ? DIAG_ERROR : DIAG_WARNING, f->name, 0, 0,
-                 "the built-in values hold", "%s can't be read: %s", setting, strerror(-rc));
+        diag_add(&l->set->pub.diags, rc == -ENOENT && l->o.conf ? DIAG_WARNING : DIAG_ERROR,
+                 f->name, 0, 0, "the built-in values hold", "%s can't be read: %s", setting,
+                 strerror(-rc));
 }
 
 struct rule_loader *rules_begin(const struct rules_options *o)
@@ -133,17 +136,35 @@ int rules_add_text(struct rule_loader *l, const char *name, struct str text,
 
 struct var_hash {
     uint64_t h;
+    bool port;
+    const struct rule_loader *l;
 };
+
+/*
+ * Of a variable count its name, whether it holds a negation (the type of rules on addresses hangs
+ * on that) and whether it can be resolved; not its value, so that sensors with other networks share
+ * an image.
+ */
 static void hash_var(void *ctx, const char *name, const char *text)
 {
     struct var_hash *x = ctx;
+    const struct rules_options *o = &x->l->o;
+    struct str expr = str_cstr(text);
+    struct arena a;
+    struct ip_ranges r;
+    uint8_t bits[8192];
+    arena_init(&a, 0, 0);
+    int rc = x->port ? port_resolve(expr, o->var, o->ctx, !o->var, bits, NULL)
+                     : addr_resolve(&a, expr, o->var, o->ctx, !o->var, &r, NULL);
+    arena_done(&a);
+    uint8_t facts[2] = {expr_negated(expr, x->port, o->var, o->ctx, 0), rc == 0};
     x->h = hash_bytes(name, strlen(name), x->h);
-    x->h = hash_bytes(text, text ? strlen(text) : 0, x->h);
+    x->h = hash_bytes(facts, sizeof(facts), x->h);
 }
 
 uint64_t rules_input_hash(const struct rule_loader *l)
 {
-    struct var_hash x = {.h = 1};
+    struct var_hash x = {.h = 1, .l = l};
     for (uint32_t i = 0; i < l->n; i++) {
         const struct source *s = &l->src[i];
         uint8_t head[2] = {s->dialect, (uint8_t)(s->firewall | l->o.keep_disabled << 1)};
@@ -162,8 +183,8 @@ uint64_t rules_input_hash(const struct rule_loader *l)
         for (size_t i = 0; i < n; i++)
             x.h = hash_bytes(lines[i].text, strlen(lines[i].text), x.h + kind);
     }
-    /* Variables decide which rules load and whether an address list is negated. */
     (void)conf_each_var(l->o.conf, false, hash_var, &x);
+    x.port = true;
     (void)conf_each_var(l->o.conf, true, hash_var, &x);
     return x.h;
 }
