@@ -159,9 +159,9 @@ static int64_t dns_parse(struct app_flow *af, void *state, unsigned dir, const u
 {
     struct dns_state *st = state;
     if (af->flow->proto == IPPROTO_UDP) {
-        if (n)
-            message(af, dir, data, n);
-        return n;
+        /* a datagram that can't be read is an error of the parser; the next one is read all the
+         * same */
+        return n == 0 || message(af, dir, data, n) ? (int64_t)n : -1;
     }
     if (piece & PIECE_GAP)
         return gap(&st->dir[dir], n);

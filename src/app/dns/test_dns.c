@@ -364,6 +364,8 @@ static void event_table(void **state)
         assert_int_equal(*log_of(&t, talk_tx(&t, 2), NULL) != 0, events[i].logged);
         assert_int_equal(tx->progress[0], 1);
         assert_int_equal(tx->progress[1], 1);
+        assert_int_equal(app_counters(t.engine)->error_parser[APP_DNS][1],
+                         !strcmp(events[i].events[0] ? events[i].events[0] : "", "malformed_data"));
         assert_int_equal(tx->flags & (TX_SKIP_TO_SERVER | TX_SKIP_TO_CLIENT),
                          events[i].dir ? TX_SKIP_TO_SERVER : TX_SKIP_TO_CLIENT);
         talk_end(&t);
