@@ -31,11 +31,13 @@ static inline void talk_begin(struct talk *t, const char *const *set)
     t->conf = conf_new();
     assert_non_null(t->conf);
     assert_int_equal(conf_load_stock(t->conf), 0);
-    for (; set && *set; set++)
-        assert_int_equal(conf_set(t->conf, *set, NULL), 0);
-    t->engine = app_engine_new(t->conf, false, NULL);
-    assert_non_null(t->engine);
+    struct diags d;
     arena_init(&t->scratch, 0, 0);
+    diags_init(&d, &t->scratch);
+    for (; set && *set; set++)
+        assert_int_equal(conf_set(t->conf, *set, &d), 0);
+    t->engine = app_engine_new(t->conf, false, &d);
+    assert_non_null(t->engine);
     static const uint8_t client[4] = {10, 0, 0, 1}, server[4] = {10, 0, 0, 2};
     t->flow.addr[0] = ip_from_v4(client);
     t->flow.addr[1] = ip_from_v4(server);

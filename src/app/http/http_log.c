@@ -2,7 +2,7 @@
 /*
  * EVE's "http" object, as event and inside alerts.
  *
- * Options of `- http:` in the configuration: extended (yes without it), custom: [names of headers],
+ * Options of `- http:` in the configuration: extended (no without it), custom: [names of headers],
  * dump-all-headers: request | response | both.
  */
 #include "app/http/http_tx.h"
@@ -176,7 +176,7 @@ static bool log_http(const struct app_log_ctx *c, struct fields *out)
         return false; /* empty lines behind the last message */
     fields_open(out, "http");
     put_basic(tx, out);
-    if (conf_sub_bool(c->options, "extended", true))
+    if (conf_sub_bool(c->options, "extended", false))
         put_extended(tx, out);
     put_options(tx, c->options, out);
     fields_close(out);

@@ -881,7 +881,8 @@ static void eve(void **state)
     struct sbuf tape, text;
     struct fields f;
     struct json j;
-    talk_begin(&t, NULL);
+    static const char *const set[] = {"test.http.extended=yes", NULL};
+    talk_begin(&t, set);
     talk_say(&t, 0, REQUEST);
     talk_say(&t, 1, RESPONSE);
     sbuf_init(&tape);
@@ -890,6 +891,14 @@ static void eve(void **state)
     struct app_log_ctx c = {
         .af = t.flow.app, .tx = talk_tx(&t, 0), .flow = &t.flow, .scratch = &t.scratch};
     assert_true(http_logs[0].write(&c, &f));
+    struct sbuf without = tape;
+    sbuf_init(&tape);
+    fields_init(&f, &tape);
+    c.options = conf_node(t.conf, "test.http");
+    assert_non_null(c.options);
+    assert_true(http_logs[0].write(&c, &f));
+    assert_true(tape.n > without.n);
+    sbuf_done(&without);
     json_init(&j, &text);
     json_open(&j, NULL);
     assert_true(fields_to_json(&j, tape.p, tape.n));
