@@ -132,7 +132,7 @@ static void verdict_section(struct engine *e, const struct decision *d, unsigned
         v.reject = (d->response & RESP_RST_BOTH ? REJECT_TCP_RESET : 0) |
                    (d->response & (RESP_ICMP_ALL | RESP_ICMP_ADMIN) ? REJECT_ICMP_PROHIB : 0);
     }
-    const char *reason = d->drop ? drop_reason_text(d->drop_reason) : "";
+    const char *reason = d->drop ? drop_reason_text(d->drop_reason) : d->response_why ? d->response_why : "";
     v.reason = (struct event_text){sizeof(v), (uint32_t)strlen(reason)};
     event_section2(e->out, SECTION_VERDICT, &v, sizeof(v), reason, v.reason.n);
 }
@@ -415,6 +415,9 @@ void emit_response(void *ctx, const struct response_report *r)
     if (r->reason)
         fields_cstr(out, "reason", r->reason);
     fields_cstr(out, "effect", effect[r->effect % 3]);
+    if (r->sent_ns > r->asked_ns)
+        fields_u64(out, "delay_us", (r->sent_ns - r->asked_ns) / 1000);
+    fields_u64(out, "chased", r->chased);
     fields_u64(out, "challenge_acks", r->challenge_acks);
     fields_u64(out, "leaked_packets", r->leaked_packets);
     fields_u64(out, "leaked_bytes", r->leaked_bytes);

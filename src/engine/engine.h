@@ -25,6 +25,7 @@ struct engine_settings {
     struct detect_config detect;
     struct verdict_config verdict;
     struct response_config response;
+    struct response_policy *response_policy; /* own networks, responses by query: for overlay_options.tune */
     struct state_config state;
     struct os_networks *os, *frag_os; /* targets by network */
     bool replay;

@@ -75,9 +75,7 @@ static void report(struct engine *e, struct packet *p, struct decision *d)
 {
     struct flow *f = p->flow;
     if (d->response) {
-        enum verdict_status s = responder_answer(e->responder, d, p);
-        if (f)
-            f->flags |= FLOW_RESPONDED;
+        enum verdict_status s = responder_answer(e->responder, d, p, &d->response_why);
         for (unsigned k = 0; k < d->n_alerts; k++)
             if (d->alert[k].status == STATUS_WOULD && s == STATUS_COULD_NOT)
                 d->alert[k].status = STATUS_COULD_NOT;
@@ -97,6 +95,8 @@ static void report(struct engine *e, struct packet *p, struct decision *d)
 void judge_packet(struct engine *e, struct packet *p, struct decision *d)
 {
     bool dropped_before = d->drop;
+    if (responder_own(e->responder, p)) /* came back through a mirror port */
+        return;
     if (!(p->flags & PKT_IGNORE))
         flow_stage(e, p, d);
     struct flow *f = p->flow;
@@ -104,8 +104,8 @@ void judge_packet(struct engine *e, struct packet *p, struct decision *d)
         verdict_count(&e->verdicts, p, d);
         return;
     }
-    if (f && (f->flags & FLOW_RESPONDED) && responder_see(e->responder, p))
-        return;
+    if (f && (f->flags & FLOW_RESPONDED))
+        responder_see(e->responder, p);
     if (f && f->app) {
         f->app->now_ns = p->ts_ns;
         f->app->number = p->number;

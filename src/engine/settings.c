@@ -2,6 +2,7 @@
 /* From the configuration to what each stage wants to know. */
 #include "engine/engine.h"
 
+#include "base/clock.h"
 #include "base/lpm.h"
 
 #include <stdio.h>
@@ -253,7 +254,7 @@ static void stream_read(struct engine_settings *s, const struct conf *c, struct 
     t->inspect = arrival ? INSPECT_ON_ARRIVAL : INSPECT_ON_ACK;
 }
 
-static void rules_read(struct engine_settings *s, const struct conf *c)
+static void rules_read(struct engine_settings *s, const struct conf *c, struct diags *d)
 {
     s->detect = (struct detect_config){
         .inline_mode = s->inline_mode,
@@ -262,22 +263,13 @@ static void rules_read(struct engine_settings *s, const struct conf *c)
         .pcre_recursion_limit = (uint32_t)conf_int(c, "pcre.match-limit-recursion"),
         .recursion_limit = (uint32_t)conf_int(c, "detect.inspection-recursion-limit"),
     };
-    const char *drop = conf_str(c, "response.on-drop");
     s->verdict = (struct verdict_config){
         .place = s->inline_mode ? PLACE_INLINE : PLACE_MIRROR,
         .alerts_max = (uint32_t)conf_int(c, "packet-alert-max"),
-        .respond_on_drop = drop && *drop && conf_truth(drop) != 0 && strcmp(drop, "none"),
+        .on_drop = response_on_drop(c, d),
     };
-    s->response = (struct response_config){
-        .attempts = (uint8_t)conf_int(c, "response.attempts"),
-        .on_drop = s->verdict.respond_on_drop,
-        .chase = true,
-        .table_rows = (uint32_t)conf_int(c, "response.table.rows"),
-        .table_ns = conf_ns(c, "response.table.time"),
-        .rate_per_s = (uint32_t)conf_int(c, "response.rate-limit"),
-        .rate_per_target_s = (uint32_t)conf_int(c, "response.target-rate-limit"),
-        .effect_ns = 1000000000u,
-    };
+    response_config_read(c, s->response_policy, &s->response, d);
+    s->response.clock_ns = s->replay ? NULL : clock_wall_ns;
     const char *csum = conf_str(c, "pcap-file.checksum-checks");
     s->csum_auto = s->replay && (!csum || !strcmp(csum, "auto"));
     if (csum && conf_truth(csum) == 0)
@@ -296,7 +288,8 @@ struct engine_settings *engine_settings_new(const struct conf *c, bool replay, b
     s->tick_ns = 1000000000u;
     s->os = os_read(c, conf_node(c, "stream.host-os-policy") ? "stream.host-os-policy" : "host-os-policy", d);
     s->frag_os = os_read(c, conf_node(c, "defrag.host-os-policy") ? "defrag.host-os-policy" : "host-os-policy", d);
-    if (!s->os || !s->frag_os) {
+    s->response_policy = response_policy_new(c, d);
+    if (!s->os || !s->frag_os || !s->response_policy) {
         engine_settings_free(s);
         return NULL;
     }
@@ -304,7 +297,7 @@ struct engine_settings *engine_settings_new(const struct conf *c, bool replay, b
     decode_read(s, c);
     flow_read(s, c);
     stream_read(s, c, d);
-    rules_read(s, c);
+    rules_read(s, c, d);
     if (check_csum >= 0) {
         s->csum_auto = false;
         s->decode.check_csum = s->stream.check_csum = check_csum > 0;
@@ -318,5 +311,6 @@ void engine_settings_free(struct engine_settings *s)
         return;
     os_free(s->os);
     os_free(s->frag_os);
+    response_policy_free(s->response_policy);
     free(s);
 }

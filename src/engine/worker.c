@@ -85,6 +85,8 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
     e->detect = detect_new(&dc, parts->overlay);
     e->out = emitter_new(&ec);
     struct response_config rc = s->response;
+    rc.worker = parts->worker;
+    rc.n_workers = parts->n_workers;
     e->responder = responder_new(&rc, parts->injector, emit_response, e);
     if (!e->decoder || !e->flows || !e->streams || !e->app || !e->detect || !e->out || !e->responder ||
         emit_app_init(e)) {
@@ -118,7 +120,6 @@ void engine_free(struct engine *e)
 static void tick(struct engine *e, uint64_t now_ns)
 {
     flow_tick(e->flows, now_ns, judge_flow_end, e);
-    responder_tick(e->responder, now_ns);
     if (e->parts.state && e->parts.worker == 0 && !e->settings->replay)
         state_tick(e->parts.state, now_ns);
     e->next_tick_ns = now_ns - now_ns % e->settings->tick_ns + e->settings->tick_ns;
@@ -206,6 +207,9 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
         d->drop_reason = DROP_NONE;
         d->drop_rule = -1;
         d->response = 0;
+        d->response_rule = UINT32_MAX;
+        d->response_dir = p->dir;
+        d->response_why = NULL;
         if (drop && (p->flags & PKT_HAS_TUNNEL)) {
             d->drop = true;
             d->drop_reason = DROP_INNER_PACKET;
@@ -239,6 +243,7 @@ void engine_burst(struct engine *e, struct burst *b, _Atomic uint8_t *verdict)
             b->verdict[k] = own[k];
     }
     e->burst = NULL;
+    responder_tick(e->responder, e->now_ns);
     decoder_burst_end(e->decoder, e->now_ns);
 }
 
@@ -246,6 +251,7 @@ void engine_idle(struct engine *e, uint64_t now_ns)
 {
     e->seq = 0;
     time_to(e, now_ns);
+    responder_tick(e->responder, e->now_ns);
     decoder_burst_end(e->decoder, e->now_ns);
 }
 
@@ -259,7 +265,15 @@ void engine_finish(struct engine *e)
     e->tick_order = e->tick_order2 = 0;
 }
 
-int engine_swap(struct engine *e, struct overlay *o) { return detect_swap(e->detect, o); }
+int engine_swap(struct engine *e, struct overlay *o)
+{
+    struct image *from = image_ref(overlay_image(detect_overlay(e->detect)));
+    int rc = detect_swap(e->detect, o);
+    if (!rc)
+        responder_rules(e->responder, from, overlay_image(o));
+    image_close(from);
+    return rc;
+}
 
 uint64_t engine_progress(const struct engine *e)
 {

@@ -114,8 +114,8 @@ static void apply(struct deciding *w, const struct image_rule_info *r, const str
             f->flags |= FLOW_DROP;
     }
     unsigned answer = response | responses[action];
-    if ((does & DOES_DROP) && !answer && w->c->place == PLACE_MIRROR && w->c->respond_on_drop)
-        answer = RESP_RST_BOTH | RESP_ICMP_PORT;
+    if ((does & DOES_DROP) && !answer && w->c->place == PLACE_MIRROR)
+        answer = w->c->on_drop;
     if (does & DOES_REJECT)
         o->reject = true;
     if (answer && !o->response) {
@@ -273,6 +273,7 @@ void verdict_exception(const struct verdict_config *c, struct packet *p, struct 
             f->flags |= FLOW_DROP;
         exception_drop(c, e, out);
         out->reject = true;
+        out->response_dir = out->response ? out->response_dir : p->dir;
         if (!out->response)
             out->response = (e.policy == EXCEPTION_REJECT ? RESP_RST_SRC : RESP_RST_BOTH) | RESP_ICMP_PORT;
         break;

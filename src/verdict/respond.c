@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Flexible response.
+ * Flexible response: what is answered, and with what.
  *
- * Numbers: to the sender of the matching packet its own acknowledgement, to the receiver the end of the packet;
- * then where data in flight implies that the receiver stands by the time the reset comes; then the chase: every
- * acknowledgement of an end that should be dead names the number that it takes, so it gets one exact reset.
- * Effects are seen, not assumed: a connection died when neither end acknowledges anything new any more.
+ * The sender of what matched is told first: its number is mostly exact, and it is who would send
+ * more.  What happens afterwards is watch.c's.
  */
 #include "verdict/respond.h"
 
@@ -13,24 +11,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS = 4, ATTEMPTS_MOST = 20 };
+#define TABLE_NS  10000000000ull
+#define EFFECT_NS 1000000000ull
 
-struct responder *responder_new(const struct response_config *c, struct injector *i, response_report_fn *f, void *ctx)
+static void config_fill(struct response_config *c)
+{
+    if (!c->attempts)
+        c->attempts = RESPONSE_ATTEMPTS;
+    if (c->attempts > RESPONSE_ATTEMPTS_MOST)
+        c->attempts = RESPONSE_ATTEMPTS_MOST;
+    if (!c->table_ns)
+        c->table_ns = TABLE_NS;
+    if (!c->effect_ns)
+        c->effect_ns = EFFECT_NS;
+}
+
+struct responder *responder_new(const struct response_config *c, struct injector *i,
+                                response_report_fn *f, void *ctx)
 {
     struct responder *r = calloc(1, sizeof(*r));
     if (!r)
         return NULL;
     r->config = *c;
-    if (!r->config.attempts)
-        r->config.attempts = ATTEMPTS;
-    if (r->config.attempts > ATTEMPTS_MOST)
-        r->config.attempts = ATTEMPTS_MOST;
-    if (!r->config.effect_ns)
-        r->config.effect_ns = 1000000000u;
+    config_fill(&r->config);
     r->out = i;
     r->report = f;
     r->ctx = ctx;
-    if (answered_init(r)) {
+    if (random_bytes(&r->seed, sizeof(r->seed)) ||
+        random_bytes(&r->packet_id, sizeof(r->packet_id)))
+        r->seed = 0;
+    if (answered_init(r) || limits_init(r) || own_init(r)) {
         responder_free(r);
         return NULL;
     }
@@ -42,112 +52,28 @@ void responder_free(struct responder *r)
     if (!r)
         return;
     answered_done(r);
+    limits_done(r);
+    own_done(r);
     free(r);
 }
 
-const struct response_counters *responder_counters(const struct responder *r) { return &r->count; }
+/* ------------------------------------------------------------------ what may be answered */
 
-/* ------------------------------------------------------------------ reports */
-
-static void finish(struct responder *r, struct answered *a, enum response_effect effect)
+static bool is_multicast(uint8_t ver, const struct ip_addr *a)
 {
-    if (a->over)
-        return;
-    a->over = true;
-    struct response_counters *n = rule_count(r, a->rule);
-    uint64_t *sum = effect == EFFECT_DIED ? &r->count.died : effect == EFFECT_LIVED ? &r->count.lived : &r->count.unknown;
-    uint64_t *one = effect == EFFECT_DIED ? &n->died : effect == EFFECT_LIVED ? &n->lived : &n->unknown;
-    ++*sum;
-    ++*one;
-    r->count.leaked_packets += a->leaked_packets;
-    r->count.leaked_bytes += a->leaked_bytes;
-    n->leaked_packets += a->leaked_packets;
-    n->leaked_bytes += a->leaked_bytes;
-    if (!a->sends)
-        a->status = STATUS_COULD_NOT;
-    else
-        a->status = effect == EFFECT_DIED ? STATUS_DONE : effect == EFFECT_LIVED ? STATUS_COULD_NOT : STATUS_WOULD;
-    if (!a->reason && effect == EFFECT_LIVED)
-        a->reason = "the connection lived on";
-    struct response_report rep = {
-        .flow = a->flow,
-        .rule = a->rule,
-        .kind = a->kind,
-        .attempts = a->sends,
-        .effect = (uint8_t)effect,
-        .status = a->status,
-        .reason = a->reason,
-        .sent_ns = a->sent_ns,
-        .over_ns = a->dead_ns ? a->dead_ns : a->progress_ns,
-        .leaked_packets = a->leaked_packets,
-        .leaked_bytes = a->leaked_bytes,
-        .challenge_acks = a->challenge_acks,
-        .ver = a->ver,
-        .proto = a->proto,
-        .src = a->addr[0],
-        .dst = a->addr[1],
-        .sp = a->port[0],
-        .dp = a->port[1],
-        .flow_id = a->flow_id,
-    };
-    if (r->report)
-        r->report(r->ctx, &rep);
-    a->flow = NULL;
+    return ver == 6 ? a->b[0] == 0xff : a->b[12] >= 224; /* and 255.255.255.255 */
 }
 
-/* ------------------------------------------------------------------ answering */
-
-static enum verdict_status refuse(struct responder *r, const struct decision *d, uint64_t *counter, size_t at)
+/* Nobody, or this host. */
+static bool is_nobody(uint8_t ver, const struct ip_addr *a)
 {
-    ++*counter;
-    uint64_t *one = (uint64_t *)(void *)((uint8_t *)rule_count(r, d->response_rule) + at);
-    ++*one;
-    return STATUS_COULD_NOT;
-}
-#define REFUSE(member) refuse(r, d, &r->count.member, offsetof(struct response_counters, member))
-
-/* Where the receiver of p's data stands, now or when the reset arrives. */
-static void reset_receiver(struct responder *r, struct answered *a, const struct packet *p, unsigned side)
-{
-    const struct tcp_view *t = &p->tcp;
-    uint32_t end = t->seq + p->payload_len + ((t->flags & TCP_SYN) ? 1 : 0) + ((t->flags & TCP_FIN) ? 1 : 0);
-    if (!send_reset(r, a, p, side, end, t->ack, TCP_RST))
-        return;
-    struct tcp_side s;
-    uint32_t step = p->seg_size && p->payload_len ? p->payload_len : 1448, next = end;
-    if (p->flow && tcp_side_get(p->flow, p->dir, &s) && seq_gt(s.next_seq, end))
-        next = s.next_seq;
-    /* Without data on its way one exact reset is enough; more are for what is in flight. */
-    bool bulk = p->payload_len >= 1000 && p->flow && p->flow->bytes[p->dir] > 16384;
-    for (unsigned k = 1; k < r->config.attempts && bulk; k++) {
-        uint32_t seq = next == end ? end + k * step : next + (k - 1) * step;
-        if (!send_reset(r, a, p, side, seq, t->ack, TCP_RST))
-            return;
-    }
+    static const uint8_t zero[15];
+    if (ver == 4)
+        return a->b[12] == 0 || a->b[12] == 127;
+    return !memcmp(a->b, zero, sizeof(zero)) && a->b[15] <= 1;
 }
 
-static void answer_tcp(struct responder *r, struct answered *a, const struct packet *p, unsigned what)
-{
-    const struct tcp_view *t = &p->tcp;
-    uint32_t end = t->seq + p->payload_len + ((t->flags & TCP_SYN) ? 1 : 0) + ((t->flags & TCP_FIN) ? 1 : 0);
-    if ((t->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
-        /* A connecting end believes a reset that acknowledges its SYN; the other has no connection yet, but may
-         * get the SYN before our reset of it. */
-        if (what & RESP_RST_SRC)
-            send_reset(r, a, p, 0, 0, end, TCP_RST | TCP_ACK);
-        if (what & RESP_RST_DST)
-            send_reset(r, a, p, 1, end, 0, TCP_RST);
-        for (unsigned bit = RESP_ICMP_NET; bit <= RESP_ICMP_ADMIN; bit <<= 1)
-            if (what & bit)
-                send_icmp(r, a, p, bit);
-        return;
-    }
-    if (what & RESP_RST_DST)
-        reset_receiver(r, a, p, 1);
-    if (what & RESP_RST_SRC)
-        send_reset(r, a, p, 0, t->ack, end, TCP_RST);
-}
-
+/* Echo, timestamp, information and mask requests: never an error or an answer (RFC 1122 3.2.2). */
 static bool icmp_answerable(const struct packet *p)
 {
     if (p->flags & PKT_ICMP)
@@ -157,14 +83,107 @@ static bool icmp_answerable(const struct packet *p)
     return true;
 }
 
-static void answer_icmp(struct responder *r, struct answered *a, const struct packet *p, unsigned what)
+/* NULL: it may be answered. */
+static const char *unanswerable(const struct packet *p)
 {
-    bool icmp = p->flags & (PKT_ICMP | PKT_ICMP6);
-    unsigned bits = what & (RESP_ICMP_ALL | RESP_ICMP_ADMIN);
-    if (icmp && (bits & RESP_ICMP_PORT)) /* there is no port to be unreachable */
-        bits = (bits & ~(unsigned)RESP_ICMP_PORT) | (bits == RESP_ICMP_PORT ? RESP_ICMP_ADMIN : 0);
-    if (!bits && (what & RESP_RST_BOTH))
-        bits = icmp ? RESP_ICMP_ADMIN : RESP_ICMP_PORT;
+    if (!p->ver || !p->ip || (p->flags & (PKT_PSEUDO | PKT_IGNORE)))
+        return "nothing of it can be answered";
+    if ((p->flags & PKT_TCP) && (p->tcp.flags & TCP_RST))
+        return "a reset is not answered";
+    if ((p->flags & PKT_TCP) && p->tcp.has_auth)
+        return "its segments are signed (TCP-MD5, TCP-AO)";
+    if (!icmp_answerable(p))
+        return "ICMP errors and answers are not answered";
+    if (p->frag_off && !(p->flags & PKT_REBUILT))
+        return "a fragment without its first part is not answered";
+    if (is_multicast(p->ver, &p->src) || is_multicast(p->ver, &p->dst) ||
+        is_nobody(p->ver, &p->src) || is_nobody(p->ver, &p->dst) ||
+        (p->l2 && !p->outer && p->link == LINK_ETHERNET && (p->l2[0] & 1)))
+        return "multicast is not answered";
+    return NULL;
+}
+
+static bool is_syn(const struct packet *p)
+{
+    return (p->flags & PKT_TCP) && (p->tcp.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/*
+ * What is sent of what was asked for.  ICMP errors end only TCP connections that are not yet there;
+ * beside resets icmp_port is meant for the rest of the traffic, others were asked for by name.
+ */
+static unsigned kinds(const struct packet *p, unsigned asked)
+{
+    unsigned icmp = asked & (RESP_ICMP_ALL | RESP_ICMP_ADMIN), rst = asked & RESP_RST_BOTH;
+    if ((asked & RESP_REACT) && !rst)
+        rst = RESP_RST_BOTH;
+    if (p->flags & PKT_TCP) {
+        if (rst && icmp == RESP_ICMP_PORT && !is_syn(p))
+            icmp = 0;
+        return rst | icmp;
+    }
+    if ((p->flags & (PKT_ICMP | PKT_ICMP6)) && (icmp & RESP_ICMP_PORT)) /* there is no port */
+        icmp = icmp == RESP_ICMP_PORT ? RESP_ICMP_ADMIN : icmp & ~(unsigned)RESP_ICMP_PORT;
+    return icmp;
+}
+
+/* What is sent may not help: said in the alert. */
+static const char *doubt(const struct packet *p, unsigned what)
+{
+    const struct flow *f = p->flow;
+    if ((p->flags & PKT_UDP) && f && f->app_proto_any == APP_QUIC)
+        return "QUIC ignores forged answers: only a sensor in the wire can stop it";
+    if ((p->flags & PKT_TCP) && !(what & RESP_RST_BOTH) && !is_syn(p))
+        return "ICMP errors do not end an established connection";
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ answering */
+
+static void answer_syn(struct responder *r, struct answered *a, const struct packet *p,
+                       unsigned what, unsigned from)
+{
+    uint32_t end = p->tcp.seq + segment_len(p);
+    unsigned to_sender = from == 0 ? RESP_RST_SRC : RESP_RST_DST;
+    /* A connecting end believes a reset that acknowledges its SYN. */
+    if (what & to_sender && send_reset(r, a, p, from, 0, end, TCP_RST | TCP_ACK)) {
+        watch_told(r, a, from, 0);
+        a->end[from].told_ns = 0; /* it will expect a number that nobody knows yet */
+    }
+    if (what & RESP_RST_BOTH & ~to_sender) {
+        if (send_reset(r, a, p, !from, p->tcp.seq + 1, 0, TCP_RST))
+            watch_told(r, a, !from, p->tcp.seq + 1);
+        if (end != p->tcp.seq + 1) /* Fast Open: the server may have taken the data, or not */
+            send_reset(r, a, p, !from, end, 0, TCP_RST);
+    }
+}
+
+/* from: side of p's sender. */
+static void answer_tcp(struct responder *r, struct answered *a, const struct packet *p,
+                       unsigned from, bool dropped)
+{
+    uint32_t number[2][RESPONSE_ATTEMPTS_MOST];
+    unsigned n[2] = {0, 0};
+    for (unsigned side = 0; side < 2; side++)
+        if (a->end[side].wanted)
+            n[side] = numbers_for(r, a, p, side, dropped, number[side]);
+    /* A SYN/ACK's receiver may still be connecting: then only an acknowledgement of its SYN counts.
+     */
+    bool synack = p->tcp.flags & TCP_SYN;
+    for (unsigned k = 0; k < n[0] || k < n[1]; k++)
+        for (unsigned turn = 0; turn < 2; turn++) {
+            unsigned side = turn ? !from : from;
+            uint8_t flags = synack && side != from ? TCP_RST | TCP_ACK : TCP_RST;
+            if (k >= n[side])
+                continue;
+            if (send_reset(r, a, p, side, number[side][k], p->tcp.ack, flags) && !k)
+                watch_told(r, a, side, number[side][k]);
+        }
+}
+
+static void answer_icmp(struct responder *r, struct answered *a, const struct packet *p,
+                        unsigned bits)
+{
     if (bits & RESP_ICMP_PORT) /* what a connected socket believes comes first */
         send_icmp(r, a, p, RESP_ICMP_PORT);
     for (unsigned bit = RESP_ICMP_NET; bit <= RESP_ICMP_ADMIN; bit <<= 1)
@@ -172,152 +191,141 @@ static void answer_icmp(struct responder *r, struct answered *a, const struct pa
             send_icmp(r, a, p, bit);
 }
 
-enum verdict_status responder_answer(struct responder *r, const struct decision *d, struct packet *p)
+/* ------------------------------------------------------------------ the table's part */
+
+/* Is this the connection that a was answered for, and has it had its answer? */
+static bool damped(const struct responder *r, const struct answered *a, const struct packet *p)
 {
-    const char *why;
-    bool turned, tcp = p->flags & PKT_TCP;
-    r->now_ns = p->ts_ns;
-    r->count.requested++;
-    rule_count(r, d->response_rule)->requested++;
-    if (!p->ver || (tcp && (p->tcp.flags & TCP_RST)) || !icmp_answerable(p))
-        return REFUSE(not_answerable);
-    if (r->config.own && !r->config.own(r->config.ctx, p->ver, &p->src) && !r->config.own(r->config.ctx, p->ver, &p->dst))
-        return REFUSE(not_own);
-    struct answered *a = answered_find(r, p, &turned);
-    /* A TCP connection that was answered is the chase's; a new one on the same ports begins with SYN. */
-    bool fresh_syn = tcp && (p->tcp.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    if (a && (a->sent_ns + r->config.table_ns > p->ts_ns || (tcp && !a->over)) && !(fresh_syn && a->flow_id != (p->flow ? p->flow->id : 0))) {
-        r->count.damped++;
-        rule_count(r, d->response_rule)->damped++;
-        return a->status == STATUS_NONE ? STATUS_WOULD : (enum verdict_status)a->status;
-    }
-    if (!can_send(r, p, &why))
-        return REFUSE(failed);
+    bool tcp = p->flags & PKT_TCP;
+    if (tcp && p->flow && a->flow_id != p->flow->id)
+        return false; /* a new connection on the same ports */
+    if (tcp && !a->over)
+        return true; /* the chase goes on */
+    if (a->asked_ns + r->config.table_ns <= p->ts_ns)
+        return false;
+    /* It has outlived our answer, and attacks again. */
+    return !tcp || a->effect != EFFECT_LIVED || a->rounds >= ROUNDS_MOST;
+}
+
+static struct answered *row_for(struct responder *r, struct answered *a, const struct decision *d,
+                                const struct packet *p, bool turned)
+{
+    struct answered old = {0};
     if (a && !a->over)
-        finish(r, a, EFFECT_UNKNOWN);
+        watch_finish(r, a, EFFECT_UNKNOWN);
     if (!a) {
-        if (r->used == r->rows && !r->row[r->oldest - 1].over)
-            finish(r, &r->row[r->oldest - 1], EFFECT_UNKNOWN);
-        a = answered_make(r, p);
+        a = answered_make(r, p, turned);
     } else {
-        struct answered keep = *a;
-        *a = (struct answered){.used = true, .next = keep.next, .older = keep.older, .newer = keep.newer, .hash = keep.hash,
-                               .addr = {p->src, p->dst}, .port = {p->sp, p->dp}, .proto = p->proto, .ver = p->ver,
-                               .sent_ns = p->ts_ns};
+        bool same = !p->flow || a->flow_id == p->flow->id;
+        if (a->flow)
+            a->flow->user[1] = NULL;
+        answered_again(r, a);
+        old = *a;
+        *a = (struct answered){.used = true,
+                               .proto = old.proto,
+                               .ver = old.ver,
+                               .hash = old.hash,
+                               .next = old.next,
+                               .older = old.older,
+                               .newer = old.newer};
+        a->end[turned] = (struct end){.addr = p->src, .port = p->sp};
+        a->end[!turned] = (struct end){.addr = p->dst, .port = p->dp};
+        a->rounds =
+            same && old.asked_ns + r->config.table_ns > p->ts_ns ? (uint8_t)(old.rounds + 1) : 0;
+        a->sends = a->rounds ? old.sends : 0;
     }
     a->rule = d->response_rule;
-    a->kind = d->response;
+    a->asked_ns = a->sent_ns = a->last_ns = p->ts_ns;
     a->flow = p->flow;
-    a->flow_id = p->flow ? p->flow->id : 0;
-    a->seen_ns = a->progress_ns = p->ts_ns;
-    if (tcp)
-        answer_tcp(r, a, p, d->response);
-    else
-        answer_icmp(r, a, p, d->response);
-    a->status = a->sends ? STATUS_WOULD : STATUS_COULD_NOT;
-    return (enum verdict_status)a->status;
+    if (p->flow) {
+        a->flow_id = p->flow->id;
+        p->flow->user[1] = a;
+    }
+    return a;
 }
 
-/* ------------------------------------------------------------------ what happens afterwards */
-
-static bool is_own(struct responder *r, const struct packet *p)
+static void send_all(struct responder *r, struct answered *a, const struct packet *p, unsigned what,
+                     bool turned, bool dropped)
 {
-    if (!(p->flags & PKT_TCP) || !(p->tcp.flags & TCP_RST))
-        return false;
-    return own_has(r, own_hash(&p->src, &p->dst, p->sp, p->dp, p->tcp.seq));
-}
-
-/* side sent p and should be dead. */
-static void chase(struct responder *r, struct answered *a, const struct packet *p, unsigned side)
-{
-    const struct tcp_view *t = &p->tcp;
-    bool wanted = side == 0 ? a->kind & RESP_RST_SRC : a->kind & RESP_RST_DST;
-    if (!r->config.chase || !wanted || !(t->flags & TCP_ACK) || a->chases[side] >= CHASE_MOST)
-        return;
-    if (a->reset_to[side] && a->last_seq[side] == t->ack && a->chases[side])
-        return; /* it has been told this number */
-    if (!p->payload_len)
-        a->challenge_acks++, r->count.challenge_acks++, rule_count(r, a->rule)->challenge_acks++;
-    a->chases[side]++;
-    if (send_reset(r, a, p, side, t->ack, t->seq + p->payload_len, TCP_RST)) {
-        r->count.chased++;
-        rule_count(r, a->rule)->chased++;
+    if (is_syn(p))
+        answer_syn(r, a, p, what, turned);
+    else if ((p->flags & PKT_TCP) && (what & RESP_RST_BOTH))
+        answer_tcp(r, a, p, turned, dropped);
+    if (r->config.clock_ns)
+        a->sent_ns = r->config.clock_ns();
+    if (what & (RESP_ICMP_ALL | RESP_ICMP_ADMIN)) {
+        answer_icmp(r, a, p, what);
+        if (r->config.clock_ns && !(what & RESP_RST_BOTH))
+            a->sent_ns = r->config.clock_ns();
     }
 }
 
-bool responder_see(struct responder *r, struct packet *p)
+static enum verdict_status answer(struct responder *r, struct answered *a, const struct decision *d,
+                                  const struct packet *p, unsigned what, const char **why)
 {
-    bool turned;
-    r->now_ns = p->ts_ns;
-    if (is_own(r, p)) {
-        r->count.own_seen++;
-        return true;
+    bool turned = p->flow && d->response_dir != p->dir;
+    a = row_for(r, a, d, p, turned);
+    a->kind = (uint8_t)what;
+    a->end[0].wanted = what & RESP_RST_SRC;
+    a->end[1].wanted = what & RESP_RST_DST;
+    watch_begin(r, a, p);
+    send_all(r, a, p, what, turned, d->drop);
+    a->reason = *why = doubt(p, what);
+    if (a->round_sends) {
+        COUNT(r, a->rule, answered, 1);
+        a->status = STATUS_WOULD;
+        return STATUS_WOULD;
     }
-    struct answered *a = answered_find(r, p, &turned);
-    if (!a || a->over || (p->flow && a->flow_id != p->flow->id))
-        return false;
-    unsigned side = turned ? 1 : 0;
-    a->seen_ns = p->ts_ns;
-    if (p->payload_len) { /* what reached an end after the forbidden bytes */
-        a->leaked_packets += p->seg_n ? p->seg_n : 1;
-        a->leaked_bytes += p->payload_len;
-    }
-    if (!(p->flags & PKT_TCP))
-        return false;
-    const struct tcp_view *t = &p->tcp;
-    if (t->flags & TCP_RST) {
-        a->host_reset = true; /* an end that has no such connection any more says so */
-        if (!a->dead_ns)
-            a->dead_ns = p->ts_ns;
-        return false;
-    }
-    if (t->flags & TCP_ACK) {
-        if (a->has_ack[side] && seq_gt(t->ack, a->ack[side])) {
-            a->progress_ns = p->ts_ns;
-            a->dead_ns = 0;
-        }
-        if (!a->has_ack[side] || seq_gt(t->ack, a->ack[side])) {
-            a->ack[side] = t->ack;
-            a->has_ack[side] = true;
-        }
-        chase(r, a, p, side);
-    }
-    return false;
+    a->reason = *why = "nothing could be sent";
+    a->status = STATUS_COULD_NOT;
+    watch_finish(r, a, EFFECT_UNKNOWN);
+    a->asked_ns = 0; /* the next match is answered */
+    return STATUS_COULD_NOT;
 }
 
-/* Died: since half of the watch nobody has acknowledged anything new. */
-static enum response_effect effect_of(const struct responder *r, const struct answered *a, uint64_t now_ns)
+enum verdict_status responder_answer(struct responder *r, const struct decision *d,
+                                     struct packet *p, const char **why)
 {
-    if (a->proto != IPPROTO_TCP)
-        return a->leaked_packets ? EFFECT_LIVED : EFFECT_DIED;
-    if (a->host_reset && a->dead_ns >= a->progress_ns)
-        return EFFECT_DIED;
-    return now_ns - a->progress_ns >= r->config.effect_ns / 2 ? EFFECT_DIED : EFFECT_LIVED;
-}
-
-void responder_tick(struct responder *r, uint64_t now_ns)
-{
-    r->now_ns = now_ns;
-    for (uint32_t x = r->oldest; x; x = r->row[x - 1].newer) {
-        struct answered *a = &r->row[x - 1];
-        if (a->over)
-            continue;
-        if (now_ns == UINT64_MAX)
-            finish(r, a, a->host_reset ? EFFECT_DIED : EFFECT_UNKNOWN);
-        else if (now_ns >= a->sent_ns + r->config.effect_ns)
-            finish(r, a, effect_of(r, a, now_ns));
+    const struct response_config *c = &r->config;
+    uint32_t rule = d->response_rule;
+    unsigned side, what = kinds(p, d->response);
+    if (p->ts_ns > r->now_ns)
+        r->now_ns = p->ts_ns;
+    COUNT(r, rule, requested, 1);
+    *why = unanswerable(p);
+    if (!*why && !what)
+        *why = "resets are for TCP";
+    if (*why) {
+        COUNT(r, rule, not_answerable, 1);
+        return STATUS_COULD_NOT;
     }
-}
-
-void responder_flow_end(struct responder *r, struct flow *f)
-{
-    for (uint32_t x = r->newest; x; x = r->row[x - 1].older) {
-        struct answered *a = &r->row[x - 1];
-        if (a->flow != f)
-            continue;
-        if (!a->over)
-            finish(r, a, a->host_reset || f->end == FLOW_END_TIMEOUT ? EFFECT_DIED : EFFECT_UNKNOWN);
-        a->flow = NULL;
-        return;
+    if (c->own && !c->own(c->ctx, p->ver, &p->src) && !c->own(c->ctx, p->ver, &p->dst)) {
+        COUNT(r, rule, not_own, 1);
+        *why = "no end is in response.networks";
+        return STATUS_COULD_NOT;
     }
+    if (!r->out) {
+        COUNT(r, rule, no_port, 1);
+        *why = NULL;
+        return STATUS_WOULD;
+    }
+    struct answered *a = answered_find(r, p, &side);
+    if (a && damped(r, a, p)) {
+        COUNT(r, rule, damped, 1);
+        *why = a->reason;
+        return (enum verdict_status)a->status;
+    }
+    if ((*why = send_obstacle(r, p))) {
+        COUNT(r, rule, failed, 1);
+        return STATUS_COULD_NOT;
+    }
+    const uint32_t both = FLOW_SEEN_TO_SERVER | FLOW_SEEN_TO_CLIENT;
+    bool proven = (p->flags & PKT_TCP) && p->flow && (p->flow->flags & both) == both;
+    if (!limit_open(r, p->ver, &p->src,
+                    proven)) { /* before a row is made: forgeries push nothing out */
+        COUNT(r, rule, rate_limited, 1);
+        *why = "the rate limit of responses is met";
+        return STATUS_COULD_NOT;
+    }
+    return answer(r, a, d, p, what, why);
 }

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Private to verdict: the table of answered connections and what is sent. */
+/*
+ * Private to verdict: the table of answered connections, limits, what is sent.
+ *
+ * A row is a connection; its two ends are sides: side 0 sent what matched.  Rows stand in a hash
+ * (both directions of a connection find the same row) and in a list by time of answer: the oldest
+ * is recycled, and since every watch takes equally long, the list is the order in which watches
+ * end, too.
+ */
 #ifndef VERDICT_RESPOND_H
 #define VERDICT_RESPOND_H
 
@@ -8,40 +15,79 @@
 #include "base/hash.h"
 #include "capture/capture.h"
 
-enum { OWN_RING = 1024, TARGETS = 1024, RULE_ROWS = 256, CHASE_MOST = 64, FRAME_ROOM = 2048 };
+enum {
+    OWN_SETS = 1024, /* of OWN_WAYS each: packets that we sent lately */
+    OWN_WAYS = 4,
+    TARGETS = 1024,
+    RULE_ROWS = 256,
+    FRAME_ROOM = 2048,
+    IP_ROOM = 1400,   /* ICMPv6 errors have 1280 bytes at most */
+    CHASE_MOST = 32,  /* chase packets to one end */
+    SENDS_MOST = 96,  /* packets for one connection, all rounds */
+    PROBES_MOST = 3,  /* to one end */
+    LINK_ROOM = 32,   /* Ethernet and four tags */
+    SENDS_OF_TWO = 8, /* the same where another sensor resets it, too */
+    ROUNDS_MOST = 4,  /* times that a connection which lived on is answered again */
+    LIMIT_SLOTS = 11, /* of 100 ms: any second lies within eleven */
+};
+#define LIMIT_SLOT_NS 100000000ull
+#define REPEAT_NS     20000000ull /* a number that was told and did not work is told again after this \
+                                   */
+#define LOOK_NS 20000000ull       /* between two looks at what is watched */
 
-/* A connection that was answered; side 0 sent the packet that matched. */
-struct answered {
-    struct ip_addr addr[2];
-    uint16_t port[2];
-    uint8_t proto, ver;
-    bool used, over;
-    uint32_t next; /* chain, + 1 */
-    uint32_t older, newer; /* by time of answer, + 1 */
-    uint32_t hash;
-    uint64_t flow_id;
-    struct flow *flow;
-    uint32_t rule;
-    uint8_t kind, sends, status;
-    const char *reason;
-    uint64_t sent_ns, last_ns; /* first and last send */
-    uint64_t seen_ns;          /* last packet of either end behind the first send */
-    uint32_t last_seq[2];      /* number of the last reset sent to that side */
-    bool reset_to[2];
-    uint32_t chases[2];
-    uint32_t ack[2];           /* last acknowledgement of that side */
-    bool has_ack[2];
-    uint64_t progress_ns;      /* last time a side acknowledged something new */
-    bool host_reset;           /* an end has sent a reset of its own */
-    uint64_t leaked_packets, leaked_bytes, challenge_acks;
-    uint64_t dead_ns;
+/* What is known of an end of an answered connection. */
+struct end {
+    struct ip_addr addr;
+    uint16_t port;
+    uint8_t ttl;         /* of what it sends */
+    bool wanted;         /* it is to be reset */
+    bool told;           /* `number` was sent to it */
+    bool acked;          /* `ack` is known */
+    bool seen;           /* `high` is known */
+    bool gone;           /* its host has said that it knows no such connection */
+    bool alive;          /* it acknowledged what had passed behind the last reset */
+    bool fin, fin_acked; /* it has sent a FIN; the other end has acknowledged that */
+    uint8_t chases, probes;
+    uint8_t link_n; /* the link header of what is sent to it, for probes; 0: not kept */
+    uint8_t link[LINK_ROOM];
+    uint32_t number;    /* of the last exact reset */
+    uint32_t base;      /* end of what had passed on its way to this end when the answer was sent */
+    uint32_t high;      /* the same, now */
+    uint32_t high_told; /* the same, when the last reset was sent */
+    uint32_t ack;       /* its highest acknowledgement */
+    uint32_t fin_end;
+    uint64_t told_ns;
+    uint64_t last_ns;       /* its last packet but resets, behind the first reset */
+    uint32_t after_packets; /* with new data, passed on their way to it behind the answer */
+    uint64_t after_bytes;
 };
 
-struct bucket {
-    struct ip_addr addr;
-    uint8_t ver;
-    uint32_t tokens;
-    uint64_t second;
+struct answered {
+    struct end end[2];
+    uint8_t proto, ver;
+    bool used, over;
+    uint8_t effect; /* once it is over */
+    uint8_t kind, rounds, status;
+    uint8_t server; /* side of the server */
+    uint32_t next;  /* hash chain; this and the next two: index + 1 */
+    uint32_t older, newer;
+    uint32_t hash;
+    uint32_t rule;
+    uint64_t flow_id;
+    struct flow *flow; /* while it lives; flow->user[1] points back */
+    const char *reason;
+    uint32_t sends, round_sends; /* packets for this connection; in this round */
+    uint32_t earlier;            /* packets of the sender before the answer */
+    uint64_t asked_ns, sent_ns,
+        last_ns; /* the packet that matched; first send; last sign of an end */
+    uint64_t challenge_acks, chased;
+    uint16_t foreign; /* resets that are not ours */
+};
+
+/* Packets in the last second, counted in slots. */
+struct limit {
+    uint64_t slot;
+    uint32_t n[LIMIT_SLOTS], sum;
 };
 
 struct rule_row {
@@ -56,34 +102,93 @@ struct responder {
     response_report_fn *report;
     void *ctx;
     struct response_counters count;
+    uint64_t seed;
     struct answered *row;
     uint32_t rows, slots, used;
     uint32_t *slot;
-    uint32_t oldest, newest; /* + 1 */
-    uint64_t own[OWN_RING];  /* hashes of what we sent lately */
-    uint32_t own_at;
-    struct bucket target[TARGETS];
-    struct bucket total;
+    uint32_t oldest, newest, watch; /* + 1; watch: the first in the list that may not be over */
+    uint64_t (*own)[OWN_WAYS];      /* [OWN_SETS]: hashes */
+    uint8_t own_at[OWN_SETS];
+    struct limit *target; /* [TARGETS], by hash of the address */
+    struct limit total;
+    uint32_t total_per_s, target_per_s; /* this worker's part */
     struct rule_row rule[RULE_ROWS];
-    uint16_t ip_id;
-    uint64_t now_ns;
+    struct response_counters rule_rest;
+    uint32_t packet_id; /* IPv4 identification, IPv6 flow label: makes own packets known again */
+    uint64_t now_ns, look_ns;
     uint8_t frame[FRAME_ROOM];
 };
 
-/* table.c */
+/* ---- table.c */
 int answered_init(struct responder *r) MUST_CHECK;
 void answered_done(struct responder *r);
-struct answered *answered_find(struct responder *r, const struct packet *p, bool *turned);
-struct answered *answered_make(struct responder *r, const struct packet *p); /* recycles the oldest */
-bool rate_ok(struct responder *r, uint8_t ver, const struct ip_addr *target);
-void own_put(struct responder *r, uint64_t hash);
-bool own_has(const struct responder *r, uint64_t hash);
-uint64_t own_hash(const struct ip_addr *src, const struct ip_addr *dst, uint16_t sp, uint16_t dp, uint32_t seq);
+/* The row of p's connection; *side: of p's sender. */
+struct answered *answered_find(struct responder *r, const struct packet *p, unsigned *side);
+/* A new row; the oldest is finished and recycled when all are used.  Side 0 is p's sender, or its
+ * receiver. */
+struct answered *answered_make(struct responder *r, const struct packet *p, bool turned);
+void answered_again(struct responder *r, struct answered *a); /* to the end of the list */
+
+/* ---- limit.c */
+enum limit_verdict { LIMIT_OK, LIMIT_MET };
+int limits_init(struct responder *r) MUST_CHECK;
+void limits_done(struct responder *r);
+/* May a packet go to `target`?  Counts it if so.  proven: both ends were seen, so nobody forged
+ * this. */
+bool limit_take(struct responder *r, uint8_t ver, const struct ip_addr *target, bool proven);
+/* The same question, not counting. */
+bool limit_open(struct responder *r, uint8_t ver, const struct ip_addr *target, bool proven);
+
+/* ---- count.c */
 struct response_counters *rule_count(struct responder *r, uint32_t rule);
-/* send.c: true: on the wire */
-bool send_reset(struct responder *r, struct answered *a, const struct packet *p, unsigned side, uint32_t seq,
-                uint32_t ack, uint8_t flags);
+#define COUNT(r, rule_, name, n)                                                                   \
+    do {                                                                                           \
+        (r)->count.name += (n);                                                                    \
+        rule_count((r), (rule_))->name += (n);                                                     \
+    } while (0)
+
+/* ---- own.c */
+int own_init(struct responder *r) MUST_CHECK;
+void own_done(struct responder *r);
+void own_put(struct responder *r, const uint8_t *ip, size_t n);
+
+/* ---- send.c; true: on the wire.  p: a packet of the connection, for link header, TTL and what is
+ * quoted. */
+bool send_reset(struct responder *r, struct answered *a, const struct packet *p, unsigned side,
+                uint32_t seq, uint32_t ack, uint8_t flags);
 bool send_icmp(struct responder *r, struct answered *a, const struct packet *p, unsigned what);
-bool can_send(const struct responder *r, const struct packet *p, const char **why);
+/* NULL: an answer to p can be built; else why not. */
+const char *send_obstacle(const struct responder *r, const struct packet *p);
+
+/* A segment without data to an end that was reset, by what was kept when the reset went. */
+bool send_probe(struct responder *r, struct answered *a, unsigned side, uint32_t seq, uint32_t ack);
+
+/* ---- wrap.c */
+/*
+ * An answer inside the tunnel (or the PPPoE session, or behind the MPLS labels) that p came in: the
+ * frame's headers up to p's IP header with lengths and sums set for n bytes of IP, addresses turned
+ * when the answer goes back.  0: it can't be built.
+ */
+size_t wrap_put(uint8_t *out, size_t room, const struct packet *p, bool back,
+                const uint8_t dst_mac[6], const uint8_t src_mac[6], const uint8_t *ip, size_t n);
+
+/* ---- numbers.c */
+/* Numbers for a reset of the end `side`, the likeliest first; returns how many. */
+unsigned numbers_for(const struct responder *r, const struct answered *a, const struct packet *p,
+                     unsigned side, bool dropped, uint32_t out[RESPONSE_ATTEMPTS_MOST]);
+/* Bytes of sequence space. */
+static inline uint32_t segment_len(const struct packet *p)
+{
+    return packet_tcp_wire_len(p) + !!(p->tcp.flags & TCP_SYN) + !!(p->tcp.flags & TCP_FIN);
+}
+
+/* ---- watch.c */
+void watch_begin(struct responder *r, struct answered *a, const struct packet *p);
+void watch_told(struct responder *r, struct answered *a, unsigned side, uint32_t number);
+void watch_finish(struct responder *r, struct answered *a, enum response_effect effect);
+
+/* ---- probe.c */
+/* Asks ends that keep silent whether they live. */
+void probe_ends(struct responder *r, struct answered *a);
 
 #endif

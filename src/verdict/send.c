@@ -1,124 +1,186 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Building and sending: addresses and TTL of the end that is impersonated, the link header of the target with
- * our own source MAC (a forged one would move the victim's entry in the switch), tags as in the packet.
+ * Building and sending: addresses and TTL of the end that is impersonated, the link header of the
+ * target with our own source MAC (a forged one would move the victim's entry in the switch), tags
+ * as in the packet.
  */
 #include "verdict/respond.h"
+
+#include "base/bytes.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
 enum { ICMP_DEST_UNREACH = 3, ICMP6_DEST_UNREACH = 1, TTL_DEFAULT = 64 };
 
-bool can_send(const struct responder *r, const struct packet *p, const char **why)
+/* Of what an ERSPAN tunnel brought, the connection itself is answered: the tunnel is the mirror's.
+ */
+static bool in_tunnel(const struct packet *p)
 {
-    *why = NULL;
-    if (!r->out)
-        *why = "no response port";
-    else if (p->flags & PKT_INNER)
-        *why = "inside a tunnel";
-    else if (injector_has_link(r->out) && (!p->l2 || !p->frame || p->frame->link != LINK_ETHERNET) && !(p->flags & PKT_REBUILT))
-        *why = "no Ethernet header to answer to";
-    else if (p->flags & PKT_PSEUDO)
-        *why = "the connection is over";
-    return !*why;
+    return p->outer && p->src_kind != PKT_SRC_ERSPAN;
 }
 
-/* side: index in answered of the end that gets the packet. */
-static bool put_on_wire(struct responder *r, const struct answered *a, const struct packet *p, unsigned side,
+static const struct packet *outermost(const struct packet *p)
+{
+    while (in_tunnel(p))
+        p = p->outer;
+    return p;
+}
+
+const char *send_obstacle(const struct responder *r, const struct packet *p)
+{
+    if ((p->flags & PKT_PSEUDO) || !p->ip)
+        return "the connection is over";
+    if (!injector_has_link(r->out))
+        return in_tunnel(p) ? "inside a tunnel, and the response port sends plain IP" : NULL;
+    const struct packet *o = outermost(p);
+    if (!o->frame || o->frame->link != LINK_ETHERNET || !o->l2)
+        return "no Ethernet header to answer to";
+    return NULL;
+}
+
+static bool put_on_wire(struct responder *r, struct end *to, const struct packet *p, bool back,
                         const uint8_t *ip, size_t n)
 {
     if (!injector_has_link(r->out))
         return injector_send_ip(r->out, ip, n);
-    /* Did the target send p, or was p on its way to it? */
-    bool sent_it = ip_eq(&p->src, &a->addr[side]) && p->sp == a->port[side];
-    const uint8_t *mac = NULL;
-    if (r->config.has_dst_mac)
-        mac = r->config.dst_mac;
-    else if (p->l2)
-        mac = sent_it ? p->l2 + 6 : p->l2;
-    else if (a->flow && a->flow->mac_have == 3)
-        mac = a->flow->mac[sent_it ? p->dir : !p->dir];
-    if (!mac)
-        return false;
-    size_t l = build_ether(r->frame, sizeof(r->frame), mac, injector_mac(r->out), p, p->ver);
-    if (!l || l + n > sizeof(r->frame))
-        return false;
-    memcpy(r->frame + l, ip, n);
-    return injector_send_frame(r->out, r->frame, l + n);
+    const struct packet *o = outermost(p);
+    const uint8_t *dst = r->config.has_dst_mac ? r->config.dst_mac : back ? o->l2 + 6 : o->l2;
+    const uint8_t *src = r->config.has_src_mac ? r->config.src_mac : injector_mac(r->out);
+    size_t l =
+        p == o && !p->outer ? build_ether(r->frame, sizeof(r->frame), dst, src, p, p->ver) : 0;
+    if (l && n <= sizeof(r->frame) - l) {
+        if (l <= LINK_ROOM) {
+            memcpy(to->link, r->frame, l);
+            to->link_n = (uint8_t)l;
+        }
+        memcpy(r->frame + l, ip, n);
+        l += n;
+    } else {
+        l = wrap_put(r->frame, sizeof(r->frame), p, back, dst, src, ip, n);
+    }
+    return l && injector_send_frame(r->out, r->frame, l);
 }
 
 static bool count_send(struct responder *r, struct answered *a, bool ok)
 {
-    struct response_counters *n = rule_count(r, a->rule);
-    if (ok) {
-        r->count.injected++;
-        n->injected++;
-        a->sends++;
-        a->last_ns = r->now_ns;
-    } else {
-        r->count.failed++;
-        n->failed++;
+    if (!ok) {
+        COUNT(r, a->rule, failed, 1);
+        return false;
     }
-    return ok;
+    COUNT(r, a->rule, injected, 1);
+    a->sends++;
+    a->round_sends++;
+    return true;
 }
 
-static struct build_ip ip_head(struct responder *r, const struct answered *a, const struct packet *p, unsigned side)
+/* Is p from the end `side`? */
+static bool is_from(const struct answered *a, const struct packet *p, unsigned side)
 {
-    struct build_ip h = {.ver = a->ver,
-                         .ttl = TTL_DEFAULT,
-                         .id = ++r->ip_id,
-                         .df = true,
-                         .src = a->addr[!side],
-                         .dst = a->addr[side]};
-    /* TTL as the target sees it from the end that we impersonate. */
-    bool peer_sent_it = ip_eq(&p->src, &h.src) && p->sp == a->port[!side];
-    if (peer_sent_it && p->ttl)
-        h.ttl = p->ttl;
-    else if (a->flow && a->flow->ttl[!p->dir])
-        h.ttl = a->flow->ttl[!p->dir];
-    return h;
+    return p->sp == a->end[side].port && ip_eq(&p->src, &a->end[side].addr);
 }
 
-bool send_reset(struct responder *r, struct answered *a, const struct packet *p, unsigned side, uint32_t seq,
-                uint32_t ack, uint8_t flags)
+/* To the end `side`, with the TTL that the other one's packets have here. */
+static struct build_ip ip_head(struct responder *r, const struct answered *a, unsigned side)
 {
-    if (!rate_ok(r, a->ver, &a->addr[side])) {
-        r->count.rate_limited++;
-        rule_count(r, a->rule)->rate_limited++;
+    uint16_t id = (uint16_t)++r->packet_id;
+    const struct end *from = &a->end[!side];
+    return (struct build_ip){.ver = a->ver,
+                             .ttl = from->ttl ? from->ttl : TTL_DEFAULT,
+                             .id = id ? id : (uint16_t)++r->packet_id,
+                             .df = true,
+                             .src = from->addr,
+                             .dst = a->end[side].addr};
+}
+
+/* The flow label is part of no checksum. */
+static void mark(const struct responder *r, uint8_t *ip)
+{
+    if (ip[0] >> 4 == 6)
+        be32_put(ip, be32_at(ip) | (r->packet_id & 0xfffff));
+}
+
+static bool ip_send(struct responder *r, struct answered *a, const struct packet *p, unsigned side,
+                    uint8_t *ip, size_t n)
+{
+    if (n)
+        mark(r, ip);
+    bool ok = n && put_on_wire(r, &a->end[side], p, is_from(a, p, side), ip, n);
+    if (ok)
+        own_put(r, ip, n);
+    return count_send(r, a, ok);
+}
+
+/* Both directions were seen: nobody far away has forged this. */
+static bool is_proven(const struct answered *a)
+{
+    const uint32_t both = FLOW_SEEN_TO_SERVER | FLOW_SEEN_TO_CLIENT;
+    return a->proto == IPPROTO_TCP && a->flow && (a->flow->flags & both) == both;
+}
+
+bool send_reset(struct responder *r, struct answered *a, const struct packet *p, unsigned side,
+                uint32_t seq, uint32_t ack, uint8_t flags)
+{
+    if (!limit_take(r, a->ver, &a->end[side].addr, is_proven(a))) {
+        COUNT(r, a->rule, rate_limited, 1);
         return false;
     }
     uint8_t ip[128];
-    struct build_ip h = ip_head(r, a, p, side);
-    size_t n = build_tcp(ip, sizeof(ip), &h, a->port[!side], a->port[side], seq, ack, flags, 0, NULL, 0);
-    own_put(r, own_hash(&h.src, &h.dst, a->port[!side], a->port[side], seq));
-    a->last_seq[side] = seq;
-    a->reset_to[side] = true;
-    return count_send(r, a, n && put_on_wire(r, a, p, side, ip, n));
+    struct build_ip h = ip_head(r, a, side);
+    size_t n = build_tcp(ip, sizeof(ip), &h, a->end[!side].port, a->end[side].port, seq,
+                         flags & TCP_ACK ? ack : 0, flags, 0, NULL, 0);
+    return ip_send(r, a, p, side, ip, n);
+}
+
+bool send_probe(struct responder *r, struct answered *a, unsigned side, uint32_t seq, uint32_t ack)
+{
+    const struct end *to = &a->end[side];
+    bool link = injector_has_link(r->out);
+    if ((link && !to->link_n) || !limit_take(r, a->ver, &to->addr, is_proven(a)))
+        return false;
+    uint8_t *ip = r->frame + (link ? to->link_n : 0);
+    struct build_ip h = ip_head(r, a, side);
+    size_t n = build_tcp(ip, FRAME_ROOM - LINK_ROOM, &h, a->end[!side].port, to->port, seq, ack,
+                         TCP_ACK, 0, NULL, 0);
+    if (!n)
+        return false;
+    mark(r, ip);
+    if (link)
+        memcpy(r->frame, to->link, to->link_n);
+    bool ok = link ? injector_send_frame(r->out, r->frame, n + to->link_n)
+                   : injector_send_ip(r->out, ip, n);
+    if (ok)
+        own_put(r, ip, n);
+    return count_send(r, a, ok);
 }
 
 /*
- * Which code: measured on Linux (doc/response.md): connected UDP dies of IPv4 codes 2, 3, 9, 10, 13 and IPv6 1, 4.
+ * Which code: measured on Linux (doc/response.md), connected UDP dies of IPv4 codes 2, 3, 9, 10, 13
+ * and of IPv6 codes 1 and 4, and lives on with the others.
  */
 static uint8_t icmp_code(uint8_t ver, unsigned what)
 {
     if (ver == 4)
-        return what & RESP_ICMP_PORT ? 3 : what & RESP_ICMP_ADMIN ? 13 : what & RESP_ICMP_HOST ? 1 : 0;
+        return what & RESP_ICMP_PORT    ? 3
+               : what & RESP_ICMP_ADMIN ? 13
+               : what & RESP_ICMP_HOST  ? 1
+                                        : 0;
     return what & RESP_ICMP_PORT ? 4 : what & RESP_ICMP_ADMIN ? 1 : what & RESP_ICMP_HOST ? 3 : 0;
 }
 
 /* An error about p, to its sender, from its destination. what: one bit of rule_response. */
 bool send_icmp(struct responder *r, struct answered *a, const struct packet *p, unsigned what)
 {
-    if (!rate_ok(r, p->ver, &p->src)) {
-        r->count.rate_limited++;
-        rule_count(r, a->rule)->rate_limited++;
+    unsigned side = is_from(a, p, 0) ? 0 : 1;
+    if (!limit_take(r, a->ver, &p->src, is_proven(a))) {
+        COUNT(r, a->rule, rate_limited, 1);
         return false;
     }
-    uint8_t ip[1400];
-    unsigned side = ip_eq(&a->addr[0], &p->src) && a->port[0] == p->sp ? 0 : 1;
-    struct build_ip h = ip_head(r, a, p, side);
+    uint8_t ip[IP_ROOM];
+    struct build_ip h = ip_head(r, a, side);
+    h.df = false;
     uint8_t type = p->ver == 4 ? ICMP_DEST_UNREACH : ICMP6_DEST_UNREACH;
-    size_t n = build_icmp_error(ip, sizeof(ip), &h, type, icmp_code(p->ver, what), 0, p->ip, p->ip_len);
-    return count_send(r, a, n && put_on_wire(r, a, p, side, ip, n));
+    size_t n =
+        build_icmp_error(ip, sizeof(ip), &h, type, icmp_code(p->ver, what), 0, p->ip, p->ip_len);
+    return ip_send(r, a, p, side, ip, n);
 }

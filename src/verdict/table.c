@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What was answered lately (both directions one row), own packets, rate limits. All of fixed size. */
+/* What was answered lately: rows of fixed number, both directions of a connection one row. */
 #include "verdict/respond.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { ROWS_DEFAULT = 4096, ROWS_LEAST = 16 };
+
 int answered_init(struct responder *r)
 {
-    r->rows = r->config.table_rows ? r->config.table_rows : 4096;
+    r->rows = r->config.table_rows ? r->config.table_rows : ROWS_DEFAULT;
+    if (r->config.table_bytes && r->config.table_bytes / sizeof(*r->row) < r->rows)
+        r->rows = (uint32_t)(r->config.table_bytes / sizeof(*r->row));
+    if (r->rows < ROWS_LEAST)
+        r->rows = ROWS_LEAST;
     r->slots = 64;
     while (r->slots < r->rows)
         r->slots *= 2;
@@ -19,12 +25,15 @@ int answered_init(struct responder *r)
 
 void answered_done(struct responder *r)
 {
+    for (uint32_t k = 0; r->row && k < r->used; k++)
+        if (r->row[k].flow)
+            r->row[k].flow->user[1] = NULL;
     free(r->row);
     free(r->slot);
 }
 
 /* The same for both directions. */
-static uint32_t ends_hash(const struct packet *p)
+static uint32_t ends_hash(const struct responder *r, const struct packet *p)
 {
     struct {
         struct ip_addr a, b;
@@ -40,27 +49,46 @@ static uint32_t ends_hash(const struct packet *p)
     k.y = turn ? p->sp : p->dp;
     k.proto = p->proto;
     k.ver = p->ver;
-    return (uint32_t)hash_bytes(&k, sizeof(k), 7);
+    return (uint32_t)hash_bytes(&k, sizeof(k), r->seed);
 }
 
-struct answered *answered_find(struct responder *r, const struct packet *p, bool *turned)
+static bool is_end(const struct end *e, const struct ip_addr *a, uint16_t port)
 {
-    for (uint32_t x = r->slot[ends_hash(p) & (r->slots - 1)]; x; x = r->row[x - 1].next) {
+    return e->port == port && ip_eq(&e->addr, a);
+}
+
+/* Side of p's sender in a, or 2. */
+static unsigned side_of(const struct answered *a, const struct packet *p)
+{
+    if (a->proto != p->proto || a->ver != p->ver)
+        return 2;
+    for (unsigned s = 0; s < 2; s++)
+        if (is_end(&a->end[s], &p->src, p->sp) && is_end(&a->end[!s], &p->dst, p->dp))
+            return s;
+    return 2;
+}
+
+struct answered *answered_find(struct responder *r, const struct packet *p, unsigned *side)
+{
+    if (p->flow && p->flow->user[1]) { /* no hash, no search */
+        struct answered *a = p->flow->user[1];
+        *side = side_of(a, p);
+        if (*side < 2)
+            return a;
+    }
+    for (uint32_t x = r->slot[ends_hash(r, p) & (r->slots - 1)]; x; x = r->row[x - 1].next) {
         struct answered *a = &r->row[x - 1];
-        if (a->proto != p->proto || a->ver != p->ver)
-            continue;
-        for (unsigned t = 0; t < 2; t++)
-            if (ip_eq(&a->addr[t], &p->src) && ip_eq(&a->addr[!t], &p->dst) && a->port[t] == p->sp &&
-                a->port[!t] == p->dp) {
-                *turned = t;
-                return a;
-            }
+        *side = side_of(a, p);
+        if (*side < 2)
+            return a;
     }
     return NULL;
 }
 
-static void unlink_age(struct responder *r, struct answered *a)
+static void list_remove(struct responder *r, struct answered *a)
 {
+    if (r->watch == (uint32_t)(a - r->row) + 1)
+        r->watch = a->newer;
     if (a->older)
         r->row[a->older - 1].newer = a->newer;
     else
@@ -69,9 +97,24 @@ static void unlink_age(struct responder *r, struct answered *a)
         r->row[a->newer - 1].older = a->older;
     else
         r->newest = a->older;
+    a->older = a->newer = 0;
 }
 
-static void unlink_slot(struct responder *r, struct answered *a)
+static void list_append(struct responder *r, struct answered *a)
+{
+    uint32_t self = (uint32_t)(a - r->row) + 1;
+    a->older = r->newest;
+    a->newer = 0;
+    if (r->newest)
+        r->row[r->newest - 1].newer = self;
+    else
+        r->oldest = self;
+    r->newest = self;
+    if (!r->watch)
+        r->watch = self;
+}
+
+static void chain_remove(struct responder *r, const struct answered *a)
 {
     uint32_t self = (uint32_t)(a - r->row) + 1, *x = &r->slot[a->hash & (r->slots - 1)];
     while (*x && *x != self)
@@ -80,110 +123,39 @@ static void unlink_slot(struct responder *r, struct answered *a)
         *x = a->next;
 }
 
-struct answered *answered_make(struct responder *r, const struct packet *p)
+static struct answered *recycle(struct responder *r)
 {
-    uint32_t at;
-    if (r->used < r->rows) {
-        at = ++r->used;
-    } else {
-        at = r->oldest;
-        unlink_age(r, &r->row[at - 1]);
-        unlink_slot(r, &r->row[at - 1]);
-    }
-    struct answered *a = &r->row[at - 1];
-    uint32_t h = ends_hash(p), *slot = &r->slot[h & (r->slots - 1)];
-    *a = (struct answered){.addr = {p->src, p->dst},
-                           .port = {p->sp, p->dp},
-                           .proto = p->proto,
-                           .ver = p->ver,
-                           .used = true,
-                           .next = *slot,
-                           .older = r->newest,
-                           .hash = h,
-                           .sent_ns = p->ts_ns};
-    *slot = at;
-    if (r->newest)
-        r->row[r->newest - 1].newer = at;
-    else
-        r->oldest = at;
-    r->newest = at;
+    struct answered *a = &r->row[r->oldest - 1];
+    if (!a->over)
+        watch_finish(r, a, EFFECT_UNKNOWN);
+    if (a->asked_ns + r->config.table_ns > r->now_ns)
+        r->count.recycled++;
+    if (a->flow)
+        a->flow->user[1] = NULL;
+    list_remove(r, a);
+    chain_remove(r, a);
     return a;
 }
 
-/* ------------------------------------------------------------------ own packets */
-
-uint64_t own_hash(const struct ip_addr *src, const struct ip_addr *dst, uint16_t sp, uint16_t dp, uint32_t seq)
+struct answered *answered_make(struct responder *r, const struct packet *p, bool turned)
 {
-    struct {
-        struct ip_addr s, d;
-        uint16_t sp, dp;
-        uint32_t seq;
-    } k = {*src, *dst, sp, dp, seq};
-    return hash_bytes(&k, sizeof(k), 11) | 1;
+    struct answered *a = r->used < r->rows ? &r->row[r->used++] : recycle(r);
+    uint32_t h = ends_hash(r, p), *slot = &r->slot[h & (r->slots - 1)];
+    memset(a, 0, sizeof(*a));
+    a->end[turned] = (struct end){.addr = p->src, .port = p->sp};
+    a->end[!turned] = (struct end){.addr = p->dst, .port = p->dp};
+    a->proto = p->proto;
+    a->ver = p->ver;
+    a->used = true;
+    a->hash = h;
+    a->next = *slot;
+    *slot = (uint32_t)(a - r->row) + 1;
+    list_append(r, a);
+    return a;
 }
 
-void own_put(struct responder *r, uint64_t hash) { r->own[r->own_at++ % OWN_RING] = hash; }
-
-bool own_has(const struct responder *r, uint64_t hash)
+void answered_again(struct responder *r, struct answered *a)
 {
-    for (unsigned k = 0; k < OWN_RING; k++)
-        if (r->own[k] == hash)
-            return true;
-    return false;
-}
-
-/* ------------------------------------------------------------------ rates */
-
-static bool take(struct bucket *b, uint32_t per_s, uint64_t now_ns)
-{
-    uint64_t second = now_ns / 1000000000u;
-    if (b->second != second) {
-        b->second = second;
-        b->tokens = per_s;
-    }
-    if (!b->tokens)
-        return false;
-    b->tokens--;
-    return true;
-}
-
-/* Forged sources must not make us a weapon: a limit in total, and one for each address that we send to. */
-bool rate_ok(struct responder *r, uint8_t ver, const struct ip_addr *target)
-{
-    struct bucket *b = &r->target[hash_bytes(target->b, sizeof(target->b), 13) % TARGETS];
-    if (!ip_eq(&b->addr, target) || b->ver != ver) {
-        /* Another address lives here: it may go once its second is over; until then both share. */
-        if (b->second != r->now_ns / 1000000000u)
-            *b = (struct bucket){.addr = *target, .ver = ver};
-    }
-    if (r->config.rate_per_target_s && !take(b, r->config.rate_per_target_s, r->now_ns))
-        return false;
-    return !r->config.rate_per_s || take(&r->total, r->config.rate_per_s, r->now_ns);
-}
-
-/* ------------------------------------------------------------------ by rule */
-
-struct response_counters *rule_count(struct responder *r, uint32_t rule)
-{
-    uint32_t h = (uint32_t)hash_mix(rule + 1u) % RULE_ROWS;
-    for (unsigned k = 0; k < RULE_ROWS; k++) {
-        struct rule_row *x = &r->rule[(h + k) % RULE_ROWS];
-        if (!x->used) {
-            x->used = true;
-            x->rule = rule;
-        }
-        if (x->rule == rule)
-            return &x->count;
-    }
-    return &r->rule[h].count; /* more rules answer than there are rows: they share one */
-}
-
-bool responder_rule_counters(const struct responder *r, uint32_t rule, struct response_counters *out)
-{
-    for (unsigned k = 0; k < RULE_ROWS; k++)
-        if (r->rule[k].used && r->rule[k].rule == rule) {
-            *out = r->rule[k].count;
-            return true;
-        }
-    return false;
+    list_remove(r, a);
+    list_append(r, a);
 }
