@@ -27,6 +27,13 @@ struct img_text build_text(struct builder *b, struct str s); /* equal texts are 
 int build_groups(struct builder *b) MUST_CHECK;
 /* In which directions a rule can fire, by its flags and buffers. */
 uint8_t build_dirs(const struct rule_set *s, const struct rule *r);
+/* image_tests.c */
+bool build_is_buffer_test(unsigned kind);
+bool build_is_post_test(const struct rule_test *t); /* done after a match */
 bool build_is_tx_test(const struct rule_set *s, const struct rule_test *t);
+struct img_test build_test(struct builder *b, const struct rule_test *t);
+void build_blocks(struct builder *b, const struct rule *r, struct img_rule *o);
+/* image_write.c */
+int build_write(const struct builder *b, const char *path, struct diags *d) MUST_CHECK;
 
 #endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Private to detect: one block of tests at work on one buffer. */
+#ifndef DETECT_BLOCK_H
+#define DETECT_BLOCK_H
+
+#include "detect/match.h"
+
+struct block {
+    struct detect *d;
+    const struct img_test *end;
+    const struct input *in;
+};
+
+static inline int64_t block_num(const struct detect *d, struct img_num n)
+{
+    return n.var >= 0 ? d->var[(uint8_t)n.var] + n.v : n.v;
+}
+static inline const struct input *block_input(const struct block *b, const struct img_test *t)
+{
+    return t->on_base64 ? &b->d->base64 : b->in;
+}
+
+/* block_bytes.c: false when the test fails */
+bool block_byte_test(const struct block *b, const struct img_test *t);
+bool block_byte_jump(const struct block *b, const struct img_test *t);
+bool block_byte_extract(const struct block *b, const struct img_test *t);
+bool block_byte_math(const struct block *b, const struct img_test *t);
+bool block_isdataat(const struct block *b, const struct img_test *t);
+bool block_base64(struct block *b, const struct img_test *t);
+/* block_proto.c */
+bool block_rpc(const struct block *b, const struct img_test *t);
+bool block_asn1(const struct block *b, const struct img_test *t);
+bool block_ftpbounce(const struct block *b);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of the intermediate form as tests of the image, and those of one buffer as a block. */
+#include "detect/image_build.h"
+
+#include <string.h>
+
+bool build_is_buffer_test(unsigned kind)
+{
+    switch (kind) {
+    case TEST_CONTENT:
+    case TEST_PCRE:
+    case TEST_ISDATAAT:
+    case TEST_BYTE_TEST:
+    case TEST_BYTE_JUMP:
+    case TEST_BYTE_EXTRACT:
+    case TEST_BYTE_MATH:
+    case TEST_BSIZE:
+    case TEST_BASE64_DECODE:
+    case TEST_BUFFER_UINT:
+    case TEST_BUFFER_PRESENT:
+    case TEST_BUFFER_ABSENT:
+    case TEST_RPC:
+    case TEST_ASN1:
+    case TEST_FTPBOUNCE:
+    case TEST_FILE_HASH:
+    case TEST_DATASET:
+    case TEST_ENTROPY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool build_is_post_test(const struct rule_test *t)
+{
+    if (t->kind == TEST_TAG || t->kind == TEST_FILESTORE)
+        return true;
+    if (t->kind == TEST_BITS)
+        return t->u.bits.cmd != BITS_ISSET && t->u.bits.cmd != BITS_ISNOTSET;
+    if (t->kind == TEST_FLOWINT) {
+        char op = (char)t->u.flowint.op;
+        return op == '=' || op == '+' || op == '-';
+    }
+    return false;
+}
+
+bool build_is_tx_test(const struct rule_set *s, const struct rule_test *t)
+{
+    if (t->kind == TEST_APP_EVENT)
+        return t->app != 0;
+    if (t->kind == TEST_HOOK || t->kind == TEST_APP_STATE)
+        return true;
+    return build_is_buffer_test(t->kind) && s->where[t->where].buffer >= RULE_BUF_APP;
+}
+
+static int32_t clamp32(int64_t v)
+{
+    return v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : (int32_t)v;
+}
+
+static struct img_num num_of(struct rule_num n)
+{
+    return (struct img_num){.v = clamp32(n.v), .var = n.var};
+}
+
+static void put_content(struct builder *b, struct img_test *o, const struct test_content *c)
+{
+    o->flags = c->flags;
+    o->u.content.bytes = build_text(b, (c->flags & CONTENT_NOCASE) && c->folded.n ? c->folded : c->bytes);
+    o->u.content.offset = num_of(c->offset);
+    o->u.content.depth = num_of(c->depth);
+    o->u.content.distance = num_of(c->distance);
+    o->u.content.within = num_of(c->within);
+}
+
+static void put_pcre(struct builder *b, struct img_test *o, const struct test_pcre *p)
+{
+    o->flags = p->flags;
+    o->u.pcre.pattern = build_text(b, p->pattern);
+    o->u.pcre.options = p->options;
+    o->u.pcre.index = b->n_pcre++;
+    o->u.pcre.n_captures = p->n_captures;
+    for (unsigned k = 0; k < p->n_captures && k < 4; k++) {
+        o->u.pcre.capture_kind[k] = p->capture[k].kind;
+        o->u.pcre.capture_name[k] = p->capture[k].name;
+    }
+}
+
+static void put_bytes(struct img_test *o, const struct test_bytes *t)
+{
+    o->flags = t->flags;
+    o->u.bytes.n = num_of(t->n);
+    o->u.bytes.offset = num_of(t->offset);
+    o->u.bytes.value = t->value.v;
+    o->u.bytes.value_var = t->value.var;
+    o->u.bytes.bitmask = t->bitmask;
+    o->u.bytes.multiplier = clamp32(t->multiplier);
+    o->u.bytes.post = clamp32(t->post);
+    o->u.bytes.post_var = t->post_var.var;
+    o->u.bytes.post = clamp32(t->post + t->post_var.v);
+    o->u.bytes.result = t->result;
+    o->u.bytes.base = t->base;
+    o->u.bytes.op = t->op;
+}
+
+static void put_bits(struct img_test *o, const struct test_bits *t)
+{
+    for (unsigned k = 0; k < t->n && k < 8; k++)
+        o->u.bits.id[k] = t->id[k];
+    o->u.bits.group = t->group;
+    o->u.bits.cmd = t->cmd;
+    o->u.bits.scope = t->scope;
+    o->u.bits.n = t->n;
+    o->u.bits.all = t->all;
+    o->u.bits.expire_s = t->expire_s;
+}
+
+static void put_uint(struct img_test *o, const struct test_uint *u, unsigned field)
+{
+    o->u.uint.a = u->a;
+    o->u.uint.b = u->b;
+    o->u.uint.op = u->op;
+    o->u.uint.field = (uint16_t)field;
+}
+
+/* One test of the intermediate form as an image test. */
+struct img_test build_test(struct builder *b, const struct rule_test *t)
+{
+    struct img_test o;
+    memset(&o, 0, sizeof(o));
+    o.kind = t->kind;
+    switch (t->kind) {
+    case TEST_CONTENT:
+        put_content(b, &o, &t->u.content);
+        break;
+    case TEST_PCRE:
+        put_pcre(b, &o, &t->u.pcre);
+        break;
+    case TEST_ISDATAAT:
+    case TEST_BYTE_TEST:
+    case TEST_BYTE_JUMP:
+    case TEST_BYTE_EXTRACT:
+    case TEST_BYTE_MATH:
+    case TEST_BASE64_DECODE:
+        put_bytes(&o, &t->u.bytes);
+        break;
+    case TEST_BSIZE:
+    case TEST_BUFFER_UINT:
+    case TEST_FRAGOFFSET:
+    case TEST_IPOPTS:
+        put_uint(&o, &t->u.uint, 0);
+        break;
+    case TEST_PACKET:
+        put_uint(&o, &t->u.packet.uint, t->u.packet.field);
+        o.u.uint.index = t->u.packet.index;
+        break;
+    case TEST_TCP_FLAGS:
+    case TEST_FRAGBITS:
+        o.u.flags.value = t->u.flags.value;
+        o.u.flags.mask = t->u.flags.mask;
+        o.u.flags.mode = t->u.flags.mode;
+        break;
+    case TEST_BITS:
+        put_bits(&o, &t->u.bits);
+        break;
+    case TEST_FLOWINT:
+        o.u.flowint.value = t->u.flowint.value;
+        o.u.flowint.id = t->u.flowint.id;
+        o.u.flowint.value_id = t->u.flowint.value_id;
+        o.u.flowint.op = t->u.flowint.op;
+        o.u.flowint.value_is_var = t->u.flowint.value_is_var;
+        break;
+    case TEST_STREAM_SIZE:
+        o.u.size.size = t->u.size.size;
+        o.u.size.who = t->u.size.who;
+        o.u.size.op = t->u.size.op;
+        break;
+    case TEST_DECODE_EVENT:
+    case TEST_STREAM_EVENT:
+    case TEST_APP_EVENT:
+        o.u.ref.id = t->u.event.id;
+        o.u.ref.app = t->app;
+        break;
+    case TEST_APP_PROTOCOL:
+        o.u.ref.id = t->u.app_proto.id;
+        o.u.ref.negated = t->u.app_proto.negated;
+        o.u.ref.mode = t->u.app_proto.mode;
+        break;
+    case TEST_HOOK:
+    case TEST_APP_STATE:
+        o.u.ref.app = t->app;
+        o.u.ref.dir = t->u.hook.dir;
+        o.u.ref.progress = t->u.hook.progress;
+        break;
+    case TEST_RPC:
+        o.u.rpc.program = t->u.rpc.program;
+        o.u.rpc.version = t->u.rpc.version;
+        o.u.rpc.procedure = t->u.rpc.procedure;
+        break;
+    case TEST_ASN1:
+        o.u.asn1.oversize_length = t->u.asn1.oversize_length;
+        o.u.asn1.absolute_offset = t->u.asn1.absolute_offset;
+        o.u.asn1.relative_offset = t->u.asn1.relative_offset;
+        o.u.asn1.bitstring_overflow = t->u.asn1.bitstring_overflow;
+        o.u.asn1.double_overflow = t->u.asn1.double_overflow;
+        o.u.asn1.oversize = t->u.asn1.oversize;
+        o.u.asn1.relative = t->u.asn1.relative;
+        break;
+    case TEST_CSUM:
+        o.u.csum.which = t->u.csum.which;
+        o.u.csum.ver = t->u.csum.ver;
+        o.u.csum.valid = t->u.csum.valid;
+        break;
+    case TEST_TAG:
+        o.u.tag = t->u.tag;
+        break;
+    case TEST_BUFFER_ABSENT:
+        o.flags = t->u.flag;
+        break;
+    default: /* kinds without an argument */
+        break;
+    }
+    return o;
+}
+
+/* Is a later failure worth another try of the match before it?  Only if what follows starts from it. */
+static bool starts_from_cursor(const struct img_test *t)
+{
+    switch (t->kind) {
+    case TEST_CONTENT:
+        return t->flags & CONTENT_RELATIVE;
+    case TEST_PCRE:
+        return t->flags & REGEX_RELATIVE;
+    case TEST_ISDATAAT:
+    case TEST_BYTE_TEST:
+    case TEST_BYTE_JUMP:
+    case TEST_BYTE_EXTRACT:
+    case TEST_BYTE_MATH:
+    case TEST_BASE64_DECODE:
+        return t->flags & BYTE_RELATIVE;
+    case TEST_ASN1:
+        return t->u.asn1.relative;
+    default:
+        return false;
+    }
+}
+
+static void mark_relative(struct img_test *t, unsigned n)
+{
+    for (unsigned k = 0; k + 1 < n; k++)
+        t[k].next_relative = starts_from_cursor(&t[k + 1]);
+}
+
+enum { BLOCK_TESTS = 256 };
+
+/* The tests of one where and instance, in order; base64 results are tests behind their decode. */
+static void put_block(struct builder *b, const struct rule *r, bool *taken,
+                      unsigned first)
+{
+    const struct rule_test *lead = &r->tests[first];
+    const struct rule_where *w = &b->set->where[lead->where];
+    struct img_test t[BLOCK_TESTS];
+    unsigned n = 0;
+    struct img_block k = {.where = lead->where, .buffer = w->buffer, .tx_dir = lead->tx_dir, .dirs = 3};
+    if (w->buffer >= RULE_BUF_APP) {
+        const struct app_buffer *a = app_buffer_any(w->buffer - RULE_BUF_APP, NULL);
+        k.kind = a && (a->kind == APP_BUF_UINT || a->kind == APP_BUF_MULTI_UINT) ? BLOCK_APP_UINT : BLOCK_APP;
+        k.dirs = a ? a->dirs : 3;
+    } else {
+        k.kind = w->buffer == BUF_PAYLOAD ? BLOCK_PAYLOAD : BLOCK_PACKET;
+    }
+    for (unsigned i = first; i < r->n_tests && n < BLOCK_TESTS; i++) {
+        const struct rule_test *x = &r->tests[i];
+        if (taken[i] || !build_is_buffer_test(x->kind))
+            continue;
+        bool same = x->where == lead->where && x->instance == lead->instance && x->tx_dir == lead->tx_dir;
+        bool base64 = b->set->where[x->where].buffer == BUF_BASE64;
+        if (!same && !base64)
+            continue;
+        taken[i] = true;
+        if (x->kind == TEST_BUFFER_PRESENT)
+            continue;
+        if (x->kind == TEST_BUFFER_ABSENT) {
+            k.absent = x->u.flag ? 2 : 1;
+            continue;
+        }
+        t[n] = build_test(b, x);
+        if (base64 && w->buffer != BUF_BASE64)
+            t[n].on_base64 = 1;
+        n++;
+    }
+    mark_relative(t, n);
+    k.n = (uint16_t)n;
+    k.first = build_put(b, SEC_TESTS, t, sizeof(t[0]), n);
+    build_put(b, SEC_BLOCKS, &k, sizeof(k), 1);
+}
+
+void build_blocks(struct builder *b, const struct rule *r, struct img_rule *o)
+{
+    bool taken[1024] = {false};
+    o->block_first = build_count(b, SEC_BLOCKS, sizeof(struct img_block));
+    for (unsigned i = 0; i < r->n_tests && i < ARRAY_LEN(taken); i++) {
+        if (taken[i] || !build_is_buffer_test(r->tests[i].kind))
+            continue;
+        put_block(b, r, taken, i);
+        o->n_blocks++;
+    }
+}
