@@ -5,6 +5,7 @@
 #include "rules/load.h"
 
 #include "base/hash.h"
+#include "config/config.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -329,9 +330,46 @@ int chunks_join(struct whole *w, struct chunk *chunks, uint32_t n, const struct 
     return 0;
 }
 
-int set_settle(struct whole *w, const struct strtab *addr)
+/* Variables that the configuration lacks and that have a value of the program's own: each once. */
+static int fallback_note(struct whole *w, const struct rules_options *o, struct str expr, bool port,
+                         struct strtab *seen)
+{
+    for (uint32_t i = 0; i < expr.n; i++) {
+        if (expr.p[i] != '$')
+            continue;
+        uint32_t from = ++i;
+        while (i < expr.n && expr.p[i] != ',' && expr.p[i] != ']')
+            i++;
+        char name[128];
+        uint32_t n = i - from, before = seen->n;
+        if (!n || n >= sizeof(name))
+            continue;
+        memcpy(name, expr.p + from, n);
+        name[n] = 0;
+        if (strtab_add(seen, (struct str){expr.p + from, n}, false) < 0)
+            return -ENOMEM;
+        if (seen->n == before || !conf_var_is_fallback(o->conf, port, name))
+            continue;
+        const char *text = o->var ? o->var(o->ctx, port, name) : NULL;
+        diag_add(&w->pub.diags, DIAG_WARNING, NULL, 0, 0, "set it among the variables",
+                 "variable $%s is not set: %s is taken", name, text ? text : "nothing");
+    }
+    return 0;
+}
+
+int set_settle(struct whole *w, const struct rules_options *o, const struct strtab *addr)
 {
     w->pub.addr = addr->s;
     w->pub.n_addr = addr->n;
+    if (!o->conf)
+        return 0;
+    struct strtab seen[2];
+    for (unsigned port = 0; port < 2; port++) {
+        const struct str *e = port ? w->pub.port : w->pub.addr;
+        strtab_init(&seen[port], &w->pub.arena);
+        for (uint32_t i = 0; i < (port ? w->pub.n_port : w->pub.n_addr); i++)
+            if (fallback_note(w, o, e[i], port, &seen[port]) < 0)
+                return -ENOMEM;
+    }
     return 0;
 }

@@ -101,6 +101,7 @@ bool kw_reference(struct parse *p, const struct keyword *k, struct str v)
         return p->d == DIALECT_SURICATA
                    ? bad(p, "reference:system,value", "the reference has no value")
                    : true;
+    struct str whole = v;
     v = unescape(p, v);
     if (p->n_refs == p->refs_room) {
         uint32_t room = p->refs_room ? p->refs_room * 2 : 16;
@@ -113,6 +114,10 @@ bool kw_reference(struct parse *p, const struct keyword *k, struct str v)
         p->refs_room = room;
     }
     struct str *out = &p->refs[p->n_refs++];
+    if (v.p == whole.p && v.p == system.p + system.n + 1) { /* as it stands */
+        *out = (struct str){system.p, system.n + 1 + v.n};
+        return true;
+    }
     *out = arena_printf(p->c->arena, STR_FMT "," STR_FMT, STR_ARG(system), STR_ARG(v));
     return out->p || no_memory(p);
 }

@@ -59,8 +59,10 @@ bool kw_packet_uint(struct parse *p, const struct keyword *k, struct str v)
             return bad(p, NULL, "'" STR_FMT "' is no type of service", STR_ARG(v));
         return packet_test(p, k->extra, &u);
     }
-    return uint_parse(p, v, uint_style(p), field_max(k->extra), NULL, &u) &&
-           packet_test(p, k->extra, &u);
+    enum uint_style style = uint_style(p);
+    if (style == UINT_SNORT2 && (k->extra == PFIELD_ITYPE || k->extra == PFIELD_ICODE))
+        style = UINT_SNORT3; /* without the ends, as Snort 3 */
+    return uint_parse(p, v, style, field_max(k->extra), NULL, &u) && packet_test(p, k->extra, &u);
 }
 
 bool kw_dsize(struct parse *p, const struct keyword *k, struct str v)

@@ -376,7 +376,7 @@ struct rule_set *rules_finish(struct rule_loader *l, unsigned threads)
     if (rc == 0)
         rc = thresholds_load(l, &addr);
     if (rc == 0)
-        rc = set_settle(w, &addr);
+        rc = set_settle(w, &l->o, &addr);
     if (rc == 0)
         rc = sources_take(l);
     free(work.chunks);

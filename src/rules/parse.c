@@ -38,14 +38,6 @@ bool bad(struct parse *p, const char *hint, const char *fmt, ...)
     return false;
 }
 
-struct str keep(struct parse *p, struct str s)
-{
-    struct str out = arena_dup(p->c->arena, s.p, s.n);
-    if (!out.p)
-        no_memory(p);
-    return out;
-}
-
 int32_t name_id(struct parse *p, struct str name)
 {
     int64_t id = strtab_add(&p->c->bits, name, true);

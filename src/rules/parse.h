@@ -214,7 +214,12 @@ static inline unsigned buffer_at(const struct parse *p, uint16_t where)
 }
 /* Interned name of bits and variables; -1 no memory. */
 int32_t name_id(struct parse *p, struct str name);
-struct str keep(struct parse *p, struct str s); /* copy in the chunk's arena */
+/* A part of the rule's text, which lives as long as the set: nothing is copied. */
+static inline struct str keep(const struct parse *p, struct str s)
+{
+    assert(!s.n || (s.p >= p->raw->text.p && s.p + s.n <= p->raw->text.p + p->raw->text.n));
+    return s;
+}
 
 /* ---- keywords */
 typedef bool keyword_fn(struct parse *p, const struct keyword *k, struct str v);

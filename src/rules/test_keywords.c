@@ -298,6 +298,7 @@ static const struct rule_case packets[] = {
     {SU, NULL, "flow.pkts:either,=10;", "flow.pkts = 10"},
     {SU, ICMP, "itype:8; icode:<5; icmp_id:7; icmp_seq:9;",
      "itype = 8~icode < 5~icmp_id = 7~icmp_seq = 9"},
+    {S2, ICMP, "itype:3<>8;", "itype from 4 to 7"},
     {SU, NULL, "window:!0; seq:5; ack:0; id:31337; tos:!8;",
      "window != 0~seq = 5~ack = 0~id = 31337~tos != 8"},
     {SU, NULL, "flags:S,12;", "flags & 0x3f = 0x02"},

@@ -2,6 +2,8 @@
 /* Whole sets: threads, rules that stand twice, files, compressed files, hashes, notes. */
 #include "rules/rules_test.h"
 
+#include "config/config.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -233,6 +235,57 @@ static void notes(void **state)
     rules_free(s);
 }
 
+static const char *conf_var(void *ctx, bool port, const char *name)
+{
+    return port ? conf_port_var(ctx, name) : conf_address_var(ctx, name);
+}
+
+/* A snort.conf that carries lines of ours, and variables that it lacks. */
+static void with_configuration(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/riposte-test-XXXXXX";
+    static const char text[] =
+        "ipvar HOME_NET 10.0.0.0/8\nportvar MY_PORTS [80,443]\n"
+        "config classification: mine,My Class,1\n"
+        "suppress gen_id 1, sig_id 7, track by_src, ip 10.0.0.1\n"
+        "preprocessor frag3_global: max_frags 65536\n"
+        "alert tcp $HOME_NET any -> any $MY_PORTS (msg:\"a\"; classtype:mine; sid:1;)\n";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+    struct conf *c = conf_new();
+    struct arena a;
+    struct diags d;
+    arena_init(&a, 0, 0);
+    diags_init(&d, &a);
+    assert_non_null(c);
+    assert_int_equal(conf_load(c, path, CONF_FORMAT_SNORT, &d), 0);
+    struct rules_options o = {.var = conf_var, .ctx = c, .conf = c};
+    struct rule_loader *l = rules_begin(&o);
+    assert_int_equal(rules_add_file(l, path, DIALECT_SNORT2, false), 0);
+    assert_int_equal(
+        rules_add_text(l, "more",
+                       STR("alert tcp $HOME_NET any -> $HTTP_SERVERS any (content:\"a\"; sid:2;)\n"
+                           "alert tcp $NO_SUCH_NET any -> any any (content:\"a\"; sid:3;)\n"),
+                       DIALECT_SNORT2),
+        0);
+    struct rule_set *s = rules_finish(l, 1);
+    assert_non_null(s);
+    bool fallback = conf_var_is_fallback(c, false, "HTTP_SERVERS");
+    assert_int_equal(s->n_rules, conf_address_var(c, "HTTP_SERVERS") ? 2 : 1);
+    assert_int_equal(s->n_refusals, 3u - s->n_rules);
+    assert_int_equal(s->rules[0]->priority, 1);
+    assert_int_equal(s->n_file_thresholds, 1);
+    assert_int_equal(s->diags.warnings, fallback);
+    assert_int_equal(s->diags.errors, 0);
+    rules_free(s);
+    conf_free(c);
+    arena_done(&a);
+    unlink(path);
+}
+
 static void input_hash_tells(void **state)
 {
     (void)state;
@@ -262,6 +315,7 @@ int main(void)
         cmocka_unit_test(empty_input),
         cmocka_unit_test(notes),
         cmocka_unit_test(input_hash_tells),
+        cmocka_unit_test(with_configuration),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
