@@ -51,33 +51,32 @@ enum dns_flags {
 /* X(id, number, name in EVE and in rules) */
 #define DNS_TYPES(X)                                                                               \
     X(A, 1, "A")                                                                                   \
-    X(NS, 2, "NS") X(MD, 3, "MD") X(MF, 4, "MF") X(CNAME, 5, "CNAME") X(SOA, 6, "SOA")             \
-        X(MB, 7, "MB") X(MG, 8, "MG") X(MR, 9, "MR") X(NULL, 10, "NULL") X(WKS, 11, "WKS")         \
-            X(PTR, 12, "PTR") X(HINFO, 13, "HINFO") X(MINFO, 14, "MINFO") X(MX, 15, "MX") X(       \
-                TXT, 16, "TXT") X(RP, 17, "RP") X(AFSDB, 18, "AFSDB") X(X25, 19, "X25")            \
-                X(ISDN, 20, "ISDN") X(RT, 21, "RT") X(NSAP, 22, "NSAP") X(NSAPPTR, 23, "NSAPPTR")  \
-                    X(SIG, 24, "SIG") X(KEY, 25, "KEY") X(PX, 26, "PX") X(GPOS, 27, "GPOS")        \
-                        X(AAAA, 28, "AAAA") X(LOC, 29, "LOC") X(NXT, 30, "NXT") X(SRV, 33, "SRV")  \
-                            X(ATMA, 34, "ATMA") X(NAPTR, 35, "NAPTR") X(KX, 36, "KX")              \
-                                X(CERT, 37, "CERT") X(A6, 38, "A6") X(DNAME, 39, "DNAME") X(       \
-                                    OPT, 41, "OPT") X(APL, 42, "APL") X(DS, 43, "DS")              \
-                                    X(SSHFP, 44, "SSHFP") X(IPSECKEY, 45, "IPSECKEY") X(           \
-                                        RRSIG, 46, "RRSIG") X(NSEC, 47, "NSEC")                    \
-                                        X(DNSKEY, 48,                                              \
-                                          "DNSKEY") X(DHCID, 49, "DHCID") X(NSEC3, 50, "NSEC3")    \
-                                            X(NSEC3PARAM, 51,                                      \
-                                              "NSEC3PARAM") X(TLSA, 52, "TLSA")                    \
-                                                X(HIP, 55, "HIP") X(CDS, 59, "CDS") X(             \
-                                                    CDNSKEY, 60, "CDNSKEY") X(SVCB, 64, "SVCB")    \
-                                                    X(HTTPS, 65, "HTTPS") X(SPF, 99, "SPF")        \
-                                                        X(TKEY, 249, "TKEY") X(TSIG, 250, "TSIG")  \
-                                                            X(IXFR, 251, "IXFR")                   \
-                                                                X(AXFR, 252, "AXFR") X(MAILB, 253, \
-                                                                                       "MAILB")    \
-                                                                    X(MAILA, 254, "MAILA")         \
-                                                                        X(ANY, 255, "ANY")         \
-                                                                            X(URI, 256, "URI")     \
-                                                                                X(CAA, 257, "CAA")
+    X(NS, 2, "NS")                                                                                 \
+    X(MD, 3, "MD") X(MF, 4, "MF") X(CNAME, 5, "CNAME") X(SOA, 6, "SOA") X(MB, 7, "MB")             \
+        X(MG, 8, "MG") X(MR, 9, "MR") X(NULL, 10, "NULL") X(WKS, 11, "WKS") X(PTR, 12, "PTR")      \
+            X(HINFO, 13, "HINFO") X(MINFO, 14, "MINFO") X(MX, 15, "MX") X(TXT, 16, "TXT")          \
+                X(RP, 17, "RP") X(AFSDB, 18, "AFSDB") X(X25, 19, "X25") X(ISDN, 20, "ISDN") X(     \
+                    RT, 21, "RT") X(NSAP, 22, "NSAP") X(NSAPPTR, 23, "NSAPPTR") X(SIG, 24, "SIG")  \
+                    X(KEY, 25, "KEY") X(PX, 26, "PX") X(GPOS, 27, "GPOS") X(AAAA, 28, "AAAA") X(   \
+                        LOC, 29, "LOC") X(NXT, 30, "NXT") X(SRV, 33, "SRV") X(ATMA, 34, "ATMA")    \
+                        X(NAPTR, 35, "NAPTR") X(KX, 36, "KX") X(CERT, 37, "CERT") X(               \
+                            A6, 38, "A6") X(DNAME, 39, "DNAME")                                    \
+                            X(OPT, 41, "OPT") X(APL, 42, "APL") X(DS, 43, "DS") X(                 \
+                                SSHFP, 44, "SSHFP") X(IPSECKEY, 45, "IPSECKEY")                    \
+                                X(RRSIG, 46, "RRSIG") X(NSEC, 47, "NSEC") X(DNSKEY, 48, "DNSKEY")  \
+                                    X(DHCID, 49, "DHCID") X(NSEC3, 50, "NSEC3")                    \
+                                        X(NSEC3PARAM, 51,                                          \
+                                          "NSEC3PARAM") X(TLSA, 52, "TLSA")                        \
+                                            X(HIP, 55, "HIP") X(CDS, 59, "CDS")                    \
+                                                X(CDNSKEY, 60, "CDNSKEY") X(SVCB, 64, "SVCB") X(   \
+                                                    HTTPS, 65, "HTTPS") X(SPF, 99, "SPF")          \
+                                                    X(TKEY, 249, "TKEY") X(TSIG, 250, "TSIG")      \
+                                                        X(IXFR, 251, "IXFR") X(AXFR, 252, "AXFR")  \
+                                                            X(MAILB, 253, "MAILB")                 \
+                                                                X(MAILA, 254, "MAILA")             \
+                                                                    X(ANY, 255, "ANY")             \
+                                                                        X(URI, 256, "URI")         \
+                                                                            X(CAA, 257, "CAA")
 #define DNS_TYPE_ID(id, n, name) DNS_TYPE_##id = n,
 enum dns_type { DNS_TYPES(DNS_TYPE_ID) };
 #undef DNS_TYPE_ID

@@ -21,8 +21,8 @@
     X(SERVER_IN_PROGRESS, "server_in_progress")                                                    \
     X(SERVER_HELLO, "server_hello")                                                                \
     X(SERVER_CERT_DONE, "server_cert_done")                                                        \
-    X(SERVER_HELLO_DONE, "server_hello_done") X(SERVER_HANDSHAKE_DONE, "server_handshake_done")    \
-        X(SERVER_FINISHED, "server_finished")
+    X(SERVER_HELLO_DONE, "server_hello_done")                                                      \
+    X(SERVER_HANDSHAKE_DONE, "server_handshake_done") X(SERVER_FINISHED, "server_finished")
 #define TLS_STATE_ID(id, name) TLS_##id,
 enum tls_client_state { TLS_CLIENT_STATES(TLS_STATE_ID) };
 enum tls_server_state { TLS_SERVER_STATES(TLS_STATE_ID) };
