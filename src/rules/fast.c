@@ -33,10 +33,11 @@ static bool absent_before(const struct parse *p, uint16_t where)
     return false;
 }
 
+/* A negated content filters nothing: where it is not found the rest of the rule is still asked. */
 static bool candidate(const struct parse *p, const struct rule_test *t)
 {
-    return t->kind == TEST_CONTENT && buffer_at(p, t->where) != BUF_BASE64 &&
-           !absent_before(p, t->where);
+    return t->kind == TEST_CONTENT && !(t->u.content.flags & CONTENT_NEGATED) &&
+           buffer_at(p, t->where) != BUF_BASE64 && !absent_before(p, t->where);
 }
 
 /* Suricata: application buffers before the payload and the poor ones. */
@@ -54,9 +55,6 @@ static int list_priority(const struct parse *p, const struct rule_test *t)
 static bool better_suricata(const struct parse *p, const struct rule_test *a,
                             const struct rule_test *b)
 {
-    bool na = a->u.content.flags & CONTENT_NEGATED, nb = b->u.content.flags & CONTENT_NEGATED;
-    if (na != nb)
-        return nb;
     int pa = list_priority(p, a), pb = list_priority(p, b);
     if (pa != pb)
         return pa < pb;
@@ -66,7 +64,7 @@ static bool better_suricata(const struct parse *p, const struct rule_test *a,
     uint32_t ra = strength(sa), rb = strength(sb);
     if (ra != rb)
         return ra > rb;
-    return a->where > b->where; /* the buffer that came last */
+    return buffer_at(p, a->where) > buffer_at(p, b->where); /* the buffer that was declared last */
 }
 
 static uint32_t length_snort2(struct str s)
@@ -76,20 +74,9 @@ static uint32_t length_snort2(struct str s)
     return s.n;
 }
 
-static bool fits_snort3(const struct test_content *c)
-{
-    if (!(c->flags & CONTENT_NEGATED))
-        return true;
-    return (c->flags & CONTENT_NOCASE) &&
-           !(c->flags & (CONTENT_RELATIVE | CONTENT_OFFSET | CONTENT_DEPTH));
-}
-
 static bool better_snort(const struct parse *p, const struct rule_test *a,
                          const struct rule_test *b)
 {
-    bool na = a->u.content.flags & CONTENT_NEGATED, nb = b->u.content.flags & CONTENT_NEGATED;
-    if (na != nb)
-        return nb;
     if (p->d == DIALECT_SNORT3)
         return a->u.content.bytes.n > b->u.content.bytes.n;
     bool aa = buffer_at(p, a->where) >= RULE_BUF_APP, ab = buffer_at(p, b->where) >= RULE_BUF_APP;
@@ -103,7 +90,7 @@ void fast_choose(struct parse *p)
     int32_t best = -1, told = -1;
     for (uint32_t i = 0; i < p->n; i++) {
         const struct rule_test *t = &p->t[i];
-        if (!candidate(p, t) || (p->d == DIALECT_SNORT3 && !fits_snort3(&t->u.content)))
+        if (!candidate(p, t))
             continue;
         if (t->u.content.flags & CONTENT_FAST) {
             told = told < 0 ? (int32_t)i : told;

@@ -89,6 +89,10 @@ bool buffer_bind(struct parse *p, unsigned buffer, const char *what)
     if (row->flags & APP_BUF_ANY_PROTO) {
         if (p->app && !own)
             return bad(p, NULL, "%s: %s has no such buffer in this build", what, app_name(p->app));
+    } else if (!own && p->app && !app_def((enum app_proto_id)p->app) &&
+               app_covers(id, (enum app_proto_id)p->app)) {
+        return bad(p, NULL, "%s of %s needs its parser, which is not built", what,
+                   app_name(p->app));
     } else if (!own && !app_bind(p, id, what)) {
         return false;
     }

@@ -29,8 +29,14 @@ static void literal_note(const struct lint *l, const struct rule *r)
     bool body = false, events = false, negated = false;
     for (unsigned i = 0; i < r->n_tests; i++) {
         uint8_t k = r->tests[i].kind;
+        negated |= k == TEST_CONTENT;
         body |= k <= TEST_BASE64_DECODE;
         events |= k == TEST_DECODE_EVENT || k == TEST_STREAM_EVENT || k == TEST_APP_EVENT;
+    }
+    if (r->fast < 0 && negated) {
+        note(l, r, "negated-literal",
+             "its contents give the prefilter nothing: negated, or decoded first");
+        return;
     }
     if (r->fast < 0) {
         if (body && !events)
@@ -39,12 +45,9 @@ static void literal_note(const struct lint *l, const struct rule *r)
         return;
     }
     const struct test_content *c = &r->tests[r->fast].u.content;
-    negated = c->flags & CONTENT_NEGATED;
     uint32_t n = c->fast_len ? c->fast_len : c->bytes.n;
     char text[96];
-    if (negated) {
-        note(l, r, "negated-literal", "it has negated contents alone: nothing for the prefilter");
-    } else if (n < LITERAL_SHORT) {
+    if (n < LITERAL_SHORT) {
         snprintf(text, sizeof(text), "its content for the prefilter has %u byte%s only", n,
                  n == 1 ? "" : "s");
         note(l, r, "short-literal", text);

@@ -471,7 +471,7 @@ struct rule {
     uint32_t priority;
     uint16_t class_id;  /* in set->classes, 0: none */
     uint16_t n_tests;
-    int16_t fast;       /* index of the content that the prefilter uses; -1: none */
+    int16_t fast;       /* index of the content that the prefilter uses, never a negated one; -1: none */
     uint16_t n_vars;
     struct rule_test *tests;
     struct rule_threshold *threshold, *detection_filter;

@@ -48,7 +48,6 @@ static const struct rule_case contents[] = {
      "http.uri: holds \"x\" [prefilter]"},
     {S2, NULL, "content:\"|00 00 00 00|a\"; content:\"bcd\";", "holds \"bcd\" [prefilter]"},
     {S3, NULL, "content:\"a\"; content:!\"longest\",nocase;", "holds \"a\" [prefilter]"},
-    {S3, NULL, "content:!\"abc\",nocase;", "[prefilter]"},
     {S3, NULL, "content:\"abc\",nocase,offset 3, depth 10;",
      "case ignored, from byte 3, within the next 10"},
     {S3, NULL, "content:\"abcdef\", fast_pattern, fast_pattern_offset 1, fast_pattern_length 2;",
