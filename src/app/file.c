@@ -86,7 +86,6 @@ void app_file_gap(struct app_flow *af, struct app_file *f, uint32_t n)
     f->body.n = 0;
     drop_digest(&f->md5);
     drop_digest(&f->sha1);
-    drop_digest(&f->sha256);
 }
 
 static bool end_digest(struct digest **d, uint8_t *out, size_t room)
@@ -141,11 +140,8 @@ bool app_file_get_data(const struct app_get *q, unsigned index, struct app_view 
     if (!b || !b->limit)
         return false;
     bool last = b->done || b->limited;
-    if (q->on_ack && !last && b->total < q->af->engine->file.min_inspect) {
-        /* Not yet; the instance is there all the same, so that later ones are asked for. */
-        *out = (struct app_view){.growing = true};
-        return true;
-    }
+    if (q->on_ack && !last && b->total < q->af->engine->file.min_inspect)
+        return false; /* not yet */
     *out = (struct app_view){
         .data = b->data, .n = b->n, .offset = b->offset, .growing = !last, .last = last};
     b->inspected = b->offset + b->n;

@@ -435,6 +435,10 @@ struct http_decoder *http_decoder_new(struct http_tx *t, unsigned dir)
     d->dir = dir;
     for (struct str s1 = token(&rest); s1.n; s1 = token(&rest)) {
         enum http_coding c = coding_of(t, s1);
+        if (c == CODING_BROTLI && !s->brotli) {
+            http_event(t, HTTP_EV_CE_HEADER);
+            continue;
+        }
         if (c == CODING_NONE || (c == CODING_LZMA && !s->lzma))
             continue;
         if (d->n >= most) {

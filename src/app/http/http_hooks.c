@@ -27,8 +27,8 @@ static int request_start(htp_tx_t *tx)
     return HTP_OK;
 }
 /*
- * A line without protocol is HTTP/0.9, unless another line follows that is not empty: then the protocol was left
- * out, and servers read on.  libhtp sees it when that line is a header.
+ * A line without protocol is HTTP/0.9, unless another line follows that is not empty: then the
+ * protocol was left out, and servers read on.  libhtp sees it when that line is a header.
  */
 static bool headers_follow(const struct http_flow *hf)
 {

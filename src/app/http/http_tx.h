@@ -95,7 +95,7 @@ struct http_server {
     uint32_t min_inspect[2]; /* on ack: bytes before the first look at a body */
     uint32_t window[2];      /* bytes kept in front of new ones */
     bool double_decode_path, double_decode_query, uri_include_all;
-    bool lzma;
+    bool lzma, brotli;
     uint32_t layers;    /* encodings one inside the other; 0: nothing is decoded */
     uint32_t bombs_max; /* bombs of a flow, then nothing is decoded any more */
     uint64_t bomb_limit, lzma_memlimit;

@@ -339,7 +339,9 @@ static void said_encoded_but_plain(void **state)
     static const char *const encodings[] = {"gzip", "deflate", "br", "gzip, deflate"};
     struct talk t;
     char head[160];
-    talk_begin(&t, NULL);
+    static const char *const set[] = {
+        "app-layer.protocols.http.libhtp.default-config.brotli-enabled=yes", NULL};
+    talk_begin(&t, set);
     for (unsigned i = 0; i < ARRAY_LEN(encodings); i++)
         for (size_t cut = 0; cut < 12; cut++) {
             static const char plain[] = "<b>plain</b>";
@@ -364,7 +366,9 @@ static void brotli(void **state)
     static const char text[] = "hello hello hello";
     struct talk t;
     char head[120];
-    talk_begin(&t, NULL);
+    static const char *const set[] = {
+        "app-layer.protocols.http.libhtp.default-config.brotli-enabled=yes", NULL};
+    talk_begin(&t, set);
     snprintf(head, sizeof head,
              "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: %zu\r\n\r\n", sizeof body);
     talk_say(&t, 0, "GET /z HTTP/1.1\r\nHost: a\r\n\r\n");

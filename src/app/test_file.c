@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files and bodies: windows, limits, digests, gaps, states, EVE's fileinfo. */
+#include "app/test_util.h"
+
+#include "app/core.h"
+
+struct fixture {
+    struct talk t;
+    struct app_flow *af;
+    struct app_tx *tx;
+};
+static void begin(struct fixture *f, const char *const *set)
+{
+    talk_begin(&f->t, set);
+    app_engine_want_hash(f->t.engine, true, true, true);
+    talk_say(&f->t, 0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    f->af = f->t.flow.app;
+    f->tx = f->af->first;
+}
+static struct app_get get_of(struct fixture *f, bool on_ack)
+{
+    return (struct app_get){
+        .af = f->af, .tx = f->tx, .dir = 0, .scratch = &f->t.scratch, .on_ack = on_ack};
+}
+
+static void body_window(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    struct app_body b = {.limit = UINT32_MAX};
+    uint8_t part[100];
+    for (unsigned i = 0; i < 200; i++) {
+        memset(part, (int)i, sizeof part);
+        app_body_slide(f.af, &b, 50);
+        assert_true(app_body_add(f.af, &b, part, sizeof part));
+        assert_int_equal(b.offset + b.n, b.total);
+        assert_true(b.n <= 300); /* what was seen is forgotten but for the window */
+        for (uint32_t k = 0; k < b.n; k++)
+            assert_int_equal(b.data[k], (b.offset + k) / 100);
+        b.inspected = b.offset + b.n;
+    }
+    assert_int_equal(b.total, 20000);
+    app_body_free(f.af, &b);
+    talk_end(&f.t);
+}
+static void body_limit(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    struct app_body b = {.limit = 150};
+    uint8_t part[100] = {0};
+    assert_true(app_body_add(f.af, &b, part, 100));
+    assert_false(b.limited);
+    assert_true(app_body_add(f.af, &b, part, 100));
+    assert_true(b.limited);
+    assert_int_equal(b.n, 150);
+    assert_int_equal(b.total, 200);
+    assert_true(app_body_add(f.af, &b, part, 100));
+    assert_int_equal(b.n, 150);
+    assert_int_equal(b.total, 300);
+    app_body_free(f.af, &b);
+    struct app_body none = {.limit = 0};
+    assert_true(app_body_add(f.af, &none, part, 100));
+    assert_null(none.data);
+    assert_int_equal(none.total, 100);
+    talk_end(&f.t);
+}
+static void body_memcap(void **state)
+{
+    (void)state;
+    static const char *const set[] = {"app-layer.memcap=65536", NULL};
+    struct fixture f;
+    begin(&f, set);
+    struct app_body b = {.limit = UINT32_MAX};
+    uint8_t part[10000] = {0};
+    bool refused = false;
+    for (unsigned i = 0; i < 20; i++)
+        refused |= !app_body_add(f.af, &b, part, sizeof part);
+    assert_true(refused);
+    assert_true(b.limited);
+    assert_int_equal(b.total, 200000); /* counted all the same */
+    assert_true(app_counters(f.t.engine)->memuse_bytes <= 65536);
+    app_body_free(f.af, &b);
+    talk_end(&f.t);
+}
+
+static void digests(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    struct app_file *x = app_file_open(f.af, f.tx, 0, STR("eicar.txt"));
+    static const char text[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
+    for (size_t i = 0; i < sizeof text - 1; i++)
+        app_file_data(f.af, x, (const uint8_t *)text + i, 1);
+    assert_int_equal(x->state, FILE_OPEN);
+    app_file_close(f.af, x, FILE_CLOSED);
+    static const uint8_t md5[] = {0x44, 0xd8, 0x86, 0x12, 0xfe, 0xa8, 0xa8, 0xf3,
+                                  0x6d, 0xe8, 0x2e, 0x12, 0x78, 0xab, 0xb0, 0x2f};
+    assert_true(x->has_md5 && x->has_sha1 && x->has_sha256);
+    assert_memory_equal(x->md5_value, md5, sizeof md5);
+    assert_int_equal(x->sha256_value[0], 0x27);
+    assert_int_equal(x->sha1_value[0], 0x33);
+    app_file_close(f.af, x, FILE_TRUNCATED); /* closed is closed */
+    app_file_data(f.af, x, (const uint8_t *)text, 3);
+    assert_int_equal(x->state, FILE_CLOSED);
+    assert_int_equal(x->size, sizeof text - 1);
+    talk_end(&f.t);
+}
+static void gaps_take_digests(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    struct app_file *x = app_file_open(f.af, f.tx, 0, STR("x"));
+    app_file_data(f.af, x, (const uint8_t *)"abc", 3);
+    app_file_gap(f.af, x, 10);
+    app_file_data(f.af, x, (const uint8_t *)"def", 3);
+    struct app_get q = get_of(&f, false);
+    struct app_view v;
+    assert_true(app_file_get_data(&q, 0, &v));
+    assert_int_equal(v.offset, 13);
+    assert_memory_equal(v.data, "def", 3);
+    app_file_close(f.af, x, FILE_CLOSED);
+    assert_int_equal(x->state, FILE_TRUNCATED);
+    assert_true(x->gaps && !x->has_md5 && !x->has_sha1 && x->has_sha256);
+    assert_int_equal(x->size, 16);
+    talk_end(&f.t);
+}
+static void several_files(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    struct app_get q = get_of(&f, false);
+    struct app_view v;
+    assert_false(app_file_get_data(&q, 0, &v));
+    assert_false(app_file_get_name(&q, 0, &v));
+    for (unsigned i = 0; i < 3; i++) {
+        char name[2] = {(char)('a' + i), 0};
+        struct app_file *x = app_file_open(f.af, f.tx, 0, str_cstr(name));
+        assert_int_equal(x->id, i + 1);
+        app_file_data(f.af, x, (const uint8_t *)name, 1);
+        app_file_close(f.af, x, FILE_CLOSED);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(app_file_get_name(&q, i, &v));
+        assert_int_equal(v.data[0], 'a' + i);
+        assert_true(app_file_get_data(&q, i, &v));
+        assert_int_equal(v.data[0], 'a' + i);
+        assert_true(v.last);
+    }
+    assert_false(app_file_get_name(&q, 3, &v));
+    q.dir = 1;
+    assert_false(app_file_get_name(&q, 0, &v));
+    talk_end(&f.t);
+}
+static void small_files_wait_on_ack(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    struct app_get at_once = get_of(&f, false), on_ack = get_of(&f, true);
+    struct app_view v;
+    struct app_file *x = app_file_open(f.af, f.tx, 0, STR("x"));
+    app_file_data(f.af, x, (const uint8_t *)"abc", 3);
+    assert_true(app_file_get_data(&at_once, 0, &v));
+    assert_true(v.growing);
+    assert_false(app_file_get_data(&on_ack, 0, &v));
+    app_file_close(f.af, x, FILE_CLOSED);
+    assert_true(app_file_get_data(&on_ack, 0, &v));
+    assert_true(v.last && !v.growing);
+    talk_end(&f.t);
+}
+static void unfinished_files_are_truncated(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    struct app_file *x = app_file_open(f.af, f.tx, 1, STR("x"));
+    app_file_data(f.af, x, (const uint8_t *)"abc", 3);
+    app_finish(&f.t.flow);
+    assert_int_equal(x->state, FILE_TRUNCATED);
+    assert_string_equal(app_file_state_name(x->state), "TRUNCATED");
+    assert_string_equal(app_file_state_name(99), "UNKNOWN");
+    talk_end(&f.t);
+}
+static void fileinfo(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct sbuf tape, text;
+    struct fields out;
+    struct json j;
+    begin(&f, NULL);
+    struct app_file *x = app_file_open(f.af, f.tx, 0, STR("n\"ame"));
+    app_file_data(f.af, x, (const uint8_t *)"abc", 3);
+    x->has_range = true;
+    x->start = 5;
+    x->end = 7;
+    app_file_close(f.af, x, FILE_TRUNCATED);
+    sbuf_init(&tape);
+    sbuf_init(&text);
+    fields_init(&out, &tape);
+    app_file_fields(x, &out);
+    json_init(&j, &text);
+    json_open(&j, NULL);
+    assert_true(fields_to_json(&j, tape.p, tape.n));
+    json_close(&j);
+    assert_string_equal(
+        sbuf_z(&text),
+        "{\"fileinfo\":{\"filename\":\"n\\\"ame\",\"start\":5,\"end\":7,\"gaps\":false,"
+        "\"state\":\"TRUNCATED\","
+        "\"sha256\":\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\","
+        "\"stored\":false,\"size\":3,\"tx_id\":0}}");
+    sbuf_done(&tape);
+    sbuf_done(&text);
+    talk_end(&f.t);
+}
+
+int main(void)
+{
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(body_window),
+        cmocka_unit_test(body_limit),
+        cmocka_unit_test(body_memcap),
+        cmocka_unit_test(digests),
+        cmocka_unit_test(gaps_take_digests),
+        cmocka_unit_test(several_files),
+        cmocka_unit_test(small_files_wait_on_ack),
+        cmocka_unit_test(unfinished_files_are_truncated),
+        cmocka_unit_test(fileinfo),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
