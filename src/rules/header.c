@@ -7,6 +7,7 @@
  */
 #include "rules/expr.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct proto_row {
@@ -229,6 +230,8 @@ static uint8_t expr_check(struct parse *p, bool port, struct str s, struct str *
     diags_init(&d, p->c->arena);
     int rc = port ? port_resolve(s, o->var, o->ctx, !o->var, bits, &d)
                   : addr_resolve(&p->c->scratch, s, o->var, o->ctx, !o->var, &ranges, &d);
+    if (rc == -ENOMEM)
+        p->c->no_memory = true;
     if (rc == 0)
         return expr_negated(s, port, o->var, o->ctx, 0) ? EXPR_FINE | EXPR_NEGATED : EXPR_FINE;
     *error = str_cstr(d.first ? d.first->reason : "it can't be resolved");
