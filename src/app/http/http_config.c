@@ -106,7 +106,7 @@ static void set_decoding(struct http_server *s, const struct keys *k)
     s->double_decode_query = truth_of(k, "double-decode-query", false);
     s->uri_include_all = truth_of(k, "uri-include-all", false);
     htp_config_set_plusspace_decode(s->htp, HTP_DECODER_URLENCODED,
-                                    conf_truth(text_of(k, "query-plusspace-decode", "no")) == 1);
+                                    truth_of(k, "query-plusspace-decode", false));
     if (conf_sub_str(k->own, "path-convert-backslash-separators", NULL))
         htp_config_set_backslash_convert_slashes(
             s->htp, HTP_DECODER_URL_PATH, truth_of(k, "path-convert-backslash-separators", false));
