@@ -140,8 +140,12 @@ static enum outcome content(struct block *b, const struct img_test *t)
         if (!at)
             return nothing;
         d->cursor[t->on_base64] = (uint32_t)(at - in->p) + what.n;
+        uint32_t far = b->far;
+        b->far = u32_max(far, d->cursor[t->on_base64]);
+        b->stale = false;
         enum outcome o = run(b, t + 1);
-        if (o != FAILS || !t->next_relative)
+        b->far = far;
+        if (o != FAILS || (!t->next_relative && !b->stale))
             return o == FAILS ? nothing : o;
         if (!d->budget || !--d->budget) {
             d->count.limit_hits++;
@@ -169,8 +173,12 @@ static enum outcome regex(struct block *b, const struct img_test *t)
         if (!rc)
             return FAILS;
         d->cursor[t->on_base64] = start + ov[1];
+        uint32_t far = b->far;
+        b->far = u32_max(far, start + ov[1]);
+        b->stale = false;
         enum outcome o = run(b, t + 1);
-        if (o != FAILS || !t->next_relative)
+        b->far = far;
+        if (o != FAILS || (!t->next_relative && !b->stale))
             return o;
         if (!d->budget || !--d->budget) {
             d->count.limit_hits++;
@@ -230,6 +238,11 @@ static enum outcome run(struct block *b, const struct img_test *t)
         }
         if (!ok)
             return FAILS;
+    }
+    /* Bytes kept from an earlier inspection are there so that what lies across is found, not to be found again. */
+    if (b->in->fresh && b->far && b->far <= b->in->fresh) {
+        b->stale = true;
+        return FAILS;
     }
     return HOLDS;
 }

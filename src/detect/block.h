@@ -9,6 +9,8 @@ struct block {
     struct detect *d;
     const struct img_test *end;
     const struct input *in;
+    uint32_t far;   /* end of the farthest match so far, in the buffer */
+    bool stale;     /* all held, but wholly in bytes that were inspected before */
 };
 
 static inline int64_t block_num(const struct detect *d, struct img_num n)

@@ -17,6 +17,7 @@
 #include "app/app.h"
 #include "base/attr.h"
 #include "base/diag.h"
+#include "base/sbuf.h"
 #include "flow/flow.h"
 #include "rules/rules.h"
 
@@ -42,18 +43,21 @@ void image_close(struct image *i);
 void image_info(const struct image *i, struct image_info *out);
 /* Where the cache keeps the image of this content: $XDG_CACHE_HOME/riposte, else the system's. -errno. */
 int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, size_t room) MUST_CHECK;
-#define IMAGE_VERSION 1
+#define IMAGE_VERSION 2
 
 /* A rule's facts, borrowed from the image. */
 struct image_rule_info {
     uint32_t gid, sid, rev, priority, class_id;
     uint8_t action, dialect, type, scope, response, target;
     uint32_t flags;
-    struct str msg, text, class_name, class_text;
+    struct str msg, class_name, class_text;
+    uint64_t text_hash; /* of the rule's text: tells whether a rule was edited */
     uint16_t n_references, n_metadata;
     const void *references, *metadata;
 };
 void image_rule(const struct image *i, uint32_t rule, struct image_rule_info *out);
+/* The rule's text behind what out holds: unpacked, so not for each packet. False: no memory. */
+bool image_rule_text(const struct image *i, uint32_t rule, struct sbuf *out);
 uint32_t image_n_rules(const struct image *i);
 int64_t image_find_sid(const struct image *i, uint32_t gid, uint32_t sid); /* index or -1 */
 bool image_rule_reference(const struct image *i, uint32_t rule, unsigned n, struct str *out);

@@ -23,54 +23,6 @@ uint32_t build_count(const struct builder *b, enum image_section s, size_t size)
     return (uint32_t)(b->sec[s].n / size);
 }
 
-/* Messages, references and metadata repeat thousands of times: an open hash over what SEC_DATA holds. */
-static bool text_grow(struct builder *b)
-{
-    uint32_t slots = b->text_slots ? b->text_slots * 2 : 1u << 16;
-    struct sbuf t;
-    sbuf_init(&t);
-    if (!sbuf_room(&t, slots * sizeof(struct img_text)))
-        return false;
-    memset(t.p, 0, slots * sizeof(struct img_text));
-    struct img_text *to = (void *)t.p;
-    const struct img_text *from = (void *)b->text_table.p;
-    for (uint32_t k = 0; k < b->text_slots; k++) {
-        if (!from[k].n)
-            continue;
-        uint64_t h = hash_bytes(b->sec[SEC_DATA].p + from[k].at, from[k].n, 0);
-        while (to[h & (slots - 1)].n)
-            h++;
-        to[h & (slots - 1)] = from[k];
-    }
-    sbuf_done(&b->text_table);
-    b->text_table = t;
-    b->text_slots = slots;
-    return true;
-}
-
-struct img_text build_text(struct builder *b, struct str s)
-{
-    if (!s.n)
-        return (struct img_text){0, 0};
-    if (b->text_used * 2 >= b->text_slots && !text_grow(b)) {
-        b->failed = true;
-        return (struct img_text){0, 0};
-    }
-    struct img_text *slot = (void *)b->text_table.p;
-    uint64_t h = hash_bytes(s.p, s.n, 0);
-    for (;; h++) {
-        struct img_text *t = &slot[h & (b->text_slots - 1)];
-        if (!t->n) {
-            *t = (struct img_text){(uint32_t)b->sec[SEC_DATA].n, s.n};
-            sbuf_put(&b->sec[SEC_DATA], s.p, s.n);
-            b->text_used++;
-            return *t;
-        }
-        if (t->n == s.n && !memcmp(b->sec[SEC_DATA].p + t->at, s.p, s.n))
-            return *t;
-    }
-}
-
 /* ------------------------------------------------------------------ order of evaluation */
 
 /* Suricata's action-order: pass, drop, reject, alert. */
@@ -188,14 +140,14 @@ uint8_t build_dirs(const struct rule_set *s, const struct rule *r)
     return dirs;
 }
 
-static uint32_t put_texts(struct builder *b, const struct str *s, unsigned n)
+static uint32_t put_references(struct builder *b, const struct rule *r)
 {
     uint32_t first = build_count(b, SEC_TEXTS, sizeof(struct img_text));
-    for (unsigned k = 0; k < n; k++) {
-        struct img_text t = build_text(b, s[k]);
+    for (unsigned k = 0; k < r->n_references; k++) {
+        struct img_text t = build_text(b, r->references[k]);
         build_put(b, SEC_TEXTS, &t, sizeof(t), 1);
     }
-    return first;
+    return build_run(b, first);
 }
 
 static uint32_t put_meta(struct builder *b, const struct rule *r)
@@ -205,7 +157,7 @@ static uint32_t put_meta(struct builder *b, const struct rule *r)
         struct img_text t[2] = {build_text(b, r->metadata[k].key), build_text(b, r->metadata[k].value)};
         build_put(b, SEC_TEXTS, t, sizeof(t[0]), 2);
     }
-    return first;
+    return build_run(b, first);
 }
 
 static uint32_t put_threshold(struct builder *b, const struct rule_threshold *t)
@@ -227,11 +179,11 @@ static void put_facts(struct builder *b, const struct rule *r, struct img_rule *
     o->scope = r->scope;
     o->noalert = (r->flags & RULE_NOALERT) != 0;
     o->n_references = r->n_references;
-    o->references = put_texts(b, r->references, r->n_references);
+    o->references = put_references(b, r);
     o->n_metadata = r->n_metadata;
     o->metadata = put_meta(b, r);
     o->msg = build_text(b, r->msg);
-    o->text = build_text(b, r->text);
+    build_rule_text(b, r->text, o);
     o->threshold = put_threshold(b, r->threshold);
     o->detection_filter = put_threshold(b, r->detection_filter);
     memcpy(o->apps, r->apps, sizeof(o->apps));
@@ -343,19 +295,22 @@ static void put_shared(struct builder *b)
         build_put(b, SEC_CLASSES, &c, sizeof(c), 1);
     }
 }
+
+/* ------------------------------------------------------------------ whole */
+
 int image_build(const struct rule_set *s, const char *path, unsigned threads, struct diags *d)
 {
     struct builder b = {.set = s, .threads = threads ? threads : 1, .d = d};
     for (unsigned k = 0; k < SEC_COUNT; k++)
         sbuf_init(&b.sec[k]);
-    sbuf_init(&b.text_table);
-    sbuf_byte(&b.sec[SEC_DATA], 0); /* offset 0 means an empty text */
+    build_texts_init(&b);
     int rc = -ENOMEM;
     if (!order_rules(&b))
         goto done;
     put_shared(&b);
     for (uint32_t k = 0; k < b.n_rules; k++)
         put_rule(&b, b.order[k]);
+    build_texts_end(&b);
     build_put(&b, SEC_THRESHOLDS, s->file_thresholds, sizeof(struct rule_threshold), s->n_file_thresholds);
     rc = build_groups(&b);
     for (unsigned k = 0; k < SEC_COUNT; k++)
@@ -368,7 +323,7 @@ int image_build(const struct rule_set *s, const char *path, unsigned threads, st
 done:
     for (unsigned k = 0; k < SEC_COUNT; k++)
         sbuf_done(&b.sec[k]);
-    sbuf_done(&b.text_table);
+    build_texts_done(&b);
     free(b.order);
     return rc;
 }

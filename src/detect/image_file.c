@@ -6,17 +6,21 @@
 #include "detect/detect.h"
 #include "detect/image_layout.h"
 
+#include "base/cursor.h"
 #include "base/hash.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <hs.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 static const uint32_t section_size[SEC_COUNT] = {
     [SEC_RULES] = sizeof(struct img_rule),
@@ -33,13 +37,46 @@ static const uint32_t section_size[SEC_COUNT] = {
     [SEC_LISTS] = sizeof(struct img_list),
     [SEC_RULE_REFS] = sizeof(uint32_t),
     [SEC_THRESHOLDS] = sizeof(struct rule_threshold),
+    [SEC_PACKED] = sizeof(struct img_packed),
     [SEC_DATA] = 1,
+    [SEC_PACKED_DATA] = 1,
     [SEC_DBS] = 1,
 };
 
+uint32_t image_section_size(enum image_section s) { return section_size[s]; }
+
+/*
+ * The linker's mark of this very program.  An image names buffers, events, protocols and kinds of tests by
+ * number, and which rules are refused is the program's doing: a cached image holds for one build alone.
+ */
+static int build_id(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+    uint64_t *h = ctx;
+    (void)size;
+    for (unsigned k = 0; k < info->dlpi_phnum; k++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[k];
+        if (p->p_type != PT_NOTE)
+            continue;
+        struct cursor c = cur_of((const uint8_t *)info->dlpi_addr + p->p_vaddr, p->p_memsz);
+        while (cur_left(&c) >= sizeof(ElfW(Nhdr))) {
+            ElfW(Nhdr) n;
+            memcpy(&n, cur_take(&c, sizeof(n)), sizeof(n));
+            const uint8_t *name = cur_take(&c, (n.n_namesz + 3u) & ~3u);
+            const uint8_t *id = cur_take(&c, (n.n_descsz + 3u) & ~3u);
+            if (name && id && n.n_type == NT_GNU_BUILD_ID && n.n_namesz == 4 && !memcmp(name, "GNU", 4)) {
+                *h = hash_bytes(id, n.n_descsz, *h);
+                return 1;
+            }
+        }
+    }
+    return 1; /* the first object is the program: libraries don't count */
+}
+
 uint32_t image_struct_hash(void)
 {
-    return (uint32_t)hash_bytes(section_size, sizeof(section_size), IMAGE_VERSION);
+    uint64_t h = hash_bytes(section_size, sizeof(section_size), IMAGE_VERSION);
+    dl_iterate_phdr(build_id, &h);
+    return (uint32_t)h;
 }
 
 /* Databases are made for one library version and one kind of CPU. */
@@ -101,6 +138,24 @@ static bool test_ok(const struct image *i, const struct img_test *t)
     }
 }
 
+static bool rule_text_ok(const struct image *i, const struct img_rule *r)
+{
+    if (!r->text.n)
+        return true;
+    return r->text_block < img_count(i, SEC_PACKED) &&
+           range_ok(r->text.at, r->text.n, i->packed[r->text_block].n);
+}
+
+static bool packed_ok(const struct image *i)
+{
+    uint64_t n = img_count(i, SEC_PACKED);
+    for (uint64_t k = 0; k < n; k++)
+        if (!range_ok(i->packed[k].at, i->packed[k].packed, img_count(i, SEC_PACKED_DATA)) ||
+            i->packed[k].n > PACKED_MOST)
+            return false;
+    return true;
+}
+
 static bool rules_ok(const struct image *i)
 {
     uint64_t n = img_count(i, SEC_RULES), tests = img_count(i, SEC_TESTS);
@@ -108,7 +163,7 @@ static bool rules_ok(const struct image *i)
         const struct img_rule *r = &i->rules[k];
         if (!range_ok(r->pre_first, r->n_pre, tests) || !range_ok(r->post_first, r->n_post, tests) ||
             !range_ok(r->block_first, r->n_blocks, img_count(i, SEC_BLOCKS)) || r->n_blocks > 32 ||
-            !text_ok(i, r->msg) || !text_ok(i, r->text) ||
+            !text_ok(i, r->msg) || !rule_text_ok(i, r) || r->n_vars > RULE_BYTE_VARS ||
             !range_ok(r->references, r->n_references, img_count(i, SEC_TEXTS)) ||
             !range_ok(r->metadata, 2ull * r->n_metadata, img_count(i, SEC_TEXTS)) ||
             r->threshold > img_count(i, SEC_THRESHOLDS) ||
@@ -169,7 +224,7 @@ static bool contents_ok(const struct image *i)
     for (uint64_t k = 0; k < n; k++)
         if (!text_ok(i, i->classes[k].name) || !text_ok(i, i->classes[k].text))
             return false;
-    return rules_ok(i) && groups_ok(i) && texts_ok(i, i->texts, img_count(i, SEC_TEXTS)) &&
+    return packed_ok(i) && rules_ok(i) && groups_ok(i) && texts_ok(i, i->texts, img_count(i, SEC_TEXTS)) &&
            texts_ok(i, i->addrs, img_count(i, SEC_ADDRS)) &&
            texts_ok(i, i->ports, img_count(i, SEC_PORTS)) &&
            texts_ok(i, i->names, img_count(i, SEC_NAMES));
@@ -210,9 +265,19 @@ static void image_sections(struct image *i)
     i->lists = AT(SEC_LISTS);
     i->refs = AT(SEC_RULE_REFS);
     i->thresholds = AT(SEC_THRESHOLDS);
+    i->packed = AT(SEC_PACKED);
+    i->packed_data = AT(SEC_PACKED_DATA);
     i->data = AT(SEC_DATA);
     i->dbs = AT(SEC_DBS);
 #undef AT
+}
+
+static uint64_t image_checksum(const uint8_t *b, size_t size)
+{
+    uint64_t sum = 0;
+    for (size_t at = sizeof(struct img_header); at < size; at += IMAGE_SUM_BLOCK)
+        sum = image_sum(b + at, size - at < IMAGE_SUM_BLOCK ? size - at : IMAGE_SUM_BLOCK, sum);
+    return sum;
 }
 
 struct image *image_from_fd(int fd, struct diags *d)
@@ -238,7 +303,7 @@ struct image *image_from_fd(int fd, struct diags *d)
     i->bytes = size;
     i->users = 1;
     const char *wrong = header_wrong(i->h, size);
-    if (!wrong && hash_bytes((const uint8_t *)map + sizeof(*i->h), size - sizeof(*i->h), 0) != i->h->checksum)
+    if (!wrong && image_checksum(map, size) != i->h->checksum)
         wrong = "has a wrong checksum";
     if (!wrong) {
         image_sections(i);
@@ -342,12 +407,27 @@ void image_rule(const struct image *i, uint32_t rule, struct image_rule_info *ou
         .target = r->target,
         .flags = r->flags,
         .msg = img_str(i, r->msg),
-        .text = img_str(i, r->text),
+        .text_hash = r->text_hash,
         .class_name = img_str(i, c->name),
         .class_text = img_str(i, c->text),
         .n_references = r->n_references,
         .n_metadata = r->n_metadata,
     };
+}
+
+bool image_rule_text(const struct image *i, uint32_t rule, struct sbuf *out)
+{
+    const struct img_rule *r = &i->rules[rule];
+    if (!r->text.n)
+        return true;
+    const struct img_packed *p = &i->packed[r->text_block];
+    uint8_t *b = malloc(p->n);
+    uLongf n = p->n;
+    bool ok = b && uncompress(b, &n, i->packed_data + p->at, p->packed) == Z_OK && n == p->n;
+    if (ok)
+        sbuf_put(out, b + r->text.at, r->text.n);
+    free(b);
+    return ok && !out->failed;
 }
 
 uint32_t image_n_rules(const struct image *i) { return (uint32_t)img_count(i, SEC_RULES); }

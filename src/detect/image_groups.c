@@ -18,7 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONG_LITERAL = 4 };
+enum {
+    LONG_LITERAL = 4,
+    /* More of a literal selects no better, and makes databases larger and their compiler take ten times the memory. */
+    LITERAL_MOST = 64,
+};
 
 /* One (group, literal, rule). */
 struct use {
@@ -79,6 +83,8 @@ static struct str literal_of(const struct test_content *c)
     struct str s = (c->flags & CONTENT_NOCASE) && c->folded.n ? c->folded : c->bytes;
     if (c->fast_len && (uint32_t)c->fast_offset + c->fast_len <= s.n)
         s = str_of(s.p + c->fast_offset, c->fast_len);
+    if (s.n > LITERAL_MOST)
+        s = str_skip(s, s.n - LITERAL_MOST);
     while (s.n && !s.p[0])
         s = str_skip(s, 1);
     return s;
@@ -229,7 +235,8 @@ static int listed_cmp(const void *x, const void *y)
 
 static void put_lists(struct group_work *w)
 {
-    qsort(w->listed, w->n_listed, sizeof(*w->listed), listed_cmp);
+    if (w->n_listed)
+        qsort(w->listed, w->n_listed, sizeof(*w->listed), listed_cmp);
     for (size_t i = 0; i < w->n_listed;) {
         struct img_list l = w->listed[i].key;
         l.refs = build_count(w->b, SEC_RULE_REFS, sizeof(uint32_t));
@@ -249,7 +256,8 @@ static void put_lists(struct group_work *w)
 
 static void put_groups(struct group_work *w)
 {
-    qsort(w->use, w->n_use, sizeof(*w->use), use_cmp);
+    if (w->n_use)
+        qsort(w->use, w->n_use, sizeof(*w->use), use_cmp);
     for (size_t i = 0; i < w->n_use;) {
         struct img_group g = w->use[i].key;
         g.db_at[0] = g.db_at[1] = UINT64_MAX;
@@ -430,6 +438,8 @@ static int put_dbs(struct builder *b)
         sbuf_put(&b->sec[SEC_DBS], zero, (IMAGE_ALIGN - b->sec[SEC_DBS].n % IMAGE_ALIGN) % IMAGE_ALIGN);
         j->at = b->sec[SEC_DBS].n;
         sbuf_put(&b->sec[SEC_DBS], j->db, j->bytes);
+        free(j->db);
+        j->db = NULL;
     }
     for (uint32_t k = 0; k < n_groups; k++)
         for (unsigned s = 0; s < 2; s++)

@@ -13,6 +13,7 @@
 #define DETECT_IMAGE_LAYOUT_H
 
 #include "base/attr.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "rules/rules.h"
 
@@ -34,7 +35,9 @@ enum image_section {
     SEC_LISTS,      /* struct img_list: rules without a pattern, by what brings them up */
     SEC_RULE_REFS,  /* u32 rule indices, of patterns and lists */
     SEC_THRESHOLDS, /* struct rule_threshold */
+    SEC_PACKED,     /* struct img_packed: blocks of rules' texts */
     SEC_DATA,       /* bytes: literals, texts */
+    SEC_PACKED_DATA, /* bytes: the blocks, deflated */
     SEC_DBS,        /* pattern databases */
     SEC_COUNT
 };
@@ -44,7 +47,7 @@ struct img_header {
     uint32_t version;
     uint32_t struct_hash; /* sizes of all structs: a build with another layout refuses */
     uint64_t size;
-    uint64_t checksum;    /* of all bytes behind the header */
+    uint64_t checksum;    /* of all bytes behind the header: image_sum of their blocks, one after the other */
     uint64_t content_hash;
     uint64_t platform;    /* library version and CPU features that the databases were made for */
     uint32_t n_slow;
@@ -60,6 +63,12 @@ enum img_need { NEED_STREAM_RAW = 1, NEED_FILES = 2, NEED_MD5 = 4, NEED_SHA1 = 8
 struct img_text {
     uint32_t at, n; /* in SEC_DATA */
 };
+/* Rules' texts are a half of all bytes and hardly ever read. */
+struct img_packed {
+    uint64_t at; /* in SEC_PACKED_DATA */
+    uint32_t packed, n;
+};
+enum { PACKED_BLOCK = 16384, PACKED_MOST = 1 << 24 };
 struct img_class {
     struct img_text name, text;
     uint32_t priority;
@@ -92,7 +101,11 @@ struct img_rule {
     uint8_t response, target, scope, noalert;
     uint16_t n_references, n_metadata;
     uint32_t references, metadata; /* first in SEC_TEXTS; metadata: key, value pairs */
-    struct img_text msg, text;
+    struct img_text msg;
+    struct img_text text; /* in the packed block */
+    uint32_t text_block;
+    uint32_t pad2;
+    uint64_t text_hash;
     uint32_t threshold, detection_filter; /* index + 1 in SEC_THRESHOLDS; 0: none */
     uint16_t apps[6];
     uint8_t n_apps;
@@ -245,6 +258,8 @@ struct image {
     const struct img_list *lists;
     const uint32_t *refs;
     const struct rule_threshold *thresholds;
+    const struct img_packed *packed;
+    const uint8_t *packed_data;
     const uint8_t *data;
     const uint8_t *dbs;
     size_t bytes;
@@ -256,6 +271,10 @@ static inline struct str img_str(const struct image *i, struct img_text t)
     return (struct str){i->data + t.at, t.n};
 }
 static inline uint64_t img_count(const struct image *i, enum image_section s) { return i->h->sec[s].n; }
+enum { IMAGE_SUM_BLOCK = 65536 };
+/* One block's part of the checksum: a file can be written and summed piece by piece. */
+static inline uint64_t image_sum(const void *p, size_t n, uint64_t sum) { return hash_bytes(p, n, sum); }
+uint32_t image_section_size(enum image_section s); /* of one element */
 uint64_t image_platform(void);
 uint32_t image_struct_hash(void);
 int image_map(int fd, struct image **out, struct diags *d);

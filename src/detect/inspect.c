@@ -103,7 +103,7 @@ bool payload_block(struct detect *d, const struct img_rule *r, const struct img_
     const struct img_test *t = &d->image->tests[b->first];
     bool tcp = d->transport == TR_TCP;
     if (tcp && r->needs_packet != 2 && d->has_stream) {
-        struct input in = {d->stream.data, d->stream.n, d->stream.offset, d->stream.eof};
+        struct input in = {d->stream.data, d->stream.n, d->stream.offset, d->stream.eof, d->stream.fresh};
         if (block_match(d, t, b->n, &in)) {
             *in_stream = true;
             return true;
@@ -224,6 +224,25 @@ static void scan_headers(struct detect *d)
     }
 }
 
+/* A view never lies across a gap: what stands behind one is inspected for itself. */
+static void more_views(struct detect *d, struct stream_engine *streams)
+{
+    enum { VIEWS = 64 };
+    struct packet *p = d->p;
+    for (unsigned n = 0; n < VIEWS && stream_raw(streams, p->flow, p, p->dir, &d->stream); n++) {
+        d->count.streams++;
+        if (d->stream_group[p->dir] >= 0)
+            prefilter_scan(d, (uint32_t)d->stream_group[p->dir], d->stream.data, d->stream.n, &d->cand);
+        candidates_list(d, &d->cand, d->list_payload[d->transport][p->dir]);
+        candidates_sort(&d->cand);
+        for (uint32_t k = 0; k < d->cand.n; k++)
+            if (!d->rules[d->cand.rule[k]].of_tx)
+                judge(d, d->cand.rule[k]);
+        candidates_clear(&d->cand);
+        stream_raw_done(streams, p->flow, p->dir);
+    }
+}
+
 const struct matches *detect_packet(struct detect *d, struct packet *p, struct stream_engine *streams)
 {
     struct flow *f = p->flow;
@@ -259,8 +278,10 @@ const struct matches *detect_packet(struct detect *d, struct packet *p, struct s
     if (f && f->app && f->app->def)
         inspect_txs(d, f->app, p->dir);
     candidates_clear(&d->cand);
-    if (d->has_stream)
+    if (d->has_stream) {
         stream_raw_done(streams, f, p->dir);
+        more_views(d, streams);
+    }
     return &d->matches;
 }
 

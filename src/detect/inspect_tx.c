@@ -83,7 +83,7 @@ static void scan_buffer(struct tx_work *w, const struct group_use *u, bool *agai
         struct app_view v = {0};
         if (!u->row->get || !u->row->get(&q, k, &v))
             break;
-        struct input in = {v.data, v.n, v.offset, v.last};
+        struct input in = {.p = v.data, .n = v.n, .offset = v.offset, .last = v.last};
         if (v.growing && !v.last)
             *again = true;
         if (transform_apply(d, where, &in))
@@ -171,7 +171,7 @@ static enum found bytes_block(struct tx_work *w, const struct img_block *b, cons
         if (!row->get || !row->get(&q, k, &v))
             break;
         any = true;
-        struct input in = {v.data, v.n, v.offset, v.last};
+        struct input in = {.p = v.data, .n = v.n, .offset = v.offset, .last = v.last};
         if (v.growing && !v.last)
             more = true;
         if (b->absent == 1)

@@ -17,6 +17,7 @@ struct input {
     uint32_t n;
     uint64_t offset; /* of p[0] from the buffer's or stream's start */
     bool last;       /* nothing follows */
+    uint32_t fresh;  /* bytes before it were inspected before; 0: none */
 };
 
 /* Rules' memory of a flow, made when first needed. */

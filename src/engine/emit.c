@@ -62,7 +62,6 @@ static void packet_ends(struct event *ev, const struct packet *p)
     ev->vlan_n = p->vlan_n;
     memcpy(ev->vlan, p->vlan, sizeof(ev->vlan));
     ev->iface = p->frame ? p->frame->iface : 0;
-    ev->pkt_src = p->src_kind;
 }
 
 static void ether(const struct engine *e, struct event *ev, const struct packet *p)
@@ -97,13 +96,15 @@ struct event *emit_begin(struct engine *e, enum event_type type, const struct pa
         emit_flow_ends(ev, f, dir);
     else if (p)
         packet_ends(ev, p);
-    if (p)
+    if (p) {
         ether(e, ev, p);
+        ev->pkt_src = p->src_kind;
+    } else if (type == EVENT_APP || type == EVENT_FILEINFO || type == EVENT_ANOMALY) {
+        ev->pkt_src = PKT_SRC_FLOW_TIMEOUT; /* came up as the flow ended */
+    }
     if (f) {
         ev->flow_id = f->id;
         ev->parent_id = f->parent_id;
-        if (p && !(p->flags & PKT_PSEUDO) && p->src_kind != PKT_SRC_WIRE && dir >= 2)
-            ev->pkt_src = p->src_kind;
     }
     return ev;
 }

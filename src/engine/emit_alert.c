@@ -91,6 +91,19 @@ static struct event_text tape_extra(struct sbuf *b, const struct image_rule_info
     return t;
 }
 
+static struct event_text rule_text(struct engine *e, struct sbuf *b, const struct image *i, uint32_t rule)
+{
+    struct event_text t = {0, 0};
+    struct sbuf text;
+    if (!e->settings->wants.alert_rule_raw)
+        return t;
+    sbuf_init(&text);
+    if (image_rule_text(i, rule, &text))
+        t = text_put(b, sbuf_view(&text));
+    sbuf_done(&text);
+    return t;
+}
+
 static void alert_section(struct engine *e, const struct alert *a, const struct packet *p)
 {
     const struct image *i = overlay_image(detect_overlay(e->detect));
@@ -115,7 +128,7 @@ static void alert_section(struct engine *e, const struct alert *a, const struct 
     if (r.n_metadata)
         h.metadata = tape_metadata(&b, i, a->rule);
     h.extra = tape_extra(&b, &r, p);
-    h.rule = text_put(&b, r.text);
+    h.rule = rule_text(e, &b, i, a->rule);
     event_section2(e->out, SECTION_ALERT, &h, sizeof(h), b.p, (uint32_t)b.n);
     sbuf_done(&b);
 }
@@ -227,8 +240,6 @@ static void one_alert(struct engine *e, struct packet *p, const struct decision 
     struct event *ev = emit_begin(e, EVENT_ALERT, p, f, 0xff);
     if (!ev)
         return;
-    if (p->ver)
-        ev->pkt_src = p->src_kind;
     if (a->flags & MATCH_TX) {
         ev->flags |= EVENT_HAS_TX;
         ev->tx_id = a->tx_id;
@@ -285,8 +296,6 @@ void emit_drop(struct engine *e, struct packet *p, const struct decision *d)
     struct event *ev = emit_begin(e, EVENT_DROP, p, f, 0xff);
     if (!ev)
         return;
-    if (p->ver)
-        ev->pkt_src = p->src_kind;
     if (f)
         ev->dir = p->dir;
     struct fields *out = event_fields(e->out);
@@ -340,7 +349,6 @@ void emit_anomalies(struct engine *e, struct packet *p)
         struct event *ev = emit_begin(e, EVENT_ANOMALY, p, p->flow, 0xff);
         if (!ev || !what)
             return;
-        ev->pkt_src = p->src_kind;
         snprintf(name, sizeof(name), "%s.%s", stream ? "stream" : "decoder", what);
         struct fields *out = event_fields(e->out);
         fields_open(out, "anomaly");
@@ -361,7 +369,6 @@ void emit_tagged(struct engine *e, struct packet *p)
     struct event *ev = emit_begin(e, EVENT_PACKET, p, p->flow, 0xff);
     if (!ev)
         return;
-    ev->pkt_src = p->src_kind;
     packet_section(e, p);
     event_end(e->out);
 }

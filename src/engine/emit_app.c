@@ -34,8 +34,6 @@ static void log_row(struct engine *e, const struct packet *p, struct flow *f, st
         ev->outputs = want[k].outputs;
         ev->flags |= EVENT_HAS_TX;
         ev->tx_id = tx->id;
-        if (p && !(p->flags & PKT_PSEUDO) && p->src_kind != PKT_SRC_WIRE)
-            ev->pkt_src = p->src_kind;
         event_section(e->out, SECTION_NAME, l->event_type, (uint32_t)strlen(l->event_type));
         struct app_log_ctx c = {.af = af, .tx = tx, .flow = f, .options = want[k].options, .scratch = &e->scratch};
         if (l->write(&c, event_fields(e->out)))
@@ -103,7 +101,7 @@ static void log_files(struct engine *e, const struct packet *p, struct flow *f, 
 static void app_anomaly(struct engine *e, const struct packet *p, struct flow *f, const struct app_tx *tx,
                         const char *name, const char *layer)
 {
-    struct event *ev = emit_begin(e, EVENT_ANOMALY, p, f, 0);
+    struct event *ev = emit_begin(e, EVENT_ANOMALY, p, f, p ? 0xff : 0);
     if (!ev)
         return;
     ev->app_proto = 0;

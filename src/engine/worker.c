@@ -84,6 +84,8 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
     e->app = app_engine_new(s->conf, s->stream.inline_mode, d);
     e->detect = detect_new(&dc, parts->overlay);
     e->out = emitter_new(&ec);
+    if (e->app)
+        app_engine_on_tx_free(e->app, detect_tx_free);
     struct response_config rc = s->response;
     rc.worker = parts->worker;
     rc.n_workers = parts->n_workers;

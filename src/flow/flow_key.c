@@ -44,13 +44,14 @@ static uint16_t icmp_counterpart(const struct icmp_pair *pair, size_t n, uint8_t
 
 static bool has_ports(uint8_t proto)
 {
-    return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
+    return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP ||
+           proto == IPPROTO_ESP /* the SPI's halves */;
 }
 
 bool flow_key_of(const struct flow_table *t, struct packet *p, struct flow_key *k)
 {
     const uint32_t never = PKT_IGNORE | PKT_FRAGMENT | PKT_L3_BROKEN | PKT_L4_BROKEN;
-    if (!p->ver || (p->flags & never))
+    if (!p->ver || (p->flags & never) || !(p->flags & PKT_WANTS_FLOW))
         return false;
     k->src = p->src;
     k->dst = p->dst;

@@ -169,7 +169,7 @@ UNUSED static struct packet *w_tcp(struct world *w, char who, const char *flags,
     p->dp = c ? w->dp : w->sp;
     p->proto = IPPROTO_TCP;
     p->ver = 4;
-    p->flags = PKT_TCP;
+    p->flags = PKT_TCP | PKT_WANTS_FLOW;
     p->ttl = 64;
     p->seg_n = 1;
     p->number = ++w->number;

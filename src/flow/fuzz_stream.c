@@ -111,7 +111,7 @@ static size_t segment(const uint8_t *d, size_t n, struct packet *p, uint64_t *no
     p->dp = up ? 80 : port;
     p->proto = IPPROTO_TCP;
     p->ver = 4;
-    p->flags = PKT_TCP | (d[0] & 64 ? PKT_L4_CSUM_BAD : 0);
+    p->flags = PKT_TCP | PKT_WANTS_FLOW | (d[0] & 64 ? PKT_L4_CSUM_BAD : 0);
     p->seg_n = 1;
     *now += (uint64_t)d[0] * (d[0] & 128 ? 1000000000 : 1000);
     p->ts_ns = *now;
