@@ -2,8 +2,6 @@
 /* What a reload changes: rules of the two overlays side by side, in order of gid and sid. */
 #include "sensor/engine_role.h"
 
-#include "base/hash.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +30,7 @@ static struct item *list(const struct overlay *o, uint32_t *n)
         if (!x->enabled)
             continue;
         image_rule(im, i, &r);
-        l[k++] = (struct item){r.gid, r.sid, hash_bytes(r.text.p, r.text.n, 0), x->action};
+        l[k++] = (struct item){r.gid, r.sid, r.text_hash, x->action};
     }
     if (l)
         qsort(l, k, sizeof(*l), by_id);
