@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From matches to a decision: thresholds, order, scope of actions (packet or flow), what may be claimed. */
+/* From matches to a decision: thresholds, order, scope of actions (packet or flow), what may be
+ * claimed. */
 #include "verdict/verdict.h"
 
 #include <string.h>
@@ -65,7 +66,8 @@ static const uint8_t responses[ACTION_COUNT] = {
     [ACTION_REACT] = RESP_RST_BOTH | RESP_REACT,
 };
 
-/* Does the action reach the rest of the flow?  By the rule's type, and where in the packet it matched (A5). */
+/* Does the action reach the rest of the flow?  By the rule's type, and where in the packet it
+ * matched (A5). */
 static bool whole_flow(const struct image_rule_info *r, const struct match *m)
 {
     switch ((enum rule_type)r->type) {
@@ -91,8 +93,8 @@ struct deciding {
     struct decision *out;
 };
 
-static void apply(struct deciding *w, const struct image_rule_info *r, const struct match *m, unsigned action,
-                  unsigned response, bool by_rate)
+static void apply(struct deciding *w, const struct image_rule_info *r, const struct match *m,
+                  unsigned action, unsigned response, bool by_rate)
 {
     struct flow *f = w->p->flow;
     struct decision *o = w->out;
@@ -134,7 +136,8 @@ static uint8_t claim(const struct deciding *w, unsigned action, unsigned respons
     return STATUS_WOULD; /* until a response has worked */
 }
 
-static void write_alert(struct deciding *w, const struct match *m, unsigned action, unsigned response)
+static void write_alert(struct deciding *w, const struct match *m, unsigned action,
+                        unsigned response)
 {
     struct decision *o = w->out;
     uint32_t most = w->c->alerts_max ? w->c->alerts_max : 15;
@@ -164,14 +167,16 @@ static void sort(struct match *m, uint32_t n)
     for (uint32_t k = 1; k < n; k++) {
         struct match v = m[k];
         uint32_t i = k;
-        for (; i && (m[i - 1].rule > v.rule || (m[i - 1].rule == v.rule && m[i - 1].tx_id < v.tx_id)); i--)
+        for (;
+             i && (m[i - 1].rule > v.rule || (m[i - 1].rule == v.rule && m[i - 1].tx_id < v.tx_id));
+             i--)
             m[i] = m[i - 1];
         m[i] = v;
     }
 }
 
-void verdict_decide(const struct verdict_config *c, struct detect *d, struct packet *p, const struct matches *m,
-                    struct decision *out)
+void verdict_decide(const struct verdict_config *c, struct detect *d, struct packet *p,
+                    const struct matches *m, struct decision *out)
 {
     struct deciding w = {c, p, out};
     const struct overlay *o = detect_overlay(d);
@@ -234,7 +239,8 @@ static void exception_note(struct flow *f, struct exception e)
         f->exception_log[f->exception_n++] = e;
 }
 
-void verdict_exception(const struct verdict_config *c, struct packet *p, struct exception e, struct decision *out)
+void verdict_exception(const struct verdict_config *c, struct packet *p, struct exception e,
+                       struct decision *out)
 {
     struct flow *f = p->flow;
     if (f && e.policy != EXCEPTION_IGNORE)
@@ -275,7 +281,8 @@ void verdict_exception(const struct verdict_config *c, struct packet *p, struct 
         out->reject = true;
         out->response_dir = out->response ? out->response_dir : p->dir;
         if (!out->response)
-            out->response = (e.policy == EXCEPTION_REJECT ? RESP_RST_SRC : RESP_RST_BOTH) | RESP_ICMP_PORT;
+            out->response =
+                (e.policy == EXCEPTION_REJECT ? RESP_RST_SRC : RESP_RST_BOTH) | RESP_ICMP_PORT;
         break;
     }
 }

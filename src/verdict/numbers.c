@@ -43,8 +43,7 @@ static bool tracked(const struct flow *f, unsigned dir, uint32_t near, uint32_t 
     *next = peer.next_seq;
     /* Picked up in the middle, a side may not be known yet: its numbers are far away then. */
     bool close = own.rcv_nxt - near + (1u << 26) < 1u << 27;
-    return close ||
-           (!tcp_is_midstream(f) && tcp_flow_state(f) >= TCP_ESTABLISHED && peer.seen_bytes);
+    return close || (!tcp_is_midstream(f) && tcp_flow_state(f) >= TCP_ESTABLISHED);
 }
 
 /* How far apart in-flight frames end. */

@@ -24,8 +24,7 @@ void probe_ends(struct responder *r, struct answered *a)
         return;
     for (unsigned s = 0; s < 2; s++) {
         struct end *e = &a->end[s], *peer = &a->end[!s];
-        if (!e->told || !peer->seen || e->probes >= PROBES_MOST || a->sends >= SENDS_MOST ||
-            r->now_ns < probe_due(r, a, e))
+        if (!e->told || !peer->seen || e->probes >= PROBES_MOST || r->now_ns < probe_due(r, a, e))
             continue;
         e->probes++;
         send_probe(r, a, s, e->number - 1, peer->high);

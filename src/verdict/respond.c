@@ -201,10 +201,11 @@ static bool damped(const struct responder *r, const struct answered *a, const st
         return false; /* a new connection on the same ports */
     if (tcp && !a->over)
         return true; /* the chase goes on */
+    if (tcp && (a->rounds >= ROUNDS_MOST || is_spent(a)))
+        return true;
     if (a->asked_ns + r->config.table_ns <= p->ts_ns)
         return false;
-    /* It has outlived our answer, and attacks again. */
-    return !tcp || a->effect != EFFECT_LIVED || a->rounds >= ROUNDS_MOST;
+    return !tcp || a->effect != EFFECT_LIVED; /* it has outlived our answer, and attacks again */
 }
 
 static struct answered *row_for(struct responder *r, struct answered *a, const struct decision *d,
@@ -216,7 +217,6 @@ static struct answered *row_for(struct responder *r, struct answered *a, const s
     if (!a) {
         a = answered_make(r, p, turned);
     } else {
-        bool same = !p->flow || a->flow_id == p->flow->id;
         if (a->flow)
             a->flow->user[1] = NULL;
         answered_again(r, a);
@@ -230,9 +230,12 @@ static struct answered *row_for(struct responder *r, struct answered *a, const s
                                .newer = old.newer};
         a->end[turned] = (struct end){.addr = p->src, .port = p->sp};
         a->end[!turned] = (struct end){.addr = p->dst, .port = p->dp};
-        a->rounds =
-            same && old.asked_ns + r->config.table_ns > p->ts_ns ? (uint8_t)(old.rounds + 1) : 0;
-        a->sends = a->rounds ? old.sends : 0;
+        if ((p->flags & PKT_TCP) &&
+            (!p->flow || old.flow_id == p->flow->id)) { /* the same connection */
+            a->rounds = (uint8_t)(old.rounds + 1);
+            a->sends = old.sends;
+            a->foreign = old.foreign;
+        }
     }
     a->rule = d->response_rule;
     a->asked_ns = a->sent_ns = a->last_ns = p->ts_ns;

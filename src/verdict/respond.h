@@ -31,9 +31,10 @@ enum {
     LIMIT_SLOTS = 11, /* of 100 ms: any second lies within eleven */
 };
 #define LIMIT_SLOT_NS 100000000ull
-#define REPEAT_NS     20000000ull /* a number that was told and did not work is told again after this \
-                                   */
-#define LOOK_NS 20000000ull       /* between two looks at what is watched */
+#define REPEAT_NS                                                                                  \
+    20000000ull             /* a number that was told and did not work is told again after this    \
+                             */
+#define LOOK_NS 20000000ull /* between two looks at what is watched */
 
 /* What is known of an end of an answered connection. */
 struct end {
@@ -83,6 +84,12 @@ struct answered {
     uint64_t challenge_acks, chased;
     uint16_t foreign; /* resets that are not ours */
 };
+
+/* Whatever happens, a connection gets so many packets and no more. */
+static inline bool is_spent(const struct answered *a)
+{
+    return a->sends >= (a->foreign ? SENDS_OF_TWO : SENDS_MOST);
+}
 
 /* Packets in the last second, counted in slots. */
 struct limit {

@@ -121,6 +121,8 @@ static bool is_proven(const struct answered *a)
 bool send_reset(struct responder *r, struct answered *a, const struct packet *p, unsigned side,
                 uint32_t seq, uint32_t ack, uint8_t flags)
 {
+    if (is_spent(a))
+        return false;
     if (!limit_take(r, a->ver, &a->end[side].addr, is_proven(a))) {
         COUNT(r, a->rule, rate_limited, 1);
         return false;
@@ -136,7 +138,7 @@ bool send_probe(struct responder *r, struct answered *a, unsigned side, uint32_t
 {
     const struct end *to = &a->end[side];
     bool link = injector_has_link(r->out);
-    if ((link && !to->link_n) || !limit_take(r, a->ver, &to->addr, is_proven(a)))
+    if (is_spent(a) || (link && !to->link_n) || !limit_take(r, a->ver, &to->addr, is_proven(a)))
         return false;
     uint8_t *ip = r->frame + (link ? to->link_n : 0);
     struct build_ip h = ip_head(r, a, side);
@@ -172,6 +174,10 @@ static uint8_t icmp_code(uint8_t ver, unsigned what)
 bool send_icmp(struct responder *r, struct answered *a, const struct packet *p, unsigned what)
 {
     unsigned side = is_from(a, p, 0) ? 0 : 1;
+    if (is_spent(a))
+        return false;
+    if (is_spent(a))
+        return false;
     if (!limit_take(r, a->ver, &p->src, is_proven(a))) {
         COUNT(r, a->rule, rate_limited, 1);
         return false;

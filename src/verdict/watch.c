@@ -21,7 +21,8 @@
 static void end_tracked(struct end *e, const struct flow *f, unsigned dir)
 {
     struct tcp_side peer;
-    if (!f || !f->tcp || !tcp_side_get(f, !dir, &peer) || !peer.seen_bytes)
+    if (!f || !f->tcp || !tcp_side_get(f, !dir, &peer) ||
+        (!peer.seen_bytes && (tcp_is_midstream(f) || tcp_flow_state(f) < TCP_ESTABLISHED)))
         return;
     if (!e->seen || (seq_gt(peer.next_seq, e->high) && peer.next_seq - e->high < 1u << 26))
         e->high = peer.next_seq;
@@ -238,8 +239,7 @@ static void tell(struct responder *r, struct answered *a, const struct packet *p
                  uint32_t number, uint32_t ack, uint8_t flags)
 {
     struct end *e = &a->end[side];
-    if (!r->config.chase || !e->wanted || e->chases >= CHASE_MOST ||
-        a->sends >= (a->foreign ? SENDS_OF_TWO : SENDS_MOST))
+    if (!r->config.chase || !e->wanted || e->chases >= CHASE_MOST)
         return;
     if (e->told && r->now_ns - e->told_ns < REPEAT_NS && !seq_gt(number, e->number))
         return;
