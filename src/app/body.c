@@ -34,7 +34,7 @@ static bool make_room(struct app_flow *af, struct app_body *b, uint32_t more)
 }
 bool app_body_add(struct app_flow *af, struct app_body *b, const uint8_t *p, uint32_t n)
 {
-    uint64_t kept = b->offset + b->n;
+    uint64_t kept = b->offset + b->n + b->missing;
     uint32_t take = n;
     if (kept < b->total) /* something was refused before: the window must stay without holes */
         take = 0;
@@ -52,6 +52,18 @@ bool app_body_add(struct app_flow *af, struct app_body *b, const uint8_t *p, uin
     memcpy(b->data + b->n, p, take);
     b->n += take;
     return true;
+}
+void app_body_hole(struct app_body *b, uint64_t n)
+{
+    bool seen = b->inspected >= b->offset + b->n;
+    bool whole = b->offset + b->n + b->missing == b->total;
+    b->total += n;
+    if (seen && whole) {
+        b->offset = b->total;
+        b->n = 0;
+        b->missing = 0;
+    } else if (whole)
+        b->missing += n;
 }
 void app_body_slide(struct app_flow *af, struct app_body *b, uint32_t keep)
 {

@@ -80,10 +80,7 @@ void app_file_gap(struct app_flow *af, struct app_file *f, uint32_t n)
         return;
     f->gaps = true;
     f->size += n;
-    /* What comes behind the hole must not be seen in one piece with what stood before it. */
-    f->body.total += n;
-    f->body.offset = f->body.total;
-    f->body.n = 0;
+    app_body_hole(&f->body, n);
     drop_digest(&f->md5);
     drop_digest(&f->sha1);
 }

@@ -23,7 +23,8 @@ struct app_body {
     uint8_t *data; /* window */
     uint32_t n, room;
     uint64_t offset;    /* of data[0] */
-    uint64_t total;     /* bytes seen in all, also beyond the limit */
+    uint64_t total;     /* bytes in all, also beyond the limit and in holes */
+    uint64_t missing;   /* bytes of holes inside the window: what stands behind them moved up */
     uint64_t inspected; /* up to here rules have seen it */
     uint32_t limit;     /* bytes that are kept for inspection; 0: none kept, UINT32_MAX: no limit */
     bool done;          /* nothing follows */
@@ -31,6 +32,9 @@ struct app_body {
 };
 /* Appends (up to the limit); false: no memory (counted; what fits stays). */
 bool app_body_add(struct app_flow *af, struct app_body *b, const uint8_t *p, uint32_t n);
+/* n bytes are missing.  What rules have not seen yet stays in the window, and what comes stands
+ * behind it. */
+void app_body_hole(struct app_body *b, uint64_t n);
 /* Forgets what lies before `inspected` less `keep` bytes. */
 void app_body_slide(struct app_flow *af, struct app_body *b, uint32_t keep);
 void app_body_free(struct app_flow *af, struct app_body *b);

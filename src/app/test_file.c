@@ -92,7 +92,8 @@ static void digests(void **state)
     struct fixture f;
     begin(&f, NULL);
     struct app_file *x = app_file_open(f.af, f.tx, 0, STR("eicar.txt"));
-    static const char text[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
+    static const char text[] =
+        "X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
     for (size_t i = 0; i < sizeof text - 1; i++)
         app_file_data(f.af, x, (const uint8_t *)text + i, 1);
     assert_int_equal(x->state, FILE_OPEN);
@@ -115,18 +116,45 @@ static void gaps_take_digests(void **state)
     struct fixture f;
     begin(&f, NULL);
     struct app_file *x = app_file_open(f.af, f.tx, 0, STR("x"));
-    app_file_data(f.af, x, (const uint8_t *)"abc", 3);
-    app_file_gap(f.af, x, 10);
-    app_file_data(f.af, x, (const uint8_t *)"def", 3);
     struct app_get q = get_of(&f, false);
     struct app_view v;
+    app_file_data(f.af, x, (const uint8_t *)"abc", 3);
+    assert_true(app_file_get_data(&q, 0, &v));
+    app_file_gap(f.af, x, 10);
+    app_file_data(f.af, x, (const uint8_t *)"def", 3);
     assert_true(app_file_get_data(&q, 0, &v));
     assert_int_equal(v.offset, 13);
+    assert_int_equal(v.n, 3);
     assert_memory_equal(v.data, "def", 3);
     app_file_close(f.af, x, FILE_CLOSED);
     assert_int_equal(x->state, FILE_TRUNCATED);
     assert_true(x->gaps && !x->has_md5 && !x->has_sha1 && x->has_sha256);
     assert_int_equal(x->size, 16);
+    talk_end(&f.t);
+}
+/* What rules have not seen yet is not lost for a hole behind it. */
+static void holes_behind_what_waits(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    struct app_body b = {.limit = 100};
+    assert_true(app_body_add(f.af, &b, (const uint8_t *)"abc", 3));
+    app_body_hole(&b, 10);
+    assert_true(app_body_add(f.af, &b, (const uint8_t *)"def", 3));
+    assert_int_equal(b.n, 6);
+    assert_memory_equal(b.data, "abcdef", 6);
+    assert_int_equal(b.total, 16);
+    b.inspected = b.offset + b.n;
+    app_body_hole(&b, 4);
+    assert_true(app_body_add(f.af, &b, (const uint8_t *)"ghi", 3));
+    assert_int_equal(b.offset, 20);
+    assert_int_equal(b.n, 3);
+    app_body_hole(&b, 80);
+    assert_true(app_body_add(f.af, &b, (const uint8_t *)"x", 1));
+    assert_true(b.limited);
+    assert_int_equal(b.n, 3);
+    app_body_free(f.af, &b);
     talk_end(&f.t);
 }
 static void several_files(void **state)
@@ -229,6 +257,7 @@ int main(void)
         cmocka_unit_test(body_memcap),
         cmocka_unit_test(digests),
         cmocka_unit_test(gaps_take_digests),
+        cmocka_unit_test(holes_behind_what_waits),
         cmocka_unit_test(several_files),
         cmocka_unit_test(small_files_wait_on_ack),
         cmocka_unit_test(unfinished_files_are_truncated),

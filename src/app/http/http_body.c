@@ -105,9 +105,7 @@ void http_body_hole(struct http_tx *t, unsigned dir, size_t size)
     struct app_flow *af = t->hf->af;
     struct app_body *b = &t->body[dir];
     uint32_t n = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
-    b->total += n;
-    b->offset = b->total;
-    b->n = 0;
+    app_body_hole(b, n);
     if (t->file[dir])
         app_file_gap(af, t->file[dir], n);
     if (!dir && t->multipart)
