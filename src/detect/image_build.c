@@ -218,8 +218,9 @@ static void payload_scope(struct builder *b, const struct rule *r, struct img_ru
         b->needs |= NEED_STREAM_RAW;
 }
 
-static void put_rule(struct builder *b, const struct rule *r)
+static void put_rule(struct builder *b, uint32_t index)
 {
+    const struct rule *r = b->order[index];
     struct img_rule o;
     memset(&o, 0, sizeof(o));
     o.flags = r->flags;
@@ -261,6 +262,7 @@ static void put_rule(struct builder *b, const struct rule *r)
     put_facts(b, r, &o);
     if (r->flags & RULE_FILESTORE)
         b->needs |= NEED_FILES | NEED_STORE;
+    b->fact[index] = (struct rule_fact){o.of_tx, o.needs_packet};
     build_put(b, SEC_RULES, &o, sizeof(o), 1);
 }
 
@@ -298,32 +300,46 @@ static void put_shared(struct builder *b)
 
 /* ------------------------------------------------------------------ whole */
 
+/* Rules and what belongs to them alone. */
+static int put_rules(struct builder *b)
+{
+    b->fact = calloc(b->n_rules + 1, sizeof(*b->fact));
+    if (!b->fact)
+        return -ENOMEM;
+    for (uint32_t k = 0; k < b->n_rules; k++)
+        put_rule(b, k);
+    build_texts_end(b);
+    build_put(b, SEC_THRESHOLDS, b->set->file_thresholds, sizeof(struct rule_threshold), b->set->n_file_thresholds);
+    static const enum image_section ready[] = {SEC_RULES, SEC_TESTS,      SEC_BLOCKS, SEC_TEXTS,
+                                               SEC_PACKED, SEC_THRESHOLDS, SEC_PACKED_DATA};
+    for (unsigned k = 0; k < ARRAY_LEN(ready); k++)
+        build_section_out(b, ready[k]);
+    return b->failed ? -ENOMEM : 0;
+}
+
 int image_build(const struct rule_set *s, const char *path, unsigned threads, struct diags *d)
 {
     struct builder b = {.set = s, .threads = threads ? threads : 1, .d = d};
     for (unsigned k = 0; k < SEC_COUNT; k++)
         sbuf_init(&b.sec[k]);
     build_texts_init(&b);
-    int rc = -ENOMEM;
-    if (!order_rules(&b))
-        goto done;
-    put_shared(&b);
-    for (uint32_t k = 0; k < b.n_rules; k++)
-        put_rule(&b, b.order[k]);
-    build_texts_end(&b);
-    build_put(&b, SEC_THRESHOLDS, s->file_thresholds, sizeof(struct rule_threshold), s->n_file_thresholds);
-    rc = build_groups(&b);
-    for (unsigned k = 0; k < SEC_COUNT; k++)
-        if (b.sec[k].failed)
-            rc = -ENOMEM;
-    if (!rc && b.failed)
+    int rc = build_out_open(&b, path);
+    if (!rc && !order_rules(&b))
         rc = -ENOMEM;
+    if (!rc) {
+        put_shared(&b);
+        rc = put_rules(&b);
+    }
     if (!rc)
-        rc = build_write(&b, path, d);
-done:
+        rc = build_groups(&b);
+    rc = build_out_close(&b, path, rc);
+    if (rc)
+        diag_add(d, DIAG_ERROR, path, 0, 0, "choose another cache folder with cache-dir",
+                 "the image of rules can't be written: %s", strerror(-rc));
     for (unsigned k = 0; k < SEC_COUNT; k++)
         sbuf_done(&b.sec[k]);
     build_texts_done(&b);
     free(b.order);
+    free(b.fact);
     return rc;
 }

@@ -20,6 +20,10 @@ struct builder {
     uint32_t n_pcre, n_slow, needs;
     unsigned threads;
     bool failed;
+    struct rule_fact {
+        uint8_t of_tx, needs_packet;
+    } *fact; /* of each rule, as in struct img_rule */
+    struct image_out *out;
     struct span_table text, run; /* texts in SEC_DATA, runs of texts in SEC_TEXTS */
     struct sbuf pack;            /* rules' texts of the packed block in work */
     struct diags *d;
@@ -45,7 +49,10 @@ bool build_is_post_test(const struct rule_test *t); /* done after a match */
 bool build_is_tx_test(const struct rule_set *s, const struct rule_test *t);
 struct img_test build_test(struct builder *b, const struct rule_test *t);
 void build_blocks(struct builder *b, const struct rule *r, struct img_rule *o);
-/* image_write.c: section by section, each freed when it is written. */
-int build_write(struct builder *b, const char *path, struct diags *d) MUST_CHECK;
+/* image_write.c */
+int build_out_open(struct builder *b, const char *path) MUST_CHECK;
+void build_section_out(struct builder *b, enum image_section s); /* written now, and its memory given up */
+/* Writes the sections that are left and renames the file into its place; with rc: removes it. Returns rc. */
+int build_out_close(struct builder *b, const char *path, int rc) MUST_CHECK;
 
 #endif

@@ -128,7 +128,7 @@ static bool list_tx(struct group_work *w, const struct rule *r, uint32_t rule, u
 static bool add_literal(struct group_work *w, const struct rule *r, uint32_t rule, uint8_t dirs)
 {
     const struct rule_test *t = &r->tests[r->fast];
-    const struct img_rule *ir = (const void *)(w->b->sec[SEC_RULES].p + rule * sizeof(*ir));
+    const struct rule_fact *ir = &w->b->fact[rule];
     unsigned buffer = w->b->set->where[t->where].buffer;
     struct use u = {.bytes = literal_of(&t->u.content),
                     .nocase = (t->u.content.flags & CONTENT_NOCASE) != 0,
@@ -168,7 +168,7 @@ static bool add_literal(struct group_work *w, const struct rule *r, uint32_t rul
 /* Rules without a literal hang on the cheapest other fact. */
 static bool add_fact(struct group_work *w, const struct rule *r, uint32_t rule, uint8_t dirs)
 {
-    const struct img_rule *ir = (const void *)(w->b->sec[SEC_RULES].p + rule * sizeof(*ir));
+    const struct rule_fact *ir = &w->b->fact[rule];
     bool ok = true, event = false, app_event = false;
     for (unsigned k = 0; k < r->n_tests; k++) {
         const struct rule_test *t = &r->tests[k];

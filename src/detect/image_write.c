@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The finished image as a file: written beside its place, section by section, then renamed into it.  Each
- * section is given up when it is written: a compiler of all of ET Open stays below 150 MB.
+ * The finished image as a file: written beside its place, section by section, then renamed into it.  A
+ * section is given up when it is written, those of rules before pattern databases are compiled: a compiler of
+ * all of ET Open stays below 150 MB.
  */
 #include "detect/image_build.h"
 
@@ -12,8 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-struct out {
+struct image_out {
     int fd, rc;
+    uint32_t written; /* bit a section */
+    struct img_header header;
+    char tmp[4200];
     uint64_t at; /* in the file, of the block in work */
     uint64_t sum;
     uint32_t n;
@@ -36,7 +40,7 @@ static int write_at(int fd, const void *p, size_t n, uint64_t at)
     return 0;
 }
 
-static void out_block(struct out *o)
+static void out_block(struct image_out *o)
 {
     if (!o->n)
         return;
@@ -47,7 +51,7 @@ static void out_block(struct out *o)
     o->n = 0;
 }
 
-static void out_put(struct out *o, const void *p, size_t n)
+static void out_put(struct image_out *o, const void *p, size_t n)
 {
     const uint8_t *b = p;
     while (n) {
@@ -63,66 +67,78 @@ static void out_put(struct out *o, const void *p, size_t n)
     }
 }
 
-static void out_sections(struct out *o, struct builder *b, struct img_header *h)
+/* Memory is given up; what failed on the way is told at the end. */
+void build_section_out(struct builder *b, enum image_section s)
 {
     static const uint8_t zero[IMAGE_ALIGN];
-    for (unsigned s = 0; s < SEC_COUNT; s++) {
-        uint64_t at = o->at + o->n;
-        out_put(o, zero, (IMAGE_ALIGN - at % IMAGE_ALIGN) % IMAGE_ALIGN);
-        h->sec[s].at = o->at + o->n;
-        h->sec[s].n = b->sec[s].n / image_section_size((enum image_section)s);
-        out_put(o, b->sec[s].p, b->sec[s].n);
-        sbuf_done(&b->sec[s]);
-    }
-    out_block(o);
+    struct image_out *o = b->out;
+    uint64_t at = o->at + o->n;
+    if (b->sec[s].failed)
+        b->failed = true;
+    out_put(o, zero, (IMAGE_ALIGN - at % IMAGE_ALIGN) % IMAGE_ALIGN);
+    o->header.sec[s].at = o->at + o->n;
+    o->header.sec[s].n = b->sec[s].n / image_section_size(s);
+    out_put(o, b->sec[s].p, b->sec[s].n);
+    sbuf_done(&b->sec[s]);
+    o->written |= 1u << s;
 }
 
-static int write_file(struct out *o, struct builder *b)
+int build_out_open(struct builder *b, const char *path)
 {
-    struct img_header h;
-    memset(&h, 0, sizeof(h));
-    o->at = sizeof(h);
-    out_sections(o, b, &h);
-    memcpy(h.magic, IMAGE_MAGIC, 8);
-    h.version = IMAGE_VERSION;
-    h.struct_hash = image_struct_hash();
-    h.size = o->at;
-    h.content_hash = b->set->content_hash;
-    h.platform = image_platform();
-    h.n_slow = b->n_slow;
-    h.needs = b->needs;
-    h.n_file_thresholds = b->set->n_file_thresholds;
-    h.n_pcre = b->n_pcre;
-    h.checksum = o->sum;
-    return o->rc ? o->rc : write_at(o->fd, &h, sizeof(h), 0);
-}
-
-int build_write(struct builder *b, const char *path, struct diags *d)
-{
-    char tmp[4200];
-    int rc = -ENOMEM;
-    struct out *o = calloc(1, sizeof(*o));
+    struct image_out *o = b->out = calloc(1, sizeof(*o));
     if (!o)
-        goto done;
-    snprintf(tmp, sizeof(tmp), "%s.%ld.tmp", path, (long)getpid());
-    (void)unlink(tmp); /* of a compiler with our number that died */
+        return -ENOMEM;
+    o->fd = -1;
+    int n = snprintf(o->tmp, sizeof(o->tmp), "%s.%ld.tmp", path, (long)getpid());
+    if (n < 0 || (size_t)n >= sizeof(o->tmp))
+        return -ENAMETOOLONG;
+    (void)unlink(o->tmp); /* of a compiler with our number that died */
     /* The folder may be everybody's (/tmp): nobody's link is followed. */
-    o->fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (o->fd < 0) {
-        rc = -errno;
-        goto done;
+    o->fd = open(o->tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    o->at = sizeof(o->header);
+    return o->fd < 0 ? -errno : 0;
+}
+
+static int finish(struct builder *b)
+{
+    struct image_out *o = b->out;
+    struct img_header *h = &o->header;
+    for (unsigned s = 0; s < SEC_COUNT; s++)
+        if (!(o->written >> s & 1))
+            build_section_out(b, (enum image_section)s);
+    out_block(o);
+    if (b->failed)
+        return -ENOMEM;
+    memcpy(h->magic, IMAGE_MAGIC, 8);
+    h->version = IMAGE_VERSION;
+    h->struct_hash = image_struct_hash();
+    h->size = o->at;
+    h->content_hash = b->set->content_hash;
+    h->platform = image_platform();
+    h->n_slow = b->n_slow;
+    h->needs = b->needs;
+    h->n_file_thresholds = b->set->n_file_thresholds;
+    h->n_pcre = b->n_pcre;
+    h->checksum = o->sum;
+    return o->rc ? o->rc : write_at(o->fd, h, sizeof(*h), 0);
+}
+
+int build_out_close(struct builder *b, const char *path, int rc)
+{
+    struct image_out *o = b->out;
+    if (!o)
+        return rc;
+    if (!rc)
+        rc = finish(b);
+    if (o->fd >= 0) {
+        if (close(o->fd) && !rc)
+            rc = -errno;
+        if (!rc && rename(o->tmp, path))
+            rc = -errno;
+        if (rc)
+            unlink(o->tmp);
     }
-    rc = write_file(o, b);
-    if (close(o->fd) && !rc)
-        rc = -errno;
-    if (!rc && rename(tmp, path))
-        rc = -errno;
-    if (rc)
-        unlink(tmp);
-done:
     free(o);
-    if (rc)
-        diag_add(d, DIAG_ERROR, path, 0, 0, "choose another cache folder with cache-dir",
-                 "the image of rules can't be written: %s", strerror(-rc));
+    b->out = NULL;
     return rc;
 }
