@@ -25,6 +25,7 @@ struct compile {
     } kind[FILES];
     unsigned n;
     bool only;
+    int missing; /* why a file can't be read; 0: all can */
     char out[4096], cache[4096];
     struct msg_start start;
     struct msg_compiled result;
@@ -59,11 +60,22 @@ static void take_file(struct compile *w, struct message *m)
     w->n += w->file[w->n] != NULL;
 }
 
+/* The set has a diag of what can't be read; a reload ends there. */
+static void add(struct compile *w, struct rule_loader *l, const char *path, enum rule_dialect d)
+{
+    int rc = rules_add_file(l, path, d, false);
+    if (rc && w->start.flags & START_STRICT) {
+        diag_add(&w->child.diags, DIAG_ERROR, NULL, 0, 0, NULL, "%s can't be read: %s", path,
+                 strerror(-rc));
+        w->missing = rc;
+    }
+}
+
 static void add_given(struct compile *w, struct rule_loader *l, enum msg_file_kind kind)
 {
     for (unsigned i = 0; i < w->n; i++)
         if (w->kind[i].kind == (uint32_t)kind)
-            (void)!rules_add_file(l, w->file[i], (enum rule_dialect)w->kind[i].value, false);
+            add(w, l, w->file[i], (enum rule_dialect)w->kind[i].value);
 }
 
 static void add_configured(struct compile *w, struct rule_loader *l)
@@ -72,7 +84,7 @@ static void add_configured(struct compile *w, struct rule_loader *l)
     size_t n = conf_rule_files(w->child.conf, &f);
     for (size_t i = 0; i < n; i++) {
         int d = f[i].dialect ? rule_dialect_find(str_cstr(f[i].dialect)) : (int)w->start.dialect;
-        (void)!rules_add_file(l, f[i].path, d < 0 ? DIALECT_AUTO : (enum rule_dialect)d, false);
+        add(w, l, f[i].path, d < 0 ? DIALECT_AUTO : (enum rule_dialect)d);
     }
 }
 
@@ -213,7 +225,9 @@ static int build(struct compile *w, struct rule_loader *l)
 static int compile(struct compile *w)
 {
     struct rule_loader *l = load(w);
-    int rc = l ? 0 : -ENOMEM;
+    int rc = l ? w->missing : -ENOMEM;
+    if (l && rc)
+        rules_drop(l);
     if (!rc) {
         w->result.key = key_of(w, l);
         if (cached(w))

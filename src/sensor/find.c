@@ -35,6 +35,12 @@ bool sensor_find(const char *name, char *out, size_t room)
         for (size_t i = 0; i < ARRAY_LEN(below); i++)
             if (there(exe, below[i], name, out, room))
                 return true;
+        /* Straight from a build folder inside the source tree. */
+        static const char *const tree[] = {"/../..", "/../../.."};
+        for (size_t i = 0; i < ARRAY_LEN(tree); i++)
+            if (there(exe, tree[i], "src/sensor/meson.build", out, room) &&
+                there(exe, tree[i], name, out, room))
+                return true;
     }
     if (!strncmp(name, "etc/", 4) && there("/etc/riposte", "", name + 4, out, room))
         return true;

@@ -5,7 +5,7 @@
  * Rings belong to a generation of the engine.  When an engine has died its successor gets new ones;
  * what waits in the old is still written, then they are given back.  Nobody rings a bell: the
  * worker makes no system call for an event, so the logger looks, and sleeps the longer the less
- * there is (1 to 20 ms).  It flushes whenever the rings are empty.
+ * there is (1 to 20 ms).  It flushes after each batch.
  */
 #include "sensor/role.h"
 
@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { SLEEP_MOST_MS = 20, PAGE_EVERY_MS = 100 };
+enum { SLEEP_MOST_MS = 20, PAGE_EVERY_MS = 100, ORPHAN_QUIET = 25, ORPHAN_MOST = 500 };
 
 struct rings {
     uint32_t generation;
@@ -57,26 +57,36 @@ static void rings_free(struct rings *r)
     memset(r, 0, sizeof(*r));
 }
 
-/* The rings stand without gaps: logger_drain takes a list. */
+/*
+ * One batch of each ring; logger_drain takes a list without gaps.  The caller flushes before the
+ * next: a logger that dies leaves its batch to its successor, which may write some events once more
+ * (the event_id tells).
+ */
 static size_t rings_drain(struct role_log *l, struct rings *r)
 {
     struct rec_ring *list[SENSOR_WORKERS];
     unsigned n = 0;
     for (unsigned i = 0; i < r->n; i++)
-        if (r->ring[i])
+        if (r->ring[i]) {
+            rec_ring_batch(r->ring[i]); /* gives back what is flushed */
             list[n++] = r->ring[i];
+        }
     return n ? logger_drain(l->logger, list, n, false, UINT64_MAX) : 0;
+}
+
+static void drain_all(struct role_log *l, struct rings *r)
+{
+    while (rings_drain(l, r))
+        logger_flush(l->logger);
 }
 
 static void old_done(struct role_log *l)
 {
     if (!l->old.n)
         return;
-    while (rings_drain(l, &l->old))
-        ;
+    drain_all(l, &l->old);
     struct msg_number g = {.value = l->old.generation};
     rings_free(&l->old);
-    logger_flush(l->logger);
     if (msg_send(l->child.channel, MSG_RING_DONE, &g, sizeof(g), NULL, 0))
         l->closed = true;
 }
@@ -109,9 +119,7 @@ static void take_ring(struct role_log *l, struct message *m)
 
 static void reopen(struct role_log *l)
 {
-    while (rings_drain(l, &l->now)) /* what was seen before the signal stands in the old file */
-        ;
-    logger_flush(l->logger);
+    drain_all(l, &l->now); /* what was seen before the signal stands in the old file */
     logger_reopen(l->logger);
     struct msg_number x = {.value = 0};
     l->counts.reopens++;
@@ -163,29 +171,36 @@ static void publish(struct role_log *l)
     snapshot_put(&l->page->seq, l->page->word, &l->counts, sizeof(l->counts));
 }
 
+/* Without a supervisor nobody says when the engine has ended: its last events come soon, or never.
+ */
+static void orphaned(struct role_log *l)
+{
+    for (unsigned quiet = 0, turns = 0; quiet < ORPHAN_QUIET && turns < ORPHAN_MOST; turns++) {
+        size_t n = rings_drain(l, &l->now);
+        if (n)
+            logger_flush(l->logger);
+        quiet = n ? 0 : quiet + 1;
+        (void)poll(NULL, 0, SLEEP_MOST_MS);
+    }
+}
+
 static void run(struct role_log *l, struct message *m)
 {
     int wait_ms = 1;
-    bool dirty = false;
     while (!l->stop && !l->closed) {
         size_t n = rings_drain(l, &l->now);
         old_done(l);
         l->counts.drains += n != 0;
-        if (n) {
-            dirty = true;
-            wait_ms = 1;
-        } else {
-            if (dirty)
-                logger_flush(l->logger);
-            dirty = false;
-            wait_ms = wait_ms * 2 > SLEEP_MOST_MS ? SLEEP_MOST_MS : wait_ms * 2;
-        }
+        if (n)
+            logger_flush(l->logger);
+        wait_ms = n ? 1 : wait_ms * 2 > SLEEP_MOST_MS ? SLEEP_MOST_MS : wait_ms * 2;
         publish(l);
         listen(l, m, n > 1000 ? 0 : wait_ms);
     }
     old_done(l);
-    while (rings_drain(l, &l->now))
-        ;
+    if (l->closed && !l->stop)
+        orphaned(l);
+    drain_all(l, &l->now);
     logger_flush(l->logger);
     l->page_ns = 0;
     publish(l);

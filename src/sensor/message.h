@@ -58,7 +58,11 @@ struct msg_file {   /* a rule file for the compiler, or where it writes (kind) *
     char path[4096];
 };
 enum msg_file_kind { FILE_ONLY, FILE_MORE, FILE_OUT, FILE_CACHE, FILE_KINDS };
-enum msg_start_flag { START_FATAL = 1, START_NO_CACHE = 2 };
+enum msg_start_flag {
+    START_FATAL = 1,
+    START_NO_CACHE = 2,
+    START_STRICT = 4 /* a file that can't be read ends it */
+};
 struct msg_start { /* compiler */
     uint32_t flags, dialect, threads, pad;
 };

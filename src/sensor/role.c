@@ -52,6 +52,7 @@ void child_log(struct message *m)
     if (fd < 0)
         return;
     (void)dup2(fd, STDERR_FILENO);
+    (void)dup2(fd, STDOUT_FILENO); /* whoever started us in the background is to be let go */
     close(fd);
 }
 

@@ -206,6 +206,8 @@ int sup_start_compiler(struct supervisor *s, struct conf *c, int conf_fd)
         start.flags |= START_FATAL;
     if (!conf_bool(c, "detect.sgh-mpm-caching"))
         start.flags |= START_NO_CACHE;
+    if (s->running) /* a reload that misses files would take rules away */
+        start.flags |= START_STRICT;
     return started(p, rc ? rc : send_start(p, &start));
 }
 
