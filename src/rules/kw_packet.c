@@ -71,7 +71,13 @@ bool kw_dsize(struct parse *p, const struct keyword *k, struct str v)
         if (p->d == DIALECT_SURICATA && p->t[i].kind == TEST_PACKET &&
             p->t[i].u.packet.field == PFIELD_DSIZE)
             return bad(p, NULL, "dsize stands twice in the rule");
-    return kw_packet_uint(p, k, v);
+    if (!kw_packet_uint(p, k, v))
+        return false;
+    /* Suricata asks for a payload where the words could hold without one. */
+    const struct test_uint *u = &p->t[p->n - 1].u.packet.uint;
+    bool empty = (u->op == NUM_NE && u->a) || u->op == NUM_NOT_IN || (u->op == NUM_GE && !u->a);
+    struct test_uint some = {.op = NUM_GE, .a = 1};
+    return p->d != DIALECT_SURICATA || !empty || packet_test(p, PFIELD_DSIZE, &some);
 }
 
 /* Number of bits of a set of TCP flags or fragment bits; false: unknown letter. */
