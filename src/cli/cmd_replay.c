@@ -257,6 +257,13 @@ static int summary(const struct args *a, const struct replay_result *r, double l
 
 static const char *eve_name(uint16_t id) { return app_name(id); }
 
+/* One input: its name stands for all its files. */
+static const char *input_name(void *ctx, uint64_t pcap_file)
+{
+    (void)pcap_file;
+    return ctx;
+}
+
 static int replay(const struct args *a, struct conf *c, struct overlay *o, double load_s, struct diags *d)
 {
     if (mkdir(a->out_dir, 0755) && errno != EEXIST) {
@@ -264,7 +271,10 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
         return -errno;
     }
     static const char *const vips[] = {"default", NULL};
-    struct logger_identity id = {.host = conf_str(c, "sensor-name"), .vips = vips, .app_name = eve_name};
+    char capture_name[4096];
+    snprintf(capture_name, sizeof(capture_name), "%s", a->capture);
+    struct logger_identity id = {.host = conf_str(c, "sensor-name"), .vips = vips, .app_name = eve_name,
+                                 .pcap_name = input_name, .ctx = capture_name, .version = RIPOSTE_VERSION};
     struct logger *l = logger_new(c, a->out_dir, &id, d);
     if (!l)
         return -ENOMEM;
