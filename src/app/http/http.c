@@ -355,6 +355,37 @@ static const struct app_pattern patterns[] = {METHOD("GET"),
                                               ANSWER("1.1"),
                                               {.n = 0}};
 
+/*
+ * A request line by its form: empty lines in front of it and any method, as servers take them.
+ * PROBE_MORE as long as it may become one.
+ */
+static enum app_probe_result probe_request(const uint8_t *p, uint32_t n, unsigned dir)
+{
+    enum { BLANKS = 16, METHOD_MAX = 24 };
+    struct str line = str_of(p, n);
+    uint32_t blank = 0, method = 0;
+    (void)dir;
+    while (blank < line.n && blank < BLANKS && memchr("\r\n \t", line.p[blank], 4))
+        blank++;
+    line = str_skip(line, blank);
+    while (method < line.n && method < METHOD_MAX &&
+           ((line.p[method] >= 'A' && line.p[method] <= 'Z') || line.p[method] == '-' ||
+            line.p[method] == '_'))
+        method++;
+    if (method == line.n)
+        return PROBE_MORE;
+    if (method < 2 || (line.p[method] != ' ' && line.p[method] != '\t'))
+        return PROBE_NO;
+    int64_t end = str_chr(line, '\n');
+    if (end < 0)
+        return PROBE_MORE;
+    struct str last = str_trim(str_first(line, (uint32_t)end));
+    return last.n > 8 && str_istarts(str_skip(last, last.n - 8), STR("HTTP/1.")) ? PROBE_YES
+                                                                                 : PROBE_NO;
+}
+static const struct app_probe probes[] = {{IPPROTO_TCP, NULL, 1, 1, 4096, probe_request},
+                                          {.ip_proto = 0}};
+
 static const struct app_enum request_states[] = {{"request_started", HTTP_STARTED},
                                                  {"request_line", HTTP_LINE},
                                                  {"request_headers", HTTP_HEADERS},
@@ -373,6 +404,7 @@ static const struct app_enum response_states[] = {{"response_started", HTTP_STAR
 const struct app_proto_def app_http_def = {
     .name = "http",
     .patterns = patterns,
+    .probes = probes,
     .buffers = http_buffers,
     .events = http_events,
     .logs = http_logs,
