@@ -207,13 +207,18 @@ static void files_context(const struct alert *a, struct fields *out)
     fields_array_end(out);
 }
 
+/* The packet as a whole: of a rebuilt datagram or a tunnel's inner packet, that one. */
 static void packet_section(struct engine *e, const struct packet *p)
 {
-    const struct frame *f = p->frame;
-    if (!f || !f->data || (p->flags & PKT_PSEUDO))
+    if (!p->data || (p->flags & PKT_PSEUDO))
         return;
-    struct event_packet h = {.link = f->link, .len = f->len, .wire_len = f->wire_len, .ts_ns = f->ts_ns};
-    event_section2(e->out, SECTION_PACKET, &h, sizeof(h), f->data, f->len);
+    const struct frame *f = p->frame;
+    struct event_packet h = {.link = p->link, .len = p->data_len, .wire_len = p->data_len, .ts_ns = p->ts_ns};
+    if (f && p->data == f->data) {
+        h.wire_len = f->wire_len;
+        h.ts_ns = f->ts_ns;
+    }
+    event_section2(e->out, SECTION_PACKET, &h, sizeof(h), p->data, p->data_len);
 }
 
 /* What the rule saw: the stream's bytes when it matched there, else the packet's. */

@@ -225,8 +225,12 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
     if (!rc)
         rc = crew_start(c);
     enum capture_state st = CAPTURE_MORE;
-    while (!rc && st == CAPTURE_MORE && !(o->stop && *o->stop)) {
+    unsigned broken = 0;
+    while (!rc && st != CAPTURE_END && !(o->stop && *o->stop)) {
         st = capture_recv(cap, &c->burst, 0);
+        /* A file that breaks off is told; what was whole before is judged, and the next file is read. */
+        if (st == CAPTURE_ERROR && ++broken)
+            diag_add(d, DIAG_WARNING, o->capture, 0, 0, NULL, "%s", capture_error(cap));
         if (!c->burst.n)
             continue;
         if (!first_ns)
@@ -240,8 +244,8 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         crew_stop(c);
         capture_expire(cap, UINT64_MAX);
         crew_finish(c, cap, first_ns, u64_max(last_ns, first_ns), r);
-        if (st == CAPTURE_ERROR) {
-            diag_add(d, DIAG_ERROR, o->capture, 0, 0, NULL, "%s", capture_error(cap));
+        if (broken && !r->counters.packets) {
+            diag_add(d, DIAG_ERROR, o->capture, 0, 0, NULL, "no packet could be read");
             rc = -EINVAL;
         }
     }
