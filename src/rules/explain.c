@@ -240,6 +240,35 @@ static const char *plain_word(unsigned kind)
     return words[kind] ? words[kind] : "?";
 }
 
+static void named_put(const struct explain *x, const struct rule_test *t)
+{
+    const char *name = t->kind == TEST_APP_PROTOCOL ? app_name(t->u.app_proto.id) : event_name(t);
+    if (t->kind == TEST_APP_PROTOCOL)
+        sbuf_printf(x->out, "protocol %s %s", t->u.app_proto.negated ? "is not" : "is",
+                    name ? name : "unknown");
+    else
+        sbuf_printf(x->out, "event %s", name ? name : "?");
+}
+
+static void number_put(const struct explain *x, const struct rule_test *t)
+{
+    struct sbuf *o = x->out;
+    if (t->kind == TEST_TCP_FLAGS || t->kind == TEST_FRAGBITS) {
+        sbuf_printf(o, "%s & 0x%02x %c 0x%02x",
+                    t->kind == TEST_TCP_FLAGS ? "flags" : "fragment bits", t->u.flags.mask,
+                    t->u.flags.mode, t->u.flags.value);
+    } else if (t->kind == TEST_STREAM_SIZE) {
+        sbuf_cstr(o, "bytes of the stream ");
+        uint_put(o, &(struct test_uint){.op = t->u.size.op, .a = t->u.size.size});
+    } else if (t->kind == TEST_PACKET) {
+        sbuf_printf(o, "%s ", field_name(t->u.packet.field));
+        uint_put(o, &t->u.packet.uint);
+    } else {
+        sbuf_cstr(o, t->kind == TEST_BSIZE ? "length " : "");
+        uint_put(o, &t->u.uint);
+    }
+}
+
 static void test_put(const struct explain *x, const struct rule_test *t)
 {
     struct sbuf *o = x->out;
@@ -262,25 +291,16 @@ static void test_put(const struct explain *x, const struct rule_test *t)
         bytes_test_put(x, t);
         break;
     case TEST_BSIZE:
-        sbuf_cstr(o, "length ");
-        uint_put(o, &t->u.uint);
-        break;
     case TEST_BUFFER_UINT:
     case TEST_FRAGOFFSET:
-        uint_put(o, &t->u.uint);
+    case TEST_PACKET:
+    case TEST_TCP_FLAGS:
+    case TEST_FRAGBITS:
+    case TEST_STREAM_SIZE:
+        number_put(x, t);
         break;
     case TEST_BUFFER_ABSENT:
         sbuf_cstr(o, t->u.flag ? "is not there, or" : "is not there");
-        break;
-    case TEST_PACKET:
-        sbuf_printf(o, "%s ", field_name(t->u.packet.field));
-        uint_put(o, &t->u.packet.uint);
-        break;
-    case TEST_TCP_FLAGS:
-    case TEST_FRAGBITS:
-        sbuf_printf(o, "%s & 0x%02x %c 0x%02x",
-                    t->kind == TEST_TCP_FLAGS ? "flags" : "fragment bits", t->u.flags.mask,
-                    t->u.flags.mode, t->u.flags.value);
         break;
     case TEST_BITS:
         bits_put(x, &t->u.bits);
@@ -288,23 +308,12 @@ static void test_put(const struct explain *x, const struct rule_test *t)
     case TEST_FLOWINT:
         flowint_put(x, &t->u.flowint);
         break;
-    case TEST_STREAM_SIZE:
-        sbuf_cstr(o, "bytes of the stream ");
-        uint_put(o, &(struct test_uint){.op = t->u.size.op, .a = t->u.size.size});
-        break;
     case TEST_DECODE_EVENT:
     case TEST_STREAM_EVENT:
-    case TEST_APP_EVENT: {
-        const char *name = event_name(t);
-        sbuf_printf(o, "event %s", name ? name : "?");
+    case TEST_APP_EVENT:
+    case TEST_APP_PROTOCOL:
+        named_put(x, t);
         break;
-    }
-    case TEST_APP_PROTOCOL: {
-        const char *name = app_name(t->u.app_proto.id);
-        sbuf_printf(o, "protocol %s %s", t->u.app_proto.negated ? "is not" : "is",
-                    name ? name : "unknown");
-        break;
-    }
     case TEST_THRESHOLD:
     case TEST_DETECTION_FILTER:
         threshold_put(x, &t->u.threshold);

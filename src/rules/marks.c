@@ -74,6 +74,10 @@ static void mark_option(struct marks *m, const struct option *o, unsigned dialec
     }
     if (str_eq(o->name, STR("pcre")))
         mark_pcre(m, o->value);
+    if (str_eq(o->name, STR("resp"))) { /* ours in all dialects, but Snort 2 has it */
+        m->weak_snort2++;
+        return;
+    }
     if (str_eq(o->name, STR("metadata"))) {
         m->snort2 += str_find(o->value, STR("service ")) >= 0;
         return;
@@ -162,6 +166,7 @@ static void rule_marks_in(struct mark_ctx *x, struct str rule, struct marks *m)
     m->snort2 += one.snort2 + h.snort2;
     m->snort3 += one.snort3 + h.snort3;
     m->suricata += one.suricata + h.suricata;
+    m->weak_snort2 += one.weak_snort2;
     m->weak_snort3 += one.weak_snort3;
     struct str h2 = head;
     word_next(&h2);
