@@ -9,8 +9,9 @@ enum { L4_TCP, L4_UDP, L4_COUNT };
 enum app_use { USE_OFF, USE_DETECT_ONLY, USE_FULL };
 
 enum {
-    BLOCK_UNIT = 64,     /* sizes of recycled blocks are multiples of it */
-    BLOCK_CLASSES = 32,  /* larger ones go to malloc and back */
+    BLOCK_UNIT = 64, /* sizes of recycled blocks up to BLOCK_FINE of them are multiples of it */
+    BLOCK_FINE = 32, /* ... then 4, 8 and 16 KB; larger ones go to malloc and back */
+    BLOCK_CLASSES = BLOCK_FINE + 3,
     POOL_CAP = 4u << 20, /* bytes that wait for reuse */
     TX_CAP = 1024,       /* transactions of one flow */
     HOLD_UNKNOWN = 8192, /* bytes of a direction kept while its protocol is unknown */
@@ -27,7 +28,7 @@ struct app_held {
 struct app_block {
     struct app_block *next; /* while free */
     uint32_t size;          /* whole, with this head */
-    uint32_t pad;
+    uint32_t class;
 };
 static_assert(sizeof(struct app_block) == 16, "keeps what follows aligned to 16");
 

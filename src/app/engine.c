@@ -2,7 +2,7 @@
 /*
  * The worker's application engine: settings, memory, counters, and the state of flows.
  *
- * Memory: blocks of up to 2 KB are recycled by size, so that flows and small transactions cost no
+ * Memory: blocks of up to 16 KB are recycled by size, so that flows and small transactions cost no
  * heap call once the worker is warm; all that is in use counts against app-layer.memcap.
  */
 #include "app/core.h"
@@ -15,14 +15,28 @@
 
 /* ------------------------------------------------------------------ memory */
 
+/* Rounds up to a class; BLOCK_CLASSES: none. */
+static unsigned class_of(size_t *whole)
+{
+    size_t n = (*whole + BLOCK_UNIT - 1) / BLOCK_UNIT, top = 2 * BLOCK_FINE;
+    unsigned class = BLOCK_FINE;
+    if (n <= BLOCK_FINE) {
+        *whole = n * BLOCK_UNIT;
+        return (unsigned)n - 1;
+    }
+    for (; class < BLOCK_CLASSES && n > top; class ++)
+        top *= 2;
+    *whole = (class < BLOCK_CLASSES ? top : n) * BLOCK_UNIT;
+    return class;
+}
 void *core_alloc(struct app_engine *e, size_t size)
 {
-    size_t whole = (size + sizeof(struct app_block) + BLOCK_UNIT - 1) / BLOCK_UNIT * BLOCK_UNIT;
+    size_t whole = size + sizeof(struct app_block);
+    unsigned class = class_of(&whole);
     if (whole > UINT32_MAX || e->n.memuse_bytes + whole > e->memcap_bytes) {
         e->n.refused++;
         return NULL;
     }
-    size_t class = whole / BLOCK_UNIT - 1;
     struct app_block *b = class < BLOCK_CLASSES ? e->pool[class] : NULL;
     if (b) {
         e->pool[class] = b->next;
@@ -36,6 +50,7 @@ void *core_alloc(struct app_engine *e, size_t size)
         }
     }
     b->size = (uint32_t)whole;
+    b->class = class;
     e->n.memuse_bytes += whole;
     return b + 1;
 }
@@ -44,15 +59,14 @@ void core_free(struct app_engine *e, void *p)
     if (!p)
         return;
     struct app_block *b = (struct app_block *)p - 1;
-    size_t class = b->size / BLOCK_UNIT - 1;
     e->n.memuse_bytes -= b->size;
-    if (class >= BLOCK_CLASSES || e->pool_bytes + b->size > POOL_CAP) {
+    if (b->class >= BLOCK_CLASSES || e->pool_bytes + b->size > POOL_CAP) {
         free(b);
         return;
     }
     e->pool_bytes += b->size;
-    b->next = e->pool[class];
-    e->pool[class] = b;
+    b->next = e->pool[b->class];
+    e->pool[b->class] = b;
 }
 void *app_alloc(struct app_flow *af, size_t size)
 {

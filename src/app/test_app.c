@@ -361,6 +361,13 @@ static void blocks_are_recycled(void **state)
     for (unsigned i = 0; i < 90; i++)
         assert_int_equal(again[i], 0);
     core_free(t.engine, again);
+    for (size_t size = 1; size < 40000; size += 37) {
+        uint8_t *x = core_alloc(t.engine, size);
+        assert_non_null(x);
+        memset(x, 0x55, size);
+        assert_int_equal((uintptr_t)x % 16, 0);
+        core_free(t.engine, x);
+    }
     core_free(t.engine, b);
     core_free(t.engine, NULL);
     talk_end(&t);

@@ -6,6 +6,7 @@
 
 #include <zlib.h>
 
+#include "app/core.h"
 #include "app/http/http_tx.h"
 
 #define REQUEST                                                                                    \
@@ -857,6 +858,41 @@ static void disposition_names(void **state)
         assert_true(str_eq(http_disposition_name(str_cstr(rows[i].value)), str_cstr(rows[i].name)));
 }
 
+/* With every cap on memory: nothing breaks, nothing leaks, and what is refused is counted. */
+static void any_memcap(void **state)
+{
+    (void)state;
+    uint8_t body[200];
+    char head[160];
+    struct talk t;
+    struct app_view v;
+    size_t n = deflate_to("<script>evil()</script>", 23, 31, body, sizeof body);
+    snprintf(head, sizeof head,
+             "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, deflate\r\nContent-Length: %zu\r\n\r\n",
+             n);
+    talk_begin(&t, NULL);
+    for (uint64_t cap = 0; cap < 200000; cap += cap < 20000 ? 64 : 1999) {
+        t.engine->memcap_bytes = cap;
+        say_form(&t, 50);
+        talk_say(&t, 1, head);
+        talk_piece(&t, 1, body, n, 0);
+        talk_say(&t, 0, "GET /old\r\n");
+        struct app_tx *tx = talk_tx(&t, 0);
+        for (unsigned dir = 0; tx && dir < 2; dir++) {
+            (void)talk_get(&t, tx, dir, "http.header", 0, false, &v);
+            (void)talk_get(&t, tx, dir, "http.start", 0, false, &v);
+            (void)talk_get(&t, tx, dir, "file.data", 0, false, &v);
+        }
+        if (cap < 200)
+            assert_true(app_counters(t.engine)->refused > 0);
+        assert_true(app_counters(t.engine)->memuse_bytes <= cap);
+        talk_close(&t);
+        talk_flow_end(&t);
+        assert_int_equal(app_counters(t.engine)->memuse_bytes, 0);
+    }
+    talk_end(&t);
+}
+
 /* ------------------------------------------------------------------ settings, EVE */
 
 static void servers_by_address(void **state)
@@ -965,6 +1001,7 @@ int main(void)
         cmocka_unit_test(multipart_cut_short),
         cmocka_unit_test(put_and_post_are_files),
         cmocka_unit_test(disposition_names),
+        cmocka_unit_test(any_memcap),
         cmocka_unit_test(servers_by_address),
         cmocka_unit_test(eve),
     };
