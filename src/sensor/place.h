@@ -25,7 +25,7 @@ int place_image(const char *built, const char *cache, uint64_t key, struct diags
 
 int pidfile_write(const char *path, struct diags *d) MUST_CHECK;
 
-/* Ports, ring, responses: from the configuration.  Names point into c. */
+/* Ports, ring, responses: from the configuration, in memory of its own (it outlives a reload). */
 struct port_plan {
     struct capture_live_options live;
     const char *filter[CAPTURE_IFACES]; /* NULL: that of all */
@@ -36,9 +36,11 @@ struct port_plan {
     bool raw;              /* raw IP sockets */
     unsigned workers;
     uint64_t event_bytes; /* ring of events */
+    struct arena arena;
     char filter_file[8192];
 };
 int port_plan(const struct conf *c, struct port_plan *p, struct diags *d) MUST_CHECK;
+void port_plan_done(struct port_plan *p);
 bool port_has_address(const char *iface);
 
 #endif

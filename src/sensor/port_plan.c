@@ -35,6 +35,11 @@ bool port_has_address(const char *iface)
     return has;
 }
 
+static const char *keep(struct port_plan *p, const char *s)
+{
+    return s && *s ? (const char *)arena_dup(&p->arena, s, strlen(s)).p : NULL;
+}
+
 static int add_port(struct port_plan *p, const char *name, const char *filter, struct diags *d)
 {
     if (!name || !strcmp(name, "default"))
@@ -49,9 +54,9 @@ static int add_port(struct port_plan *p, const char *name, const char *filter, s
                  p->n == CAPTURE_IFACES ? CAPTURE_IFACES : MSG_NAME - 1);
         return -EINVAL;
     }
-    p->filter[p->n] = filter;
-    p->live.iface[p->n++] = name;
-    return 0;
+    p->filter[p->n] = keep(p, filter);
+    p->live.iface[p->n] = keep(p, name);
+    return p->live.iface[p->n++] ? 0 : -ENOMEM;
 }
 
 static int ports_of(const struct conf *c, const char *path, struct port_plan *p, struct diags *d)
@@ -122,6 +127,7 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
 {
     const char *lib = conf_str(c, "capture.library"), *mode = conf_str(c, "response.mode");
     memset(p, 0, sizeof(*p));
+    arena_init(&p->arena, 0, 0);
     int rc = ports_of(c, "capture.interfaces", p, d);
     if (!rc && !p->n)
         rc = ports_of(c, "af-packet", p, d);
@@ -132,12 +138,12 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
                  "no interface to watch");
         return -EINVAL;
     }
-    p->live.bpf = conf_str(c, "capture.bpf-filter");
+    p->live.bpf = keep(p, conf_str(c, "capture.bpf-filter"));
     if (!p->live.bpf && conf_str(c, "capture.bpf-file") &&
         read_filter(conf_str(c, "capture.bpf-file"), p, d))
         return -EINVAL;
-    p->response = conf_str(c, "response.interface");
-    if (p->response && (!*p->response || !strcmp(p->response, "none")))
+    p->response = keep(p, conf_str(c, "response.interface"));
+    if (p->response && !strcmp(p->response, "none"))
         p->response = NULL;
     if (p->response && strlen(p->response) >= MSG_NAME) {
         diag_add(d, DIAG_ERROR, p->response, 0, 0, NULL, "no name of an interface");
@@ -155,4 +161,9 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
         if (port_has_address(p->live.iface[i]))
             p->with_address |= 1u << i;
     return 0;
+}
+
+void port_plan_done(struct port_plan *p)
+{
+    arena_done(&p->arena);
 }

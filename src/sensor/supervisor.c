@@ -458,6 +458,7 @@ static void supervisor_free(struct supervisor *s)
     for (unsigned i = 0; i < SUP_CLIENTS; i++)
         sbuf_done(&s->client[i].out);
     conf_free(s->conf);
+    port_plan_done(&s->plan);
     arena_done(&s->arena);
     free(s);
 }
