@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "verdict/verdict.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -156,8 +157,12 @@ int load_image(const struct load_options *o, struct image **image, struct diags 
 
 struct overlay *load_overlay(const struct conf *c, struct image *i, uint64_t version, struct diags *d)
 {
-    struct overlay_options oo = {.var = variable, .ctx = conf_ctx(c), .version = version};
-    return overlay_build(i, &oo, d);
+    struct response_policy *r = response_policy_new(c, d);
+    struct overlay_options oo = {.var = variable, .ctx = conf_ctx(c), .version = version,
+                                 .tune = response_policy_tune, .tune_ctx = r};
+    struct overlay *o = r ? overlay_build(i, &oo, d) : NULL;
+    response_policy_free(r);
+    return o;
 }
 
 void print_diags(const struct diags *d, bool quiet)

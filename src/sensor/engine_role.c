@@ -30,8 +30,14 @@ static struct overlay *overlay_from(struct engine_proc *p, struct conf *conf, in
 {
     struct diags *d = &p->child.diags;
     struct image *i = image_from_fd(image_fd, d);
-    struct overlay_options oo = {.var = variable, .ctx = conf, .version = version};
-    struct overlay *o = i ? overlay_build(i, &oo, d) : NULL;
+    struct response_policy *r = response_policy_new(conf, d);
+    struct overlay_options oo = {.var = variable,
+                                 .ctx = conf,
+                                 .version = version,
+                                 .tune = response_policy_tune,
+                                 .tune_ctx = r};
+    struct overlay *o = i && r ? overlay_build(i, &oo, d) : NULL;
+    response_policy_free(r);
     image_close(i);
     return o;
 }

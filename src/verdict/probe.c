@@ -27,6 +27,6 @@ void probe_ends(struct responder *r, struct answered *a)
         if (!e->told || !peer->seen || e->probes >= PROBES_MOST || r->now_ns < probe_due(r, a, e))
             continue;
         e->probes++;
-        send_probe(r, a, s, e->number - 1, peer->high);
+        send_chase(r, a, s, e->number - 1, peer->high, TCP_ACK);
     }
 }

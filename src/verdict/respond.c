@@ -243,6 +243,7 @@ static struct answered *row_for(struct responder *r, struct answered *a, const s
     if (p->flow) {
         a->flow_id = p->flow->id;
         p->flow->user[1] = a;
+        p->flow->flags |= FLOW_RESPONDED;
     }
     return a;
 }

@@ -21,9 +21,10 @@ enum {
     TARGETS = 1024,
     RULE_ROWS = 256,
     FRAME_ROOM = 2048,
-    IP_ROOM = 1400,   /* ICMPv6 errors have 1280 bytes at most */
-    CHASE_MOST = 32,  /* chase packets to one end */
-    SENDS_MOST = 96,  /* packets for one connection, all rounds */
+    IP_ROOM = 1400,  /* ICMPv6 errors have 1280 bytes at most */
+    CHASE_MOST = 32, /* chase packets to one end */
+    SENDS_MOST = 96, /* packets for one connection, all rounds */
+    DUE_MOST = 64,
     PROBES_MOST = 3,  /* to one end */
     LINK_ROOM = 32,   /* Ethernet and four tags */
     SENDS_OF_TWO = 8, /* the same where another sensor resets it, too */
@@ -57,6 +58,9 @@ struct end {
     uint32_t high_told; /* the same, when the last reset was sent */
     uint32_t ack;       /* its highest acknowledgement */
     uint32_t fin_end;
+    bool due; /* a chase packet waits for the end of the burst: */
+    uint8_t due_flags;
+    uint32_t due_number, due_ack;
     uint64_t told_ns;
     uint64_t last_ns;       /* its last packet but resets, behind the first reset */
     uint32_t after_packets; /* with new data, passed on their way to it behind the answer */
@@ -122,6 +126,8 @@ struct responder {
     struct rule_row rule[RULE_ROWS];
     struct response_counters rule_rest;
     uint32_t packet_id; /* IPv4 identification, IPv6 flow label: makes own packets known again */
+    uint32_t due[DUE_MOST]; /* rows with chase packets that wait */
+    unsigned n_due;
     uint64_t now_ns, look_ns;
     uint8_t frame[FRAME_ROOM];
 };
@@ -167,8 +173,9 @@ bool send_icmp(struct responder *r, struct answered *a, const struct packet *p, 
 /* NULL: an answer to p can be built; else why not. */
 const char *send_obstacle(const struct responder *r, const struct packet *p);
 
-/* A segment without data to an end that was reset, by what was kept when the reset went. */
-bool send_probe(struct responder *r, struct answered *a, unsigned side, uint32_t seq, uint32_t ack);
+/* The same without a packet at hand, by what was kept of the link when the first reset went. */
+bool send_chase(struct responder *r, struct answered *a, unsigned side, uint32_t seq, uint32_t ack,
+                uint8_t flags);
 
 /* ---- wrap.c */
 /*

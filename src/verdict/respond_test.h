@@ -169,7 +169,7 @@ UNUSED static void lab_judge(struct lab *w, struct packet *p)
         return;
     packet_hash(p, 42, false);
     struct flow *f = flow_get(w->flows, p, &exc, lab_flow_end, w);
-    if (f && f->user[1])
+    if (f && (f->flags & FLOW_RESPONDED))
         responder_see(w->r, p);
     if (f && (p->flags & PKT_TCP))
         stream_packet(w->streams, f, p, &w->sink);

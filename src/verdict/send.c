@@ -134,16 +134,21 @@ bool send_reset(struct responder *r, struct answered *a, const struct packet *p,
     return ip_send(r, a, p, side, ip, n);
 }
 
-bool send_probe(struct responder *r, struct answered *a, unsigned side, uint32_t seq, uint32_t ack)
+bool send_chase(struct responder *r, struct answered *a, unsigned side, uint32_t seq, uint32_t ack,
+                uint8_t flags)
 {
     const struct end *to = &a->end[side];
     bool link = injector_has_link(r->out);
-    if (is_spent(a) || (link && !to->link_n) || !limit_take(r, a->ver, &to->addr, is_proven(a)))
+    if (is_spent(a) || (link && !to->link_n))
         return false;
+    if (!limit_take(r, a->ver, &to->addr, is_proven(a))) {
+        COUNT(r, a->rule, rate_limited, 1);
+        return false;
+    }
     uint8_t *ip = r->frame + (link ? to->link_n : 0);
     struct build_ip h = ip_head(r, a, side);
-    size_t n = build_tcp(ip, FRAME_ROOM - LINK_ROOM, &h, a->end[!side].port, to->port, seq, ack,
-                         TCP_ACK, 0, NULL, 0);
+    size_t n = build_tcp(ip, FRAME_ROOM - LINK_ROOM, &h, a->end[!side].port, to->port, seq,
+                         flags & TCP_ACK ? ack : 0, flags, 0, NULL, 0);
     if (!n)
         return false;
     mark(r, ip);

@@ -203,6 +203,17 @@ void watch_finish(struct responder *r, struct answered *a, enum response_effect 
 
 /* ------------------------------------------------------------------ what passes */
 
+static void tell_now(struct responder *r, struct answered *a, unsigned side);
+
+static void tell_all(struct responder *r)
+{
+    for (unsigned k = 0; k < r->n_due; k++)
+        for (unsigned s = 0; s < 2; s++)
+            if (r->row[r->due[k]].end[s].due)
+                tell_now(r, &r->row[r->due[k]], s);
+    r->n_due = 0;
+}
+
 /* p's data on its way to e. True: some of it is new. */
 static bool note_data(struct end *e, const struct packet *p)
 {
@@ -234,7 +245,23 @@ static bool note_ack(struct end *e, struct end *peer, const struct packet *p)
     return !news && e->told && !p->payload_len && !(p->tcp.flags & (TCP_SYN | TCP_FIN));
 }
 
-/* Tells an end a number, if that is any news to it. */
+/* Tells an end what it is due to be told. */
+static void tell_now(struct responder *r, struct answered *a, unsigned side)
+{
+    struct end *e = &a->end[side];
+    e->due = false;
+    if (a->over || !send_chase(r, a, side, e->due_number, e->due_ack, e->due_flags))
+        return;
+    e->chases++;
+    a->chased++;
+    COUNT(r, a->rule, chased, 1);
+    watch_told(r, a, side, e->due_number);
+}
+
+/*
+ * Tells an end a number, if that is any news to it: when the burst is over, for what is behind in
+ * it may know a better one.
+ */
 static void tell(struct responder *r, struct answered *a, const struct packet *p, unsigned side,
                  uint32_t number, uint32_t ack, uint8_t flags)
 {
@@ -243,12 +270,27 @@ static void tell(struct responder *r, struct answered *a, const struct packet *p
         return;
     if (e->told && r->now_ns - e->told_ns < REPEAT_NS && !seq_gt(number, e->number))
         return;
-    if (send_obstacle(r, p) || !send_reset(r, a, p, side, number, ack, flags))
+    if (e->due && !seq_gt(number, e->due_number))
         return;
-    e->chases++;
-    a->chased++;
-    COUNT(r, a->rule, chased, 1);
-    watch_told(r, a, side, number);
+    bool listed = a->end[0].due || a->end[1].due;
+    e->due_number = number;
+    e->due_ack = ack;
+    e->due_flags = flags;
+    if (!e->link_n && injector_has_link(r->out)) { /* in a tunnel: only with a packet at hand */
+        if (!send_obstacle(r, p) && send_reset(r, a, p, side, number, ack, flags)) {
+            e->chases++;
+            a->chased++;
+            COUNT(r, a->rule, chased, 1);
+            watch_told(r, a, side, number);
+        }
+        return;
+    }
+    e->due = true;
+    if (listed)
+        return;
+    if (r->n_due == DUE_MOST)
+        tell_all(r);
+    r->due[r->n_due++] = (uint32_t)(a - r->row);
 }
 
 /* Does a reset fit?  One that its receiver ignores says nothing, but that somebody wants it to say
@@ -348,6 +390,8 @@ static void look(struct responder *r, struct answered *a, uint64_t now_ns)
 
 void responder_tick(struct responder *r, uint64_t now_ns)
 {
+    if (r->n_due)
+        tell_all(r);
     if (!r->watch || (now_ns < r->look_ns + LOOK_NS && now_ns >= r->look_ns))
         return;
     if (now_ns != UINT64_MAX)
