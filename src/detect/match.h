@@ -36,6 +36,7 @@ struct detect_flow {
     uint32_t n_numbers, room_numbers;
     uint32_t tag_gid, tag_sid; /* session tag */
     uint64_t tag_left, tag_until_ns;
+    uint64_t tag_number; /* packet that set it: tagging begins behind it */
     uint8_t tag_metric, tag_on;
     struct flow_threshold {
         uint32_t rule, count;

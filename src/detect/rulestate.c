@@ -278,11 +278,14 @@ static int tag_set(void *ctx, struct state_row *row, bool fresh)
     return 1;
 }
 
+enum { TAG_PACKETS = 256 }; /* without a number, and at most */
+
 static void tag_start(struct detect *d, const struct img_rule *r, const struct img_test *t)
 {
     const struct test_tag *g = &t->u.tag;
-    struct tag_row w = {.left = g->count, .gid = r->gid, .sid = r->sid, .metric = g->metric,
-                        .until_ns = d->p->ts_ns + (uint64_t)g->count * 1000000000u};
+    uint32_t count = g->count ? g->count : TAG_PACKETS;
+    struct tag_row w = {.left = count, .gid = r->gid, .sid = r->sid, .metric = g->metric,
+                        .until_ns = d->p->ts_ns + (uint64_t)count * 1000000000u};
     if (g->host) {
         struct state_key k;
         memset(&k, 0, sizeof(k));
@@ -295,7 +298,8 @@ static void tag_start(struct detect *d, const struct img_rule *r, const struct i
     struct detect_flow *m = d->p->flow ? flow_memory(d, d->p->flow) : NULL;
     if (!m)
         return;
-    m->tag_on = 2; /* begins behind this packet */
+    m->tag_on = 1;
+    m->tag_number = d->p->number;
     m->tag_gid = w.gid;
     m->tag_sid = w.sid;
     m->tag_metric = g->metric;
@@ -320,10 +324,8 @@ bool detect_tagged(struct detect *d, const struct packet *p, uint32_t *gid, uint
     (void)d;
     if (!m || !m->tag_on)
         return false;
-    if (m->tag_on == 2) {
-        m->tag_on = 1;
+    if (m->tag_number == p->number)
         return false;
-    }
     if (!tag_use(&m->tag_left, m->tag_until_ns, m->tag_metric, p)) {
         m->tag_on = 0;
         return false;

@@ -79,6 +79,24 @@ static void exceptions(struct fields *out, const struct flow *f)
     fields_array_end(out);
 }
 
+/* MAC addresses of the two ends, as lists: a flow may have more. */
+static void ether_object(struct fields *out, const struct flow *f)
+{
+    static const char *const key[2] = {"src_macs", "dest_macs"};
+    char t[24];
+    if (!f->mac_have)
+        return;
+    fields_open(out, "ether");
+    for (unsigned k = 0; k < 2; k++) {
+        const uint8_t *m = f->mac[!k];
+        fields_array(out, key[!k]);
+        snprintf(t, sizeof(t), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+        fields_cstr(out, NULL, t);
+        fields_array_end(out);
+    }
+    fields_close(out);
+}
+
 void emit_flow(struct engine *e, const struct flow *f)
 {
     if (!e->settings->wants.flow)
@@ -89,6 +107,8 @@ void emit_flow(struct engine *e, const struct flow *f)
     ev->ts_ns = e->now_ns;
     ev->app_proto = f->app_proto_any;
     struct fields *out = event_fields(e->out);
+    if (e->settings->wants.ether)
+        ether_object(out, f);
     emit_app_protos(out, f);
     fields_open(out, "flow");
     fields_u64(out, "pkts_toserver", f->pkts[0]);

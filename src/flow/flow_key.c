@@ -48,10 +48,16 @@ static bool has_ports(uint8_t proto)
            proto == IPPROTO_ESP /* the SPI's halves */;
 }
 
+/* Of what carries others, IP in IP is a flow between the tunnel's ends; GRE and the like are not. */
+static bool wants_flow(const struct packet *p)
+{
+    return (p->flags & PKT_WANTS_FLOW) || p->proto == IPPROTO_IPIP || p->proto == IPPROTO_IPV6;
+}
+
 bool flow_key_of(const struct flow_table *t, struct packet *p, struct flow_key *k)
 {
     const uint32_t never = PKT_IGNORE | PKT_FRAGMENT | PKT_L3_BROKEN | PKT_L4_BROKEN;
-    if (!p->ver || (p->flags & never) || !(p->flags & PKT_WANTS_FLOW))
+    if (!p->ver || (p->flags & never) || !wants_flow(p))
         return false;
     k->src = p->src;
     k->dst = p->dst;
