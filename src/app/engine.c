@@ -132,6 +132,18 @@ static bool read_protocols(struct app_engine *e, const struct conf *c, struct di
     }
     return !d || d->errors == errors;
 }
+/* A store names files by their SHA-256. */
+static bool has_file_store(const struct conf *c)
+{
+    const struct conf_node *list = conf_node(c, "outputs");
+    for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
+        const char *name = "";
+        const struct conf_node *n = conf_item(i, &name);
+        if (str_eq(str_cstr(name), STR("file-store")) && conf_sub_bool(n, "enabled", false))
+            return true;
+    }
+    return false;
+}
 static void read_files(struct app_engine *e, const struct conf *c)
 {
     struct event_wants w;
@@ -139,7 +151,7 @@ static void read_files(struct app_engine *e, const struct conf *c)
     e->file = (struct app_file_config){
         .md5 = w.file_md5,
         .sha1 = w.file_sha1,
-        .sha256 = w.file_sha256,
+        .sha256 = w.file_sha256 || has_file_store(c),
         .inspect_limit = 100000,
         .min_inspect = 32768,
         .inspect_window = 4096,

@@ -93,7 +93,7 @@ static void set_decompression(struct http_server *s, const struct keys *k)
 {
     s->layers = (uint32_t)bytes_of(k, "response-body-decompress-layer-limit", 2);
     s->lzma = truth_of(k, "lzma-enabled", false);
-    s->brotli = truth_of(k, "brotli-enabled", false);
+    s->brotli = truth_of(k, "brotli-enabled", true);
     s->lzma_memlimit = bytes_of(k, "lzma-memlimit", 1 << 20);
     s->bomb_limit = bytes_of(k, "compression-bomb-limit", 1 << 20);
     s->bombs_max = (uint32_t)bytes_of(k, "compression-bomb-count", 3);

@@ -340,9 +340,7 @@ static void said_encoded_but_plain(void **state)
     static const char *const encodings[] = {"gzip", "deflate", "br", "gzip, deflate"};
     struct talk t;
     char head[160];
-    static const char *const set[] = {
-        "app-layer.protocols.http.libhtp.default-config.brotli-enabled=yes", NULL};
-    talk_begin(&t, set);
+    talk_begin(&t, NULL);
     for (unsigned i = 0; i < ARRAY_LEN(encodings); i++)
         for (size_t cut = 0; cut < 12; cut++) {
             static const char plain[] = "<b>plain</b>";
@@ -367,9 +365,7 @@ static void brotli(void **state)
     static const char text[] = "hello hello hello";
     struct talk t;
     char head[120];
-    static const char *const set[] = {
-        "app-layer.protocols.http.libhtp.default-config.brotli-enabled=yes", NULL};
-    talk_begin(&t, set);
+    talk_begin(&t, NULL);
     snprintf(head, sizeof head,
              "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: %zu\r\n\r\n", sizeof body);
     talk_say(&t, 0, "GET /z HTTP/1.1\r\nHost: a\r\n\r\n");
