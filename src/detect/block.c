@@ -127,8 +127,9 @@ static enum outcome content(struct block *b, const struct img_test *t)
     int64_t from, to;
     uint32_t cursor = d->cursor[t->on_base64];
     enum outcome nothing = negated ? HOLDS : (t->flags & CONTENT_RELATIVE) ? FAILS : FAILS_FOR_GOOD;
-    if (!content_window(b, t, &from, &to) || to - from < what.n)
-        return negated ? run(b, t + 1) : nothing;
+    bool window = content_window(b, t, &from, &to);
+    if (!window || to - from < what.n)
+        return !negated ? nothing : !window && (t->flags & IMG_CONTENT_WINDOW) ? FAILS : run(b, t + 1);
     if ((t->flags & CONTENT_ENDS) && from < (int64_t)in->n - what.n)
         from = (int64_t)in->n - what.n;
     while (to - from >= what.n) {

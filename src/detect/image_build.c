@@ -25,38 +25,6 @@ uint32_t build_count(const struct builder *b, enum image_section s, size_t size)
 
 /* ------------------------------------------------------------------ order of evaluation */
 
-/* Suricata's action-order: pass, drop, reject, alert. */
-static int action_rank(unsigned action)
-{
-    switch ((enum rule_action)action) {
-    case ACTION_PASS:
-    case ACTION_ACCEPT:
-        return 0;
-    case ACTION_DROP:
-    case ACTION_SDROP:
-    case ACTION_BLOCK:
-    case ACTION_BLACKLIST:
-        return 1;
-    case ACTION_REJECT:
-    case ACTION_REJECTSRC:
-    case ACTION_REJECTDST:
-    case ACTION_REJECTBOTH:
-    case ACTION_RESET:
-    case ACTION_REACT:
-        return 2;
-    case ACTION_ALERT:
-    case ACTION_REPLACE:
-    case ACTION_ACTIVATE:
-    case ACTION_DYNAMIC:
-    case ACTION_LOG:
-    case ACTION_CONFIG:
-    case ACTION_FILE_ID:
-    case ACTION_COUNT:
-        return 3;
-    }
-    return 3;
-}
-
 /* Setters run before readers: set 0, set and read 1, read 2, none 3; for flowbits, then flowints, then xbits. */
 static void state_ranks(const struct rule *r, int rank[3])
 {
@@ -79,12 +47,13 @@ static void state_ranks(const struct rule *r, int rank[3])
 struct sort_key {
     const struct rule *r;
     int rank[3];
+    int action;
 };
 
 static int rule_before(const void *x, const void *y)
 {
     const struct sort_key *a = x, *b = y;
-    int d = action_rank(a->r->action) - action_rank(b->r->action);
+    int d = a->action - b->action;
     for (unsigned w = 0; w < 3 && !d; w++)
         d = a->rank[w] - b->rank[w];
     if (!d && a->r->priority != b->r->priority)
@@ -108,6 +77,7 @@ static bool order_rules(struct builder *b)
         if (r->flags & RULE_DISABLED)
             continue;
         k[n].r = r;
+        k[n].action = b->set->action_rank[r->action];
         state_ranks(r, k[n].rank);
         n++;
     }

@@ -135,6 +135,8 @@ struct img_where {
     struct img_text arg[RULE_XFORMS];
 };
 
+/* Beside enum content_flag. Snort 2: what must not be there holds only where there is a window to look at. */
+enum { IMG_CONTENT_WINDOW = 8192 };
 struct img_num {
     int32_t v;
     int8_t var; /* -1: none; else the variable plus v */
