@@ -70,6 +70,19 @@ static int ports_of(const struct conf *c, const char *path, struct port_plan *p,
     return rc;
 }
 
+/* -i IF with a suricata.yaml: what it says about that port holds. */
+static void own_filters(const struct conf *c, struct port_plan *p)
+{
+    const struct conf_node *list = conf_node(c, "af-packet");
+    for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
+        const char *name = conf_sub_str(i, "interface", ""),
+                   *filter = conf_sub_str(i, "bpf-filter", NULL);
+        for (unsigned k = 0; k < p->n; k++)
+            if (!p->filter[k] && !strcmp(p->live.iface[k], name))
+                p->filter[k] = keep(p, filter);
+    }
+}
+
 static int read_filter(const char *path, struct port_plan *p, struct diags *d)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -138,6 +151,7 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
                  "no interface to watch");
         return -EINVAL;
     }
+    own_filters(c, p);
     p->live.bpf = keep(p, conf_str(c, "capture.bpf-filter"));
     if (!p->live.bpf && conf_str(c, "capture.bpf-file") &&
         read_filter(conf_str(c, "capture.bpf-file"), p, d))

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the supervisor prepares: ports from a configuration, folders, images, what is found. */
+#include "sensor/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+struct world {
+    struct arena arena;
+    struct diags d;
+    struct conf *c;
+    char dir[64];
+};
+
+static int begin(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    arena_init(&w->arena, 0, 0);
+    diags_init(&w->d, &w->arena);
+    w->c = conf_new();
+    snprintf(w->dir, sizeof(w->dir), "/tmp/test-place-XXXXXX");
+    *state = w;
+    return !w->c || conf_load_stock(w->c) || !mkdtemp(w->dir);
+}
+
+static int end(void **state)
+{
+    struct world *w = *state;
+    char cmd[128];
+    snprintf(cmd, sizeof(cmd), "rm -rf '%s'", w->dir);
+    int rc = system(cmd);
+    conf_free(w->c);
+    arena_done(&w->arena);
+    free(w);
+    return rc;
+}
+
+static void set(struct world *w, const char *path, const char *value)
+{
+    char text[256];
+    snprintf(text, sizeof(text), "%s=%s", path, value);
+    assert_int_equal(conf_set(w->c, text, &w->d), 0);
+}
+
+static void ports(void **state)
+{
+    struct world *w = *state;
+    struct port_plan *p = calloc(1, sizeof(*p));
+    assert_int_equal(port_plan(w->c, p, &w->d), -EINVAL); /* none */
+    assert_non_null(strstr(w->d.first->reason, "no interface"));
+    port_plan_done(p);
+    set(w, "capture.interfaces", "eth1");
+    set(w, "capture.interfaces.1.interface", "eth2");
+    set(w, "capture.interfaces.1.bpf-filter", "tcp");
+    set(w, "capture.interfaces.2", "eth1"); /* twice is once */
+    set(w, "capture.bpf-filter", "ip");
+    set(w, "event.ring-size", "100000");
+    set(w, "workers", "3");
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_int_equal(p->n, 2);
+    assert_string_equal(p->live.iface[0], "eth1");
+    assert_string_equal(p->live.iface[1], "eth2");
+    assert_null(p->filter[0]);
+    assert_string_equal(p->filter[1], "tcp");
+    assert_string_equal(p->live.bpf, "ip");
+    assert_int_equal(p->workers, 3);
+    assert_int_equal(p->live.ring, RING_V3); /* nothing is answered: what costs least */
+    assert_int_equal(p->event_bytes, 131072);
+    assert_null(p->response);
+    port_plan_done(p);
+    set(w, "response.interface", "eth3");
+    set(w, "workers", "0");
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_int_equal(p->live.ring, RING_V2);
+    assert_string_equal(p->response, "eth3");
+    assert_in_range(p->workers, 1, SENSOR_WORKERS);
+    port_plan_done(p);
+    set(w, "capture.ring", "v3");
+    set(w, "capture.library", "pcap");
+    set(w, "workers", "4");
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_int_equal(p->workers, 1);
+    assert_int_equal(p->live.ring, RING_NONE);
+    port_plan_done(p);
+    set(w, "capture.interfaces", "a-name-that-is-too-long");
+    assert_int_equal(port_plan(w->c, p, &w->d), -EINVAL);
+    port_plan_done(p);
+    free(p);
+}
+
+static void filter_file(void **state)
+{
+    struct world *w = *state;
+    struct port_plan *p = calloc(1, sizeof(*p));
+    char path[128];
+    snprintf(path, sizeof(path), "%s/f", w->dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("# not this\ntcp # nor that\nand port 80\n", f);
+    fclose(f);
+    set(w, "capture.interfaces", "eth1");
+    set(w, "capture.bpf-file", path);
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_null(strstr(p->live.bpf, "not"));
+    assert_null(strchr(p->live.bpf, '#'));
+    assert_non_null(strstr(p->live.bpf, "tcp"));
+    assert_non_null(strstr(p->live.bpf, "and port 80"));
+    port_plan_done(p);
+    set(w, "capture.bpf-file", "/nonexistent");
+    assert_int_equal(port_plan(w->c, p, &w->d), -EINVAL);
+    port_plan_done(p);
+    free(p);
+}
+
+/* As root, for another user; as anybody else, for oneself. */
+static void log_folder(void **state)
+{
+    struct world *w = *state;
+    struct msg_setup s = {.uid = geteuid(), .gid = getegid()};
+    char path[128], file[160];
+    struct stat st;
+    if (geteuid() == 0)
+        s = (struct msg_setup){.drop = 1, .uid = 65534, .gid = 65534};
+    snprintf(path, sizeof(path), "%s/a/b", w->dir);
+    set(w, "default-log-dir", path);
+    int fd = place_logs(w->c, &s, &w->d);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_uid, s.uid);
+    close(fd);
+    if (!s.drop)
+        return;
+    /* One that root made, with a file that root's replay left. */
+    snprintf(path, sizeof(path), "%s/mine", w->dir);
+    snprintf(file, sizeof(file), "%s/eve.json", path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    close(open(file, O_CREAT | O_WRONLY, 0600));
+    set(w, "default-log-dir", path);
+    fd = place_logs(w->c, &s, &w->d);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_uid, 0); /* it stays root's */
+    assert_int_equal(st.st_gid, 65534);
+    assert_int_equal(st.st_mode & 0777, 0770);
+    assert_int_equal(stat(file, &st), 0);
+    assert_int_equal(st.st_uid, 65534);
+    close(fd);
+    static const char *const never[] = {"/etc", "/", "/var/log", "/usr/lib", "/dev/null"};
+    for (size_t i = 0; i < ARRAY_LEN(never); i++) {
+        struct stat before, after;
+        assert_int_equal(stat(never[i], &before), 0);
+        set(w, "default-log-dir", never[i]);
+        assert_true(place_logs(w->c, &s, &w->d) < 0);
+        assert_int_equal(stat(never[i], &after), 0);
+        assert_int_equal(before.st_gid, after.st_gid);
+        assert_int_equal(before.st_mode, after.st_mode);
+    }
+}
+
+static void images(void **state)
+{
+    struct world *w = *state;
+    struct msg_setup s = {.uid = geteuid(), .gid = getegid()};
+    char build[256], built[300], link_path[300];
+    assert_int_equal(place_build(w->dir, &s, build, sizeof(build)), 0);
+    snprintf(built, sizeof(built), "%s/image", build);
+    assert_true(place_image(built, w->dir, 1, &w->d) < 0); /* not there */
+    int fd = open(built, O_CREAT | O_WRONLY, 0600);
+    assert_int_equal(write(fd, "x", 1), 1);
+    close(fd);
+    snprintf(link_path, sizeof(link_path), "%s/link", build);
+    assert_int_equal(symlink("/etc/passwd", link_path), 0);
+    assert_true(place_image(link_path, w->dir, 1, &w->d) < 0); /* no way to another file */
+    unlink(link_path);
+    assert_int_equal(link(built, link_path), 0);
+    assert_true(place_image(built, w->dir, 1, &w->d) < 0); /* somebody keeps a name of it */
+    unlink(link_path);
+    fd = place_image(built, w->dir, 1, &w->d);
+    assert_true(fd >= 0);
+    assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+    assert_int_equal(access(built, F_OK), -1); /* moved into the cache */
+    close(fd);
+    place_build_done(build);
+    assert_int_equal(access(build, F_OK), -1);
+}
+
+static void users(void **state)
+{
+    struct world *w = *state;
+    struct msg_setup s = {0};
+    assert_int_equal(place_user(w->c, &s, &w->d), 0);
+    assert_int_equal(s.drop, geteuid() == 0);
+    if (!s.drop)
+        return;
+    assert_true(s.uid != 0);
+    set(w, "run-as.user", "12345");
+    assert_int_equal(place_user(w->c, &s, &w->d), 0);
+    assert_int_equal(s.uid, 12345);
+    set(w, "run-as.user", "no-such-user-here");
+    assert_int_equal(place_user(w->c, &s, &w->d), -EINVAL);
+    set(w, "run-as.user", "nobody");
+    set(w, "run-as.group", "no-such-group-here");
+    assert_int_equal(place_user(w->c, &s, &w->d), -EINVAL);
+}
+
+static void found_and_guessed(void **state)
+{
+    struct world *w = *state;
+    char path[256], home[4096];
+    const char *iface[] = {"nosuch0"};
+    snprintf(path, sizeof(path), "%s/etc", w->dir);
+    assert_int_equal(mkdir(path, 0755), 0);
+    setenv("RIPOSTE_HOME", w->dir, 1);
+    assert_true(sensor_find("etc", path, sizeof(path)));
+    assert_non_null(strstr(path, w->dir));
+    assert_false(sensor_find("no/such/thing", path, sizeof(path)));
+    unsetenv("RIPOSTE_HOME");
+    assert_false(sensor_guess_home(iface, 1, home, sizeof(home)));
+    assert_int_equal(home[0], '[');
+    assert_int_equal(home[strlen(home) - 1], ']');
+    assert_non_null(strstr(home, "10.0.0.0/8"));
+    assert_non_null(strstr(home, "fc00::/7"));
+    assert_null(strstr(home, ",]"));
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
+    const struct CMUnitTest tests[] = {
+        CASE(ports),  CASE(filter_file), CASE(log_folder),
+        CASE(images), CASE(users),       CASE(found_and_guessed),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
