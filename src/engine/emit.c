@@ -89,8 +89,9 @@ struct event *emit_begin(struct engine *e, enum event_type type, const struct pa
     ev->dir = 0xff;
     ev->vips = e->parts.vips;
     ev->policy_version = overlay_version(detect_overlay(e->detect));
-    if (type == EVENT_FLOW || type == EVENT_NETFLOW || type == EVENT_STATS || type == EVENT_RESPONSE)
-        ev->flags |= EVENT_HIDE_NUMBER; /* of no packet */
+    if (!e->settings->replay || type == EVENT_FLOW || type == EVENT_NETFLOW || type == EVENT_STATS ||
+        type == EVENT_RESPONSE)
+        ev->flags |= EVENT_HIDE_NUMBER; /* of no packet, or of none that a file counts */
     emit_order(e, ev);
     if (dir < 2 && f)
         emit_flow_ends(ev, f, dir);
