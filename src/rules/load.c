@@ -162,9 +162,40 @@ static void hash_var(void *ctx, const char *name, const char *text)
     x->h = hash_bytes(facts, sizeof(facts), x->h);
 }
 
+/* Groups of actions by the word that action-order uses for them, in the order that holds without it. */
+static const struct {
+    const char *word;
+    uint32_t actions;
+} action_groups[] = {
+    {"pass", 1u << ACTION_PASS | 1u << ACTION_ACCEPT},
+    {"drop", 1u << ACTION_DROP | 1u << ACTION_SDROP | 1u << ACTION_BLOCK | 1u << ACTION_BLACKLIST},
+    {"reject", 1u << ACTION_REJECT | 1u << ACTION_REJECTSRC | 1u << ACTION_REJECTDST | 1u << ACTION_REJECTBOTH |
+                   1u << ACTION_RESET | 1u << ACTION_REACT},
+    {"alert", 1u << ACTION_ALERT | 1u << ACTION_LOG | 1u << ACTION_ACTIVATE | 1u << ACTION_DYNAMIC |
+                  1u << ACTION_REPLACE | 1u << ACTION_CONFIG | 1u << ACTION_FILE_ID},
+};
+
+/* rank of each action; words that are none of the groups are told by the configuration's own check. */
+static void action_ranks(const struct conf *conf, uint8_t rank[ACTION_COUNT])
+{
+    const struct conf_node *list = conf ? conf_node(conf, "action-order") : NULL;
+    uint8_t group[ARRAY_LEN(action_groups)] = {0, 1, 2, 3}, n = 0;
+    for (const struct conf_node *k = list ? list->child : NULL; k; k = k->next)
+        for (unsigned g = 0; k->value && g < ARRAY_LEN(action_groups); g++)
+            if (!strcmp(k->value, action_groups[g].word))
+                group[g] = n++;
+    for (unsigned a = 0; a < ACTION_COUNT; a++)
+        for (unsigned g = 0; g < ARRAY_LEN(action_groups); g++)
+            if (action_groups[g].actions >> a & 1)
+                rank[a] = group[g];
+}
+
 uint64_t rules_input_hash(const struct rule_loader *l)
 {
     struct var_hash x = {.h = 1, .l = l};
+    uint8_t rank[ACTION_COUNT] = {0};
+    action_ranks(l->o.conf, rank);
+    x.h = hash_bytes(rank, sizeof(rank), x.h);
     for (uint32_t i = 0; i < l->n; i++) {
         const struct source *s = &l->src[i];
         uint8_t head[2] = {s->dialect, (uint8_t)(s->firewall | l->o.keep_disabled << 1)};
@@ -361,6 +392,7 @@ struct rule_set *rules_finish(struct rule_loader *l, unsigned threads)
     struct classes k;
     struct work work = {0};
     w->pub.content_hash = rules_input_hash(l);
+    action_ranks(l->o.conf, w->pub.action_rank);
     int rc = classes_load(l, &k);
     if (rc == 0)
         rc = split_all(l, &raw);

@@ -527,6 +527,7 @@ struct rule_set {
     uint32_t disabled;
     uint32_t skipped; /* `requires` not met: neither loaded nor refused */
     struct diags diags; /* warnings and errors that are no rule's refusal */
+    uint8_t action_rank[ACTION_COUNT]; /* order of evaluation by action: action-order, else Suricata's */
     uint64_t content_hash; /* of all input bytes: rules, classification, thresholds */
 };
 
