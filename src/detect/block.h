@@ -13,9 +13,15 @@ struct block {
     bool stale;     /* all held, but wholly in bytes that were inspected before */
 };
 
+/* Values from the wire are cut to what sums of a few can't overflow. */
+static inline int64_t block_clamp(int64_t v)
+{
+    enum { MOST_BIT = 60 };
+    return v > (1ll << MOST_BIT) ? 1ll << MOST_BIT : v < -(1ll << MOST_BIT) ? -(1ll << MOST_BIT) : v;
+}
 static inline int64_t block_num(const struct detect *d, struct img_num n)
 {
-    return n.var >= 0 ? d->var[(uint8_t)n.var] + n.v : n.v;
+    return n.var >= 0 ? block_clamp(d->var[(uint8_t)n.var]) + n.v : n.v;
 }
 static inline const struct input *block_input(const struct block *b, const struct img_test *t)
 {

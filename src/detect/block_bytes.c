@@ -30,7 +30,7 @@ static bool digits(const uint8_t *p, uint32_t n, unsigned base, uint64_t *out, u
         v = v * base + x;
         any = true;
     }
-    *out = minus ? (uint64_t) - (int64_t)v : v;
+    *out = minus ? 0 - v : v;
     *used = k;
     return any;
 }
@@ -76,7 +76,7 @@ static bool read_field(const struct block *b, const struct img_test *t, uint64_t
 static uint64_t value_of(const struct detect *d, const struct img_test *t)
 {
     int64_t v = t->u.bytes.value;
-    return (uint64_t)(t->u.bytes.value_var >= 0 ? d->var[(uint8_t)t->u.bytes.value_var] + v : v);
+    return (uint64_t)v + (t->u.bytes.value_var >= 0 ? (uint64_t)d->var[(uint8_t)t->u.bytes.value_var] : 0);
 }
 
 bool block_byte_test(const struct block *b, const struct img_test *t)
@@ -127,7 +127,7 @@ bool block_byte_jump(const struct block *b, const struct img_test *t)
         jump += 4 - jump % 4;
     jump += t->u.bytes.post;
     if (t->u.bytes.post_var >= 0)
-        jump += d->var[(uint8_t)t->u.bytes.post_var];
+        jump += block_clamp(d->var[(uint8_t)t->u.bytes.post_var]);
     if (t->flags & BYTE_FROM_BEGIN)
         end = 0;
     else if (t->flags & BYTE_FROM_END)
@@ -197,7 +197,7 @@ bool block_byte_math(const struct block *b, const struct img_test *t)
 bool block_isdataat(const struct block *b, const struct img_test *t)
 {
     const struct input *in = block_input(b, t);
-    int64_t v = (int64_t)value_of(b->d, t);
+    int64_t v = block_clamp((int64_t)value_of(b->d, t));
     bool r;
     if (t->flags & BYTE_RELATIVE)
         r = (int64_t)b->d->cursor[t->on_base64] + v <= in->n;

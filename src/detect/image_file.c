@@ -92,144 +92,6 @@ uint64_t image_platform(void)
     return hash_bytes(&k, sizeof(k), 1);
 }
 
-static bool text_ok(const struct image *i, struct img_text t)
-{
-    return (uint64_t)t.at + t.n <= img_count(i, SEC_DATA);
-}
-
-static bool range_ok(uint64_t first, uint64_t n, uint64_t count)
-{
-    return first <= count && n <= count - first;
-}
-
-static bool texts_ok(const struct image *i, const struct img_text *t, uint64_t n)
-{
-    for (uint64_t k = 0; k < n; k++)
-        if (!text_ok(i, t[k]))
-            return false;
-    return true;
-}
-
-static bool test_ok(const struct image *i, const struct img_test *t)
-{
-    switch (t->kind) {
-    case TEST_CONTENT:
-        return text_ok(i, t->u.content.bytes) && t->u.content.bytes.n > 0;
-    case TEST_PCRE:
-        return text_ok(i, t->u.pcre.pattern) && t->u.pcre.index < i->h->n_pcre &&
-               t->u.pcre.n_captures <= 4;
-    case TEST_BASE64_DECODE:
-    case TEST_BYTE_TEST:
-    case TEST_BYTE_JUMP:
-    case TEST_BYTE_EXTRACT:
-    case TEST_BYTE_MATH:
-    case TEST_ISDATAAT:
-        return t->u.bytes.result < RULE_BYTE_VARS && t->u.bytes.n.var < RULE_BYTE_VARS &&
-               t->u.bytes.offset.var < RULE_BYTE_VARS && t->u.bytes.value_var < RULE_BYTE_VARS;
-    case TEST_BITS:
-        for (unsigned k = 0; k < t->u.bits.n; k++)
-            if (t->u.bits.n > 8 || t->u.bits.id[k] >= img_count(i, SEC_NAMES))
-                return false;
-        return true;
-    case TEST_FLOWINT:
-        return t->u.flowint.id < img_count(i, SEC_NAMES);
-    default:
-        return t->kind < TEST_KINDS;
-    }
-}
-
-static bool rule_text_ok(const struct image *i, const struct img_rule *r)
-{
-    if (!r->text.n)
-        return true;
-    return r->text_block < img_count(i, SEC_PACKED) &&
-           range_ok(r->text.at, r->text.n, i->packed[r->text_block].n);
-}
-
-static bool packed_ok(const struct image *i)
-{
-    uint64_t n = img_count(i, SEC_PACKED);
-    for (uint64_t k = 0; k < n; k++)
-        if (!range_ok(i->packed[k].at, i->packed[k].packed, img_count(i, SEC_PACKED_DATA)) ||
-            i->packed[k].n > PACKED_MOST)
-            return false;
-    return true;
-}
-
-static bool rules_ok(const struct image *i)
-{
-    uint64_t n = img_count(i, SEC_RULES), tests = img_count(i, SEC_TESTS);
-    for (uint64_t k = 0; k < n; k++) {
-        const struct img_rule *r = &i->rules[k];
-        if (!range_ok(r->pre_first, r->n_pre, tests) || !range_ok(r->post_first, r->n_post, tests) ||
-            !range_ok(r->block_first, r->n_blocks, img_count(i, SEC_BLOCKS)) || r->n_blocks > 32 ||
-            !text_ok(i, r->msg) || !rule_text_ok(i, r) || r->n_vars > RULE_BYTE_VARS ||
-            !range_ok(r->references, r->n_references, img_count(i, SEC_TEXTS)) ||
-            !range_ok(r->metadata, 2ull * r->n_metadata, img_count(i, SEC_TEXTS)) ||
-            r->threshold > img_count(i, SEC_THRESHOLDS) ||
-            r->detection_filter > img_count(i, SEC_THRESHOLDS) ||
-            r->class_id >= img_count(i, SEC_CLASSES) || r->action >= ACTION_COUNT)
-            return false;
-        for (unsigned e = 0; e < 2; e++)
-            if (r->addr[e] >= img_count(i, SEC_ADDRS) || r->port[e] >= img_count(i, SEC_PORTS))
-                return false;
-    }
-    return true;
-}
-
-static bool groups_ok(const struct image *i)
-{
-    uint64_t refs = img_count(i, SEC_RULE_REFS), n = img_count(i, SEC_GROUPS);
-    for (uint64_t k = 0; k < n; k++) {
-        const struct img_group *g = &i->groups[k];
-        if (g->where >= img_count(i, SEC_WHERES) || g->dir > 1 || g->transport >= TR_COUNT)
-            return false;
-        for (unsigned s = 0; s < 2; s++)
-            if (!range_ok(g->first[s], g->n[s], img_count(i, SEC_PATTERNS)) ||
-                (g->n[s] && (g->db_at[s] % IMAGE_ALIGN ||
-                             !range_ok(g->db_at[s], g->db_bytes[s], img_count(i, SEC_DBS)))))
-                return false;
-    }
-    n = img_count(i, SEC_PATTERNS);
-    for (uint64_t k = 0; k < n; k++)
-        if (!range_ok(i->patterns[k].refs, i->patterns[k].n_refs, refs) ||
-            !text_ok(i, i->patterns[k].bytes))
-            return false;
-    n = img_count(i, SEC_LISTS);
-    for (uint64_t k = 0; k < n; k++)
-        if (!range_ok(i->lists[k].refs, i->lists[k].n_refs, refs))
-            return false;
-    for (uint64_t k = 0; k < refs; k++)
-        if (i->refs[k] >= img_count(i, SEC_RULES))
-            return false;
-    return true;
-}
-
-static bool contents_ok(const struct image *i)
-{
-    uint64_t n = img_count(i, SEC_TESTS);
-    for (uint64_t k = 0; k < n; k++)
-        if (!test_ok(i, &i->tests[k]))
-            return false;
-    n = img_count(i, SEC_BLOCKS);
-    for (uint64_t k = 0; k < n; k++)
-        if (!range_ok(i->blocks[k].first, i->blocks[k].n, img_count(i, SEC_TESTS)) ||
-            i->blocks[k].where >= img_count(i, SEC_WHERES))
-            return false;
-    n = img_count(i, SEC_WHERES);
-    for (uint64_t k = 0; k < n; k++)
-        if (i->wheres[k].n_xform > RULE_XFORMS || !texts_ok(i, i->wheres[k].arg, RULE_XFORMS))
-            return false;
-    n = img_count(i, SEC_CLASSES);
-    for (uint64_t k = 0; k < n; k++)
-        if (!text_ok(i, i->classes[k].name) || !text_ok(i, i->classes[k].text))
-            return false;
-    return packed_ok(i) && rules_ok(i) && groups_ok(i) && texts_ok(i, i->texts, img_count(i, SEC_TEXTS)) &&
-           texts_ok(i, i->addrs, img_count(i, SEC_ADDRS)) &&
-           texts_ok(i, i->ports, img_count(i, SEC_PORTS)) &&
-           texts_ok(i, i->names, img_count(i, SEC_NAMES));
-}
-
 static const char *header_wrong(const struct img_header *h, size_t size)
 {
     if (size < sizeof(*h) || memcmp(h->magic, IMAGE_MAGIC, 8))
@@ -272,12 +134,13 @@ static void image_sections(struct image *i)
 #undef AT
 }
 
-static uint64_t image_checksum(const uint8_t *b, size_t size)
+uint64_t image_checksum(const void *file, size_t size)
 {
+    const uint8_t *b = file;
     uint64_t sum = 0;
     for (size_t at = sizeof(struct img_header); at < size; at += IMAGE_SUM_BLOCK)
         sum = image_sum(b + at, size - at < IMAGE_SUM_BLOCK ? size - at : IMAGE_SUM_BLOCK, sum);
-    return sum;
+    return image_sum_header(file, sum);
 }
 
 struct image *image_from_fd(int fd, struct diags *d)
@@ -307,7 +170,7 @@ struct image *image_from_fd(int fd, struct diags *d)
         wrong = "has a wrong checksum";
     if (!wrong) {
         image_sections(i);
-        if (!contents_ok(i))
+        if (!image_consistent(i))
             wrong = "contradicts itself";
     }
     if (wrong) {

@@ -47,7 +47,7 @@ struct img_header {
     uint32_t version;
     uint32_t struct_hash; /* sizes of all structs: a build with another layout refuses */
     uint64_t size;
-    uint64_t checksum;    /* of all bytes behind the header: image_sum of their blocks, one after the other */
+    uint64_t checksum;    /* see image_checksum */
     uint64_t content_hash;
     uint64_t platform;    /* library version and CPU features that the databases were made for */
     uint32_t n_slow;
@@ -115,6 +115,7 @@ struct img_rule {
 };
 static_assert(offsetof(struct img_rule, gid) <= 64, "the header check stays in line 0");
 
+enum { RULE_BLOCKS_MOST = 32 }; /* what was found of a rule is a mask of so many bits */
 /* Tests of one buffer, in order. */
 struct img_block {
     uint32_t where;
@@ -276,6 +277,16 @@ static inline uint64_t img_count(const struct image *i, enum image_section s) { 
 enum { IMAGE_SUM_BLOCK = 65536 };
 /* One block's part of the checksum: a file can be written and summed piece by piece. */
 static inline uint64_t image_sum(const void *p, size_t n, uint64_t sum) { return hash_bytes(p, n, sum); }
+/* Of the header's fields that matter: the last part. */
+static inline uint64_t image_sum_header(const struct img_header *h, uint64_t sum)
+{
+    struct img_header x = *h;
+    x.checksum = 0;
+    return image_sum(&x, sizeof(x), sum);
+}
+/* Of a whole file: the blocks behind the header, one after the other, then the header. */
+uint64_t image_checksum(const void *file, size_t size);
+bool image_consistent(const struct image *i); /* image_check.c */
 uint32_t image_section_size(enum image_section s); /* of one element */
 uint64_t image_platform(void);
 uint32_t image_struct_hash(void);

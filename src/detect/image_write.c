@@ -119,7 +119,7 @@ static int finish(struct builder *b)
     h->needs = b->needs;
     h->n_file_thresholds = b->set->n_file_thresholds;
     h->n_pcre = b->n_pcre;
-    h->checksum = o->sum;
+    h->checksum = image_sum_header(h, o->sum);
     return o->rc ? o->rc : write_at(o->fd, h, sizeof(*h), 0);
 }
 

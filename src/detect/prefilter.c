@@ -71,6 +71,7 @@ void candidates_sort(struct candidates *c)
 struct scan {
     const struct image *i;
     const struct img_pattern *patterns;
+    uint32_t n;
     struct candidates *out;
 };
 
@@ -78,6 +79,8 @@ static int on_literal(unsigned id, unsigned long long from, unsigned long long t
 {
     (void)from, (void)to, (void)flags;
     const struct scan *s = ctx;
+    if (id >= s->n)
+        return 0; /* a database of another group */
     const struct img_pattern *p = &s->patterns[id];
     const uint32_t *r = s->i->refs + p->refs;
     for (uint32_t k = 0; k < p->n_refs; k++)
@@ -93,7 +96,7 @@ void prefilter_scan(struct detect *d, uint32_t group, const uint8_t *p, uint32_t
     for (unsigned s = 0; s < 2; s++) {
         if (!g->n[s])
             continue;
-        struct scan ctx = {d->image, d->image->patterns + g->first[s], out};
+        struct scan ctx = {d->image, d->image->patterns + g->first[s], g->n[s], out};
         const hs_database_t *db = (const void *)(d->image->dbs + g->db_at[s]);
         d->count.scans++;
         d->count.scan_bytes += n;
