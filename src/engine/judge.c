@@ -159,6 +159,7 @@ static void pseudo(struct engine *e, struct flow *f, unsigned dir)
     inspect(e, &p, d);
     d->response = 0; /* there is nobody to be answered any more */
     report(e, &p, d);
+    verdict_count(&e->verdicts, &p, d);
     if (nested)
         *d = kept;
 }
