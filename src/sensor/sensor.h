@@ -62,4 +62,24 @@ bool sensor_find(const char *name, char *out, size_t room);
  */
 bool sensor_guess_home(const char *const *iface, unsigned n, char *out, size_t room);
 
+/* ---- proving that the response port works */
+
+struct selftest_options {
+    const char *response;      /* port that the reset leaves by */
+    const char *const *mirror; /* ports that show the switch; may be none */
+    unsigned n_mirror;
+    const char *to; /* ADDRESS:PORT, [ADDRESS6]:PORT; NULL: one that the mirror shows */
+    const char
+        *address; /* own address, ADDRESS/LENGTH: a guest on the response port; NULL: this host's */
+    unsigned wait_s; /* for a server to show up; 0: 10 */
+    void (*step)(void *ctx, const char *name, bool ok, const char *text);
+    void *ctx;
+};
+/*
+ * Opens a TCP connection of its own across the switch, resets it at the server through the response
+ * port, and looks whether it died.  0; -errno of the step that failed (told by `step`).  The
+ * process changes its network namespace when `address` is given: it should end afterwards.
+ */
+int sensor_selftest(const struct selftest_options *o) MUST_CHECK;
+
 #endif
