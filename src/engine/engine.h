@@ -32,7 +32,7 @@ struct engine_settings {
     bool csum_auto;      /* stop checking when many of the first packets are bad */
     bool inline_mode;
     uint64_t tick_ns;
-    char *error_policy;
+    enum exception_policy app_error_policy;
 };
 /* simulate_ips: inline.  check_csum: -1 as configured, 0 none, 1 all.  Errors and oddities in d. */
 struct engine_settings *engine_settings_new(const struct conf *c, bool replay, bool inline_mode, int check_csum,

@@ -71,6 +71,16 @@ static void stream_stage(struct engine *e, struct packet *p, struct decision *d)
     }
 }
 
+/* A parser that gave up on a direction: the setting says what becomes of the flow. */
+static void app_gave_up(struct engine *e, struct packet *p, struct decision *d)
+{
+    struct app_flow *af = p->flow ? p->flow->app : NULL;
+    if (!af || !af->gave_up)
+        return;
+    af->gave_up = false;
+    exception(e, p, (struct exception){EXCEPTION_APP_ERROR, (uint8_t)e->settings->app_error_policy}, d);
+}
+
 static void report(struct engine *e, struct packet *p, struct decision *d)
 {
     struct flow *f = p->flow;
@@ -111,6 +121,7 @@ void judge_packet(struct engine *e, struct packet *p, struct decision *d)
         f->app->number = p->number;
     }
     stream_stage(e, p, d);
+    app_gave_up(e, p, d);
     if (!d->drop && !d->pass)
         inspect(e, p, d);
     else if (d->drop && d->drop_reason != DROP_FLOW_DROP && !dropped_before)

@@ -293,6 +293,7 @@ struct engine_settings *engine_settings_new(const struct conf *c, bool replay, b
         engine_settings_free(s);
         return NULL;
     }
+    s->app_error_policy = policy_read(c, "app-layer.error-policy", inline_mode, true);
     event_wants_read(c, &s->wants);
     decode_read(s, c);
     flow_read(s, c);
