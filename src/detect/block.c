@@ -126,10 +126,10 @@ static enum outcome content(struct block *b, const struct img_test *t)
     bool negated = t->flags & CONTENT_NEGATED;
     int64_t from, to;
     uint32_t cursor = d->cursor[t->on_base64];
-    enum outcome nothing = negated ? HOLDS : (t->flags & CONTENT_RELATIVE) ? FAILS : FAILS_FOR_GOOD;
+    enum outcome nothing = t->for_good ? FAILS_FOR_GOOD : FAILS;
     bool window = content_window(b, t, &from, &to);
     if (!window || to - from < what.n)
-        return !negated ? nothing : !window && (t->flags & IMG_CONTENT_WINDOW) ? FAILS : run(b, t + 1);
+        return !negated || (!window && (t->flags & IMG_CONTENT_WINDOW)) ? nothing : run(b, t + 1);
     if ((t->flags & CONTENT_ENDS) && from < (int64_t)in->n - what.n)
         from = (int64_t)in->n - what.n;
     while (to - from >= what.n) {
@@ -137,7 +137,7 @@ static enum outcome content(struct block *b, const struct img_test *t)
         if (at && (t->flags & CONTENT_ENDS) && at + what.n != in->p + in->n)
             at = NULL;
         if (negated)
-            return at ? FAILS : run(b, t + 1);
+            return at ? nothing : run(b, t + 1);
         if (!at)
             return nothing;
         d->cursor[t->on_base64] = (uint32_t)(at - in->p) + what.n;
@@ -164,15 +164,16 @@ static enum outcome regex(struct block *b, const struct img_test *t)
 {
     struct detect *d = b->d;
     const struct input *in = block_input(b, t);
+    enum outcome nothing = t->for_good ? FAILS_FOR_GOOD : FAILS;
     uint32_t start = (t->flags & REGEX_RELATIVE) ? d->cursor[t->on_base64] : 0, from = 0, ov[2];
     if (start > in->n)
         return t->flags & REGEX_NEGATED ? run(b, t + 1) : FAILS;
     for (;;) {
         int rc = regex_match(d, t, in->p + start, in->n - start, from, ov);
         if (t->flags & REGEX_NEGATED)
-            return rc ? FAILS : run(b, t + 1);
+            return rc ? nothing : run(b, t + 1);
         if (!rc)
-            return FAILS;
+            return nothing;
         d->cursor[t->on_base64] = start + ov[1];
         uint32_t far = b->far;
         b->far = u32_max(far, start + ov[1]);
@@ -180,14 +181,14 @@ static enum outcome regex(struct block *b, const struct img_test *t)
         enum outcome o = run(b, t + 1);
         b->far = far;
         if (o != FAILS || (!t->next_relative && !b->stale))
-            return o;
+            return o == FAILS ? nothing : o;
         if (!d->budget || !--d->budget) {
             d->count.limit_hits++;
             return FAILS_FOR_GOOD;
         }
         from = ov[0] + 1;
         if (from > in->n - start)
-            return FAILS;
+            return nothing;
     }
 }
 

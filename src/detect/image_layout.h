@@ -144,9 +144,10 @@ struct img_num {
 };
 struct img_test {
     uint8_t kind; /* enum test_kind */
-    uint8_t next_relative; /* the next test that uses the cursor is relative: worth another try */
+    uint8_t next_relative; /* what needs the cursor next starts from it: worth another try */
     uint16_t flags;
     uint8_t on_base64; /* looks at what the base64_decode before it gave */
+    uint8_t for_good;  /* not relative, and no number is read before it: where it fails no other try can help */
     union {
         struct {
             struct img_text bytes; /* folded when nocase */

@@ -240,15 +240,53 @@ static bool starts_from_cursor(const struct img_test *t)
         return t->flags & BYTE_RELATIVE;
     case TEST_ASN1:
         return t->u.asn1.relative;
+    case TEST_FTPBOUNCE:
+        return true;
     default:
         return false;
     }
 }
 
+static bool moves_cursor(const struct img_test *t)
+{
+    switch (t->kind) {
+    case TEST_CONTENT:
+        return !(t->flags & CONTENT_NEGATED);
+    case TEST_PCRE:
+        return !(t->flags & REGEX_NEGATED);
+    case TEST_BYTE_JUMP:
+    case TEST_BYTE_EXTRACT:
+    case TEST_BYTE_MATH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Tests that leave the cursor alone may stand between. */
+static bool needed_later(const struct img_test *t, const struct img_test *end)
+{
+    for (const struct img_test *x = t + 1; x < end; x++) {
+        if (x->on_base64 != t->on_base64)
+            continue;
+        if (starts_from_cursor(x))
+            return true;
+        if (moves_cursor(x))
+            return false;
+    }
+    return false;
+}
+
 static void mark_relative(struct img_test *t, unsigned n)
 {
     for (unsigned k = 0; k + 1 < n; k++)
-        t[k].next_relative = starts_from_cursor(&t[k + 1]);
+        t[k].next_relative = needed_later(&t[k], t + n);
+    bool numbers = false;
+    for (unsigned k = 0; k < n; k++) {
+        bool searches = t[k].kind == TEST_CONTENT || t[k].kind == TEST_PCRE;
+        t[k].for_good = searches && !numbers && !starts_from_cursor(&t[k]);
+        numbers |= t[k].kind == TEST_BYTE_EXTRACT || t[k].kind == TEST_BYTE_MATH;
+    }
 }
 
 enum { BLOCK_TESTS = 256 };
