@@ -193,12 +193,22 @@ static void answer_icmp(struct responder *r, struct answered *a, const struct pa
 
 /* ------------------------------------------------------------------ the table's part */
 
-/* Is this the connection that a was answered for, and has it had its answer? */
+/* The connection that a was answered for, or a new one on the same ports? */
+static bool same_connection(const struct responder *r, const struct answered *a,
+                            const struct packet *p)
+{
+    if (!(p->flags & PKT_TCP) || !p->flow || a->flow_id == p->flow->id)
+        return true;
+    /* A flow may have been given up that the hosts go on with. */
+    return !is_syn(p) && a->asked_ns + r->config.table_ns > p->ts_ns;
+}
+
+/* Has it had its answer? */
 static bool damped(const struct responder *r, const struct answered *a, const struct packet *p)
 {
     bool tcp = p->flags & PKT_TCP;
-    if (tcp && p->flow && a->flow_id != p->flow->id)
-        return false; /* a new connection on the same ports */
+    if (!same_connection(r, a, p))
+        return false;
     if (tcp && !a->over)
         return true; /* the chase goes on */
     if (tcp && (a->rounds >= ROUNDS_MOST || is_spent(a)))
@@ -230,8 +240,7 @@ static struct answered *row_for(struct responder *r, struct answered *a, const s
                                .newer = old.newer};
         a->end[turned] = (struct end){.addr = p->src, .port = p->sp};
         a->end[!turned] = (struct end){.addr = p->dst, .port = p->dp};
-        if ((p->flags & PKT_TCP) &&
-            (!p->flow || old.flow_id == p->flow->id)) { /* the same connection */
+        if ((p->flags & PKT_TCP) && same_connection(r, &old, p)) {
             a->rounds = (uint8_t)(old.rounds + 1);
             a->sends = old.sends;
             a->foreign = old.foreign;

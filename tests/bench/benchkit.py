@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What rows share: the engine's path, the lab, a row printed."""
+"""What rows share: the engine's path, the lab, a row printed: `measure | bar | value`.  Exit status 1: a bar was missed."""
 import os
 import sys
 
@@ -25,7 +25,7 @@ def need_lab():
 def row(measure, bar, value, good):
     global missed
     missed += not good
-    print('\t'.join((measure, bar, value, 'ok' if good else 'MISSED')), flush=True)
+    print(' | '.join((measure, bar, value if good else value + ' (MISSED)')), flush=True)
 
 
 def done():
