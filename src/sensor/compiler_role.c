@@ -64,11 +64,12 @@ static void take_file(struct compile *w, struct message *m)
 static void add(struct compile *w, struct rule_loader *l, const char *path, enum rule_dialect d)
 {
     int rc = rules_add_file(l, path, d, false);
-    if (rc && w->start.flags & START_STRICT) {
+    if (!rc)
+        return;
+    w->missing = rc;
+    if (w->start.flags & START_STRICT)
         diag_add(&w->child.diags, DIAG_ERROR, NULL, 0, 0, NULL, "%s can't be read: %s", path,
                  strerror(-rc));
-        w->missing = rc;
-    }
 }
 
 static void add_given(struct compile *w, struct rule_loader *l, enum msg_file_kind kind)
@@ -225,12 +226,12 @@ static int build(struct compile *w, struct rule_loader *l)
 static int compile(struct compile *w)
 {
     struct rule_loader *l = load(w);
-    int rc = l ? w->missing : -ENOMEM;
+    int rc = !l ? -ENOMEM : w->start.flags & START_STRICT ? w->missing : 0;
     if (l && rc)
         rules_drop(l);
     if (!rc) {
         w->result.key = key_of(w, l);
-        if (cached(w))
+        if (!w->missing && cached(w))
             rules_drop(l);
         else
             rc = build(w, l);

@@ -225,9 +225,46 @@ int place_image(const char *built, const char *cache, uint64_t key, struct diags
     if (geteuid() == 0)
         (void)!fchown(fd, 0, 0);
     (void)fchmod(fd, 0644);
+    (void)futimens(fd, NULL); /* used now: place_prune looks at it */
     if (*cache && !image_cache_path(cache, key, path, sizeof(path)))
         (void)rename(built, path);
     return fd;
+}
+
+static uint64_t age_of(const char *text)
+{
+    static const struct {
+        char unit;
+        uint64_t s;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    uint64_t n;
+    size_t len = text ? strlen(text) : 0;
+    for (size_t i = 0; len > 1 && i < ARRAY_LEN(units); i++)
+        if (text[len - 1] == units[i].unit && str_u64(str_of(text, len - 1), &n) && n < 100000)
+            return n * units[i].s;
+    return 0; /* for ever */
+}
+
+void place_prune(const char *cache, const char *max_age, uint64_t now_s)
+{
+    uint64_t most = age_of(max_age);
+    DIR *d = *cache && most ? opendir(cache) : NULL;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        struct stat st;
+        char path[PATH_MAX];
+        bool image = !strncmp(e->d_name, "rules-", 6) && strstr(e->d_name, ".image");
+        bool build = !strncmp(e->d_name, "build-", 6);
+        if ((!image && !build) || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
+            (uint64_t)st.st_mtime + (build ? 86400 : most) > now_s)
+            continue;
+        if (image && S_ISREG(st.st_mode))
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+        int n = snprintf(path, sizeof(path), "%s/%s", cache, e->d_name);
+        if (build && S_ISDIR(st.st_mode) && n > 0 && (size_t)n < sizeof(path))
+            place_build_done(path);
+    }
+    if (d)
+        closedir(d);
 }
 
 int pidfile_write(const char *path, struct diags *d)

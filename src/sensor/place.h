@@ -23,6 +23,9 @@ void place_build_done(const char *dir); /* removes it with what is in it */
 /* Moves a built image into the cache (or keeps it nameless) and opens it for reading. */
 int place_image(const char *built, const char *cache, uint64_t key, struct diags *d) MUST_CHECK;
 
+/* Removes images that nobody used for `max_age` ("7d"), and what broken compilations left. */
+void place_prune(const char *cache, const char *max_age, uint64_t now_s);
+
 int pidfile_write(const char *path, struct diags *d) MUST_CHECK;
 
 /* Ports, ring, responses: from the configuration, in memory of its own (it outlives a reload). */

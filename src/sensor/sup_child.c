@@ -204,7 +204,8 @@ int sup_start_compiler(struct supervisor *s, struct conf *c, int conf_fd)
     struct msg_start start = {.dialect = (uint32_t)o->dialect, .threads = 2};
     if (o->fatal || conf_bool(c, "init-errors-fatal"))
         start.flags |= START_FATAL;
-    if (!conf_bool(c, "detect.sgh-mpm-caching"))
+    /* A test is to say what is refused: an image does not know. */
+    if (!conf_bool(c, "detect.sgh-mpm-caching") || o->test)
         start.flags |= START_NO_CACHE;
     if (s->running) /* a reload that misses files would take rules away */
         start.flags |= START_STRICT;

@@ -463,6 +463,20 @@ static void supervisor_free(struct supervisor *s)
     free(s);
 }
 
+/* Files that can't be read are a failure; refused rules are one where the user says so. */
+static void test_result(struct supervisor *s)
+{
+    const struct rules_report *r = &s->rules;
+    if (r->n_errors) {
+        s->exit_status = 1;
+        log_at(LOG_AT_ERROR, "test", "%u error%s; %u rules", r->n_errors,
+               r->n_errors == 1 ? "" : "s", r->sum.loaded);
+        return;
+    }
+    log_at(LOG_AT_NOTICE, "test", "configuration and rules are good: %u rules, %u refused",
+           r->sum.loaded, r->sum.refused);
+}
+
 int sensor_run(const struct sensor_options *o)
 {
     struct supervisor *s = supervisor_new(o);
@@ -488,8 +502,7 @@ int sensor_run(const struct sensor_options *o)
         close(s->ready_fd);
     }
     if (s->finished_test)
-        log_at(LOG_AT_NOTICE, "test", "configuration and rules are good: %u rules",
-               s->rules.sum.loaded);
+        test_result(s);
     int status = s->exit_status;
     supervisor_free(s);
     return status;

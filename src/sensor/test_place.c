@@ -192,6 +192,39 @@ static void images(void **state)
     assert_int_equal(access(build, F_OK), -1);
 }
 
+static void old_images(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *name;
+        time_t age_s;
+        bool stays;
+    } cases[] = {
+        {"rules-1.image", 8 * 86400, false},
+        {"rules-2.image", 6 * 86400, true},
+        {"something-else", 80 * 86400, true},
+        {"rules-3.txt", 80 * 86400, true},
+    };
+    char path[128];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct timespec t[2] = {{.tv_sec = 100000000 - cases[i].age_s},
+                                {.tv_sec = 100000000 - cases[i].age_s}};
+        snprintf(path, sizeof(path), "%s/%s", w->dir, cases[i].name);
+        close(open(path, O_CREAT | O_WRONLY, 0600));
+        assert_int_equal(utimensat(AT_FDCWD, path, t, 0), 0);
+    }
+    place_prune(w->dir, "never", 100000000);
+    place_prune(w->dir, "0d", 100000000);
+    place_prune("", "7d", 100000000);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            snprintf(path, sizeof(path), "%s/%s", w->dir, cases[i].name);
+            assert_int_equal(access(path, F_OK) == 0, turn == 0 || cases[i].stays);
+        }
+        place_prune(w->dir, "7d", 100000000);
+    }
+}
+
 static void users(void **state)
 {
     struct world *w = *state;
@@ -235,8 +268,8 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        CASE(ports),  CASE(filter_file), CASE(log_folder),
-        CASE(images), CASE(users),       CASE(found_and_guessed),
+        CASE(ports),      CASE(filter_file), CASE(log_folder),        CASE(images),
+        CASE(old_images), CASE(users),       CASE(found_and_guessed),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
