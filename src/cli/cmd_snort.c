@@ -210,7 +210,7 @@ static int adjust_packets(struct outputs *o, const struct snort_args *a)
     if (!pcap && o->packets)
         return 0;
     /* cmg shows packets itself and logs none. */
-    if (!pcap && a->alert && (!strcmp(a->alert, "cmg") || !strcmp(a->alert, "none")))
+    if (!pcap && a->alert && !strcmp(a->alert, "cmg"))
         return 0;
     rc = turn_off(o, false);
     return rc ? rc

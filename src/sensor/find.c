@@ -129,7 +129,7 @@ bool sensor_guess_home(const char *const *iface, unsigned n, char *out, size_t r
             for (size_t i = 0; i < ARRAY_LEN(private); i++)
                 net_add(&w, private[i]);
         for (const struct ifaddrs *a = all; a; a = a->ifa_next) {
-            if (!a->ifa_addr || !a->ifa_netmask || a->ifa_flags & IFF_LOOPBACK ||
+            if (!a->ifa_addr || !a->ifa_netmask || (a->ifa_flags & IFF_LOOPBACK && turn) ||
                 (a->ifa_addr->sa_family != AF_INET && a->ifa_addr->sa_family != AF_INET6) ||
                 is_watched(a->ifa_name, iface, n) != (turn == 0) || !net_of(a, &global, net))
                 continue;
