@@ -47,8 +47,7 @@ static void stream_rewrite(void *ctx, struct packet *p, uint32_t offset, const u
     memcpy(copy + (p->payload - f->data) + offset, data, n);
     uint8_t *l4 = copy + (p->l4 - f->data);
     be16_put(l4 + 16, 0);
-    uint16_t sum = csum_l4(p->ver, &p->src, &p->dst, p->proto, l4, p->l4_len);
-    memcpy(l4 + 16, &sum, sizeof(sum));
+    be16_put(l4 + 16, csum_l4(p->ver, &p->src, &p->dst, p->proto, l4, p->l4_len));
     p->flags |= PKT_MODIFIED;
 }
 
