@@ -199,8 +199,10 @@ static bool same_connection(const struct responder *r, const struct answered *a,
 {
     if (!(p->flags & PKT_TCP) || !p->flow || a->flow_id == p->flow->id)
         return true;
-    /* A flow may have been given up that the hosts go on with. */
-    return !is_syn(p) && a->asked_ns + r->config.table_ns > p->ts_ns;
+    /* A flow may have been given up that the hosts go on with: then the new one has no beginning.
+     */
+    bool begun = p->flow->tcp && !tcp_is_midstream(p->flow);
+    return !is_syn(p) && !begun && a->asked_ns + r->config.table_ns > p->ts_ns;
 }
 
 /* Has it had its answer? */

@@ -23,7 +23,7 @@
 #define SEC  UINT64_C(1000000000)
 #define MSEC UINT64_C(1000000)
 
-enum { SENT_MOST = 4096, REPORTS_MOST = 64, RULE = 7 };
+enum { SENT_MOST = 4096, REPORTS_MOST = 4096, RULE = 7 };
 
 static const uint8_t mac_client[6] = {2, 0, 0, 0, 0, 0xc1}, mac_server[6] = {2, 0, 0, 0, 0, 0x51},
                      mac_own[6] = {2, 0, 0, 0, 0, 0xee};
@@ -33,7 +33,9 @@ struct sent {
     size_t n;
     bool link;
     struct frame frame;
-    struct packet p; /* decoded */
+    struct packet p;     /* decoded: the innermost, and */
+    struct packet outer; /*   the outermost */
+    unsigned layers;
 };
 
 struct lab {
@@ -57,12 +59,16 @@ struct lab {
     struct packet *p; /* the last one */
     /* what the next packet is answered with */
     uint8_t response;
+    uint32_t rule;
     bool dropped;
     enum verdict_status status;
     const char *why;
     bool was_own;
     uint8_t ttl[2];
-    struct lab *other; /* sees what this one sends, and the other way round */
+    /* what carries the packets: n bytes of IP stand at out + at; the frame's length */
+    size_t (*tunnel)(const struct lab *w, uint8_t *out, size_t at, size_t n, bool client);
+    uint16_t tci[2]; /* tags that the kernel took off */
+    unsigned tci_n;
 };
 
 UNUSED static void lab_data(void *ctx, struct flow *f, struct packet *p, unsigned dir,
@@ -91,6 +97,10 @@ UNUSED static void lab_sent(void *ctx, const void *frame, size_t n, bool link)
     assert_int_equal(out[0].flags & (PKT_IGNORE | PKT_IP_CSUM_BAD | PKT_L4_CSUM_BAD | PKT_INVALID),
                      0);
     s->p = out[0];
+    s->outer = out[k - 1];
+    s->layers = k;
+    for (unsigned i = 0; i < k; i++)
+        assert_int_equal(out[i].flags & (PKT_IP_CSUM_BAD | PKT_L4_CSUM_BAD | PKT_INVALID), 0);
 }
 
 UNUSED static void lab_report(void *ctx, const struct response_report *r)
@@ -122,6 +132,7 @@ UNUSED static struct lab *lab_new(const struct response_config *c)
                                .check_csum = true,
                                .inspect = INSPECT_ON_ARRIVAL};
     w->ver = 4;
+    w->rule = RULE;
     w->sp = 40000;
     w->dp = 80;
     w->now_ns = 1000 * SEC;
@@ -175,8 +186,10 @@ UNUSED static void lab_judge(struct lab *w, struct packet *p)
         stream_packet(w->streams, f, p, &w->sink);
     if (!w->response)
         return;
-    struct decision d = {
-        .response = w->response, .response_rule = RULE, .response_dir = p->dir, .drop = w->dropped};
+    struct decision d = {.response = w->response,
+                         .response_rule = w->rule,
+                         .response_dir = p->dir,
+                         .drop = w->dropped};
     w->status = responder_answer(w->r, &d, p, &w->why);
     w->response = 0;
 }
@@ -192,6 +205,8 @@ UNUSED static void lab_frame(struct lab *w, const uint8_t *data, size_t n, uint1
                       .number = ++w->number,
                       .link = LINK_ETHERNET,
                       .seg_size = seg_size,
+                      .vlan_n = (uint8_t)w->tci_n,
+                      .vlan_tci = {w->tci[0], w->tci[1]},
                       .csum = seg_size ? FRAME_CSUM_UNFINISHED : FRAME_CSUM_CHECK};
     unsigned k = decode_frame(w->decoder, &f, w->layer, PACKET_LAYERS_MAX);
     for (unsigned i = 0; i < k; i++)
@@ -251,18 +266,18 @@ UNUSED static void lab_tcp(struct lab *w, char who, const char *flags, uint32_t 
     size_t m = build_tcp(f + l, sizeof(f) - l, &h, who == 'c' ? w->sp : w->dp,
                          who == 'c' ? w->dp : w->sp, seq, ack, lab_flags(flags), 65535, zeros, n);
     assert_true(m > 0);
-    lab_frame(w, f, l + m, seg);
+    lab_frame(w, f, w->tunnel ? w->tunnel(w, f, l, m, who == 'c') : l + m, seg);
 }
 
 UNUSED static void lab_udp(struct lab *w, char who, uint32_t n)
 {
     static uint8_t zeros[2000];
-    uint8_t f[2100];
+    uint8_t f[2300];
     struct build_ip h = lab_ip(w, who == 'c');
     size_t l = lab_link(w, f, who == 'c');
     size_t m = build_udp(f + l, sizeof(f) - l, &h, who == 'c' ? w->sp : w->dp,
                          who == 'c' ? w->dp : w->sp, zeros, n);
-    lab_frame(w, f, l + m, 0);
+    lab_frame(w, f, w->tunnel ? w->tunnel(w, f, l, m, who == 'c') : l + m, 0);
 }
 
 /* The client's first byte is 1001, the server's 5001. */

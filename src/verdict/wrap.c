@@ -103,7 +103,7 @@ static bool udp_patch(struct wrap *w, const struct packet *q, const struct packe
         return true; /* none is allowed (RFC 768) */
     struct ip_addr src = ip_from_v6(w->out + ip + 8), dst = ip_from_v6(w->out + ip + 24);
     uint16_t sum = csum_l4(6, &src, &dst, IPPROTO_UDP, h, w->total - at);
-    memcpy(h + 6, &sum, 2);
+    be16_put(h + 6, sum ? sum : UINT16_MAX);
     return true;
 }
 
@@ -116,8 +116,7 @@ static bool gre_patch(struct wrap *w, size_t at)
         if (at + 8 > w->head)
             return false;
         be16_put(h + 4, 0);
-        uint16_t sum = csum_inet(h, w->total - at);
-        memcpy(h + 4, &sum, 2);
+        be16_put(h + 4, csum_inet(h, w->total - at));
     }
     return true;
 }
@@ -139,8 +138,7 @@ static bool ip_patch(struct wrap *w, const struct packet *q, const struct packet
         if (w->back)
             swap(h + 12, h + 16, 4);
         be16_put(h + 10, 0);
-        uint16_t sum = csum_inet(h, q->ip_hlen);
-        memcpy(h + 10, &sum, 2);
+        be16_put(h + 10, csum_inet(h, q->ip_hlen));
     } else {
         be16_put(h + 4, (uint16_t)(n - 40));
         if (w->back)
