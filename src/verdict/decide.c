@@ -116,8 +116,10 @@ static void apply(struct deciding *w, const struct image_rule_info *r, const str
             f->flags |= FLOW_DROP;
     }
     unsigned answer = response | responses[action];
-    if ((does & DOES_DROP) && !answer && w->c->place == PLACE_MIRROR)
-        answer = w->c->on_drop;
+    /* One policy serves in the wire and on a mirror; words that name one end keep it. */
+    bool one_end = action == ACTION_REJECTSRC || action == ACTION_REJECTDST;
+    if ((does & DOES_DROP) && !response && !one_end && w->c->place == PLACE_MIRROR)
+        answer |= w->c->on_drop;
     if (does & DOES_REJECT)
         o->reject = true;
     if (answer && !o->response) {
@@ -153,6 +155,7 @@ static void write_alert(struct deciding *w, const struct match *m, unsigned acti
                         .tx = m->tx,
                         .tx_id = m->tx_id,
                         .status = claim(w, action, response)};
+    a->would = (effects[action] & DOES_DROP) && (w->c->place == PLACE_MIRROR || w->c->would);
     a->blocked = (effects[action] & DOES_DROP) && w->c->place == PLACE_INLINE && !w->c->would;
 }
 

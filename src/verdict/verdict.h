@@ -61,6 +61,7 @@ struct alert {
     uint8_t dir;
     uint8_t status; /* enum verdict_status of a dropping or answering rule, else NONE */
     bool blocked;   /* EVE's alert.action */
+    bool would;     /* a dropping rule that can't drop here: fast.log's [wDrop] */
     struct app_tx *tx;
     uint64_t tx_id;
 };
