@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/sbuf.h"
+#include "verdict/verdict.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -126,6 +127,7 @@ static void print_json(const struct args *a, const struct rule_set *s)
     json_u64(&j, "loaded", s->n_rules);
     json_u64(&j, "disabled", s->disabled);
     json_u64(&j, "refused", s->n_refusals);
+    json_u64(&j, "not_on_mirror", response_lint(s, NULL, NULL));
     json_array(&j, "files");
     for (uint32_t k = 0; k < s->n_files; k++) {
         const struct rule_file_info *f = &s->files[k];
@@ -178,6 +180,9 @@ static void print_text(const struct args *a, const struct rule_set *s)
                f->told ? "" : " (by its marks)", f->loaded, f->disabled, f->refused);
     }
     printf("%u rules loaded, %u disabled, %u refused\n", s->n_rules, s->disabled, s->n_refusals);
+    unsigned not_on_mirror = response_lint(s, NULL, NULL);
+    if (not_on_mirror)
+        printf("%u name an answer that a mirror port can't give in time (--lint names them)\n", not_on_mirror);
 }
 
 int cmd_check(int argc, char **argv)

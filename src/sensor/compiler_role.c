@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "verdict/verdict.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -165,9 +166,20 @@ static bool cached(struct compile *w)
     return true;
 }
 
+/* Said once, when the rules are compiled. */
+static void tell_mirror(struct compile *w, const struct rule_set *s)
+{
+    unsigned n = response_lint(s, NULL, NULL);
+    if (n)
+        diag_add(&w->child.diags, DIAG_WARNING, NULL, 0, 0, "riposte check --lint names them",
+                 "%u rule%s an answer that a mirror port can't give in time (attacks of one packet, QUIC)", n,
+                 n == 1 ? " names" : "s name");
+}
+
 static void tell_set(struct compile *w, const struct rule_set *s)
 {
     msg_send_diags(w->child.channel, &s->diags);
+    tell_mirror(w, s);
     for (uint32_t i = 0; i < s->n_refusals && i < REFUSALS_TOLD; i++) {
         const struct rule_refusal *r = &s->refusals[i];
         struct diag d = {.level = DIAG_ERROR,

@@ -253,3 +253,26 @@ const char *response_limit(const struct rule *r)
                "can prevent it";
     return NULL;
 }
+
+static bool wants_to_prevent(const struct rule *r)
+{
+    static const bool actions[ACTION_COUNT] = {
+        [ACTION_DROP] = true,       [ACTION_SDROP] = true,     [ACTION_BLOCK] = true,
+        [ACTION_REJECT] = true,     [ACTION_REJECTSRC] = true, [ACTION_REJECTDST] = true,
+        [ACTION_REJECTBOTH] = true, [ACTION_RESET] = true,     [ACTION_REACT] = true,
+    };
+    return r->response || (r->action < ACTION_COUNT && actions[r->action]);
+}
+
+unsigned response_lint(const struct rule_set *s, rules_note_fn *f, void *ctx)
+{
+    unsigned n = 0;
+    for (uint32_t k = 0; k < s->n_rules; k++) {
+        const struct rule *r = s->rules[k];
+        const char *why = wants_to_prevent(r) ? response_limit(r) : NULL;
+        if (why && f)
+            f(ctx, r, "mirror", why);
+        n += why != NULL;
+    }
+    return n;
+}

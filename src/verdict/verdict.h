@@ -232,5 +232,7 @@ void response_config_read(const struct conf *c, struct response_policy *p,
 /* Why a mirror port can't prevent what this rule finds, though it names a response; NULL: it can.
  */
 const char *response_limit(const struct rule *r);
+/* Tells f (or nobody) of each rule that wants to prevent and can't on a mirror port; how many. */
+unsigned response_lint(const struct rule_set *s, rules_note_fn *f, void *ctx);
 
 #endif
