@@ -67,6 +67,7 @@ struct args {
     enum rule_dialect dialect;
     enum conf_format format;
     bool test, simulate, fatal, no_cache, recursive, quiet, exclusive;
+    char filter[2048];
 };
 
 static int bad(const char *what, const char *value)
@@ -96,6 +97,8 @@ static int one_option(struct args *a, int o)
     int dialect;
     switch (o) {
     case 'r':
+        if (a->capture)
+            return bad("-r stands more than once; give a folder", optarg);
         a->capture = optarg;
         return 0;
     case 'c':
@@ -192,8 +195,16 @@ static int parse(struct args *a, int argc, char **argv, bool *help)
         if (rc)
             return rc;
     }
-    if (optind < argc && !a->bpf)
-        a->bpf = argv[optind]; /* one word, or quoted */
+    if (optind < argc && !a->bpf) { /* the words that are left are the filter */
+        size_t at = 0;
+        for (int k = optind; k < argc; k++) {
+            int n = snprintf(a->filter + at, sizeof(a->filter) - at, "%s%s", k > optind ? " " : "", argv[k]);
+            if (n < 0 || (size_t)n >= sizeof(a->filter) - at)
+                return bad("the filter is too long", NULL);
+            at += (size_t)n;
+        }
+        a->bpf = a->filter;
+    }
     if (!a->capture && !a->test)
         return bad("-r CAPTURE is missing", NULL);
     return 0;
@@ -292,13 +303,18 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
     };
     struct replay_result *r = calloc(1, sizeof(*r));
     int rc = r && !d->errors ? replay_run(&ro, r, d) : -EINVAL;
-    if (r && logger_last_error(l))
-        log_at(LOG_AT_ERROR, "replay", "%s", logger_last_error(l));
+    if (r && logger_last_error(l)) {
+        const struct logger_counters *n = logger_counters(l);
+        log_at(LOG_AT_ERROR, "replay", "%s; %llu writes failed, %llu records are lost", logger_last_error(l),
+               (unsigned long long)n->write_errors, (unsigned long long)n->lost);
+        r->lost += n->lost;
+        rc = rc ? rc : -EIO; /* the packets went on; the outputs are not whole */
+    }
     if (r && !a->quiet)
         log_at(LOG_AT_NOTICE, "replay", "%llu packets, %llu bytes, %llu alerts, %llu events", (unsigned long long)r->packets,
                (unsigned long long)r->bytes, (unsigned long long)r->alerts, (unsigned long long)r->events);
-    if (r && !rc && a->summary)
-        rc = summary(a, r, load_s);
+    if (r && (!rc || rc == -EIO) && a->summary && summary(a, r, load_s))
+        rc = -EIO;
     logger_free(l);
     free(r);
     return rc;

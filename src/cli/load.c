@@ -25,6 +25,14 @@ static void *conf_ctx(const struct conf *c)
     return u.p;
 }
 
+/* A file that can't be read is an error each time, whatever the cache holds. */
+static void add_file(struct rule_loader *l, const char *path, enum rule_dialect dialect, bool firewall, struct diags *d)
+{
+    int rc = rules_add_file(l, path, dialect, firewall);
+    if (rc)
+        diag_add(d, DIAG_ERROR, path, 0, 0, "give the path of a rule file", "rules can't be read: %s", strerror(-rc));
+}
+
 static struct rule_loader *loader(const struct load_options *o, struct diags *d)
 {
     struct rules_options ro = {
@@ -44,19 +52,19 @@ static struct rule_loader *loader(const struct load_options *o, struct diags *d)
         return NULL;
     }
     for (unsigned k = 0; k < o->n_only; k++)
-        (void)!rules_add_file(l, o->only[k], o->dialect, false); /* reported in the set */
+        add_file(l, o->only[k], o->dialect, false, d);
     if (!o->n_only && !o->no_rules) {
         const struct conf_rule_file *f;
         size_t n = conf_rule_files(o->conf, &f);
         for (size_t k = 0; k < n; k++) {
             int dialect = f[k].dialect ? rule_dialect_find(str_cstr(f[k].dialect)) : (int)o->dialect;
-            (void)!rules_add_file(l, f[k].path, dialect < 0 ? DIALECT_AUTO : (enum rule_dialect)dialect, false);
+            add_file(l, f[k].path, dialect < 0 ? DIALECT_AUTO : (enum rule_dialect)dialect, false, d);
         }
     }
     for (unsigned k = 0; k < o->n_more; k++)
-        (void)!rules_add_file(l, o->more[k], o->dialect, false);
+        add_file(l, o->more[k], o->dialect, false, d);
     if (o->firewall)
-        (void)!rules_add_file(l, o->firewall, DIALECT_SURICATA, true);
+        add_file(l, o->firewall, DIALECT_SURICATA, true, d);
     return l;
 }
 
@@ -128,6 +136,10 @@ int load_image(const struct load_options *o, struct image **image, struct diags 
     struct rule_loader *l = loader(o, d);
     if (!l)
         return -ENOMEM;
+    if (d->errors) { /* rules that were asked for are not there: better none runs than a blind one */
+        rules_drop(l);
+        return -ENOENT;
+    }
     uint64_t key = key_of(o, l);
     int rc = image_cache_path(conf_str(o->conf, "cache-dir"), key, path, sizeof(path));
     bool own = rc != 0 || o->no_cache;

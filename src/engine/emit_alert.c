@@ -119,7 +119,7 @@ static void alert_section(struct engine *e, const struct alert *a, const struct 
     h.priority = r.priority;
     h.class_id = r.class_id;
     h.blocked = a->blocked;
-    h.would = a->status == STATUS_WOULD;
+    h.would = a->would;
     h.rule_action = a->action;
     h.msg = text_put(&b, r.msg);
     h.class_text = text_put(&b, r.class_text);

@@ -184,7 +184,8 @@ void judge_flow_end(void *ctx, struct flow *f)
         atomic_store_explicit(&e->progress, FINISH_NUMBER + f->first_number - 1, memory_order_release);
     if (!reuse) {
         e->tick_order = flow_expiry_ns(f) + 1;
-        e->tick_order2 = f->first_number;
+        /* A tunnel's flows begin with one frame: then by id, as flow_tick has them. */
+        e->tick_order2 = f->first_number << 24 | f->id >> 29;
         if (e->finishing)
             e->tick_order = f->first_number;
     }

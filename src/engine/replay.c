@@ -211,7 +211,7 @@ static void crew_finish(struct crew *c, struct capture *cap, uint64_t first_ns, 
 
 int replay_run(const struct replay_options *o, struct replay_result *r, struct diags *d)
 {
-    char forwarded[4096];
+    char forwarded[4096] = "";
     struct capture_file_options co = {.bpf = o->bpf, .by_time = o->by_time, .recursive = o->recursive};
     if (o->simulate_ips && o->out_dir) {
         snprintf(forwarded, sizeof(forwarded), "%s/forwarded.pcap", o->out_dir);
@@ -249,6 +249,10 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
             rc = -EINVAL;
         }
     }
+    if (cap && capture_counters(cap)->out_failed)
+        diag_add(d, DIAG_WARNING, forwarded, 0, 0, "give each link type a run of its own",
+                 "%llu frames are missing in it: of another link type, or not to be written",
+                 (unsigned long long)capture_counters(cap)->out_failed);
     r->packets = r->counters.packets;
     r->bytes = r->counters.bytes;
     r->events = r->counters.events;

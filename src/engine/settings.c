@@ -256,6 +256,7 @@ static void stream_read(struct engine_settings *s, const struct conf *c, struct 
 
 static void rules_read(struct engine_settings *s, const struct conf *c, struct diags *d)
 {
+    uint8_t on_drop = response_on_drop(c, d);
     s->detect = (struct detect_config){
         .inline_mode = s->inline_mode,
         .on_ack = s->stream.inspect == INSPECT_ON_ACK,
@@ -266,7 +267,7 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
     s->verdict = (struct verdict_config){
         .place = s->inline_mode ? PLACE_INLINE : PLACE_MIRROR,
         .alerts_max = (uint32_t)conf_int(c, "packet-alert-max"),
-        .on_drop = response_on_drop(c, d),
+        .on_drop = s->replay ? 0 : on_drop, /* replay answers nobody */
     };
     response_config_read(c, s->response_policy, &s->response, d);
     s->response.clock_ns = s->replay ? NULL : clock_wall_ns;

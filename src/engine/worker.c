@@ -199,6 +199,7 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
     bool drop = false;
     for (unsigned k = 0; k < n; k++) {
         struct packet *p = &e->layer[k];
+        e->seq = (uint64_t)k << 32; /* workers that share a frame's packets keep their order */
         csum_watch(e, p);
         if (!is_mine(e, p))
             continue;

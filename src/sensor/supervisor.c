@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -179,6 +180,14 @@ static int prepare_files(struct supervisor *s)
     return rc;
 }
 
+/* What the engine could not go by is told before anything starts: a sensor that answers nothing is no sensor. */
+static int settings_check(struct supervisor *s)
+{
+    uint32_t before = s->diags.errors;
+    engine_settings_free(engine_settings_new(s->conf, false, false, -1, &s->diags));
+    return s->diags.errors > before ? -EINVAL : 0;
+}
+
 static int prepare(struct supervisor *s)
 {
     int rc = 0;
@@ -192,6 +201,8 @@ static int prepare(struct supervisor *s)
         rc = port_plan(s->conf, &s->plan, &s->diags);
     if (!rc)
         rc = fill_setup(s);
+    if (!rc)
+        rc = settings_check(s);
     place_cache(s->conf, s->cache, sizeof(s->cache));
     sup_tell(s);
     if (rc || s->o->test)
