@@ -236,6 +236,36 @@ static void put_rule(struct builder *b, uint32_t index)
     build_put(b, SEC_RULES, &o, sizeof(o), 1);
 }
 
+static int bit_group_cmp(const void *x, const void *y)
+{
+    const struct img_bit_group *a = x, *b = y;
+    return a->group != b->group ? a->group - b->group : a->name - b->name;
+}
+
+/* Snort: the bits that are named together with a group belong to it. */
+static void put_bit_groups(struct builder *b)
+{
+    struct sbuf all;
+    sbuf_init(&all);
+    for (uint32_t k = 0; k < b->n_rules; k++)
+        for (unsigned i = 0; i < b->order[k]->n_tests; i++) {
+            const struct rule_test *t = &b->order[k]->tests[i];
+            for (unsigned m = 0; t->kind == TEST_BITS && t->u.bits.group && m < t->u.bits.n; m++) {
+                struct img_bit_group g = {t->u.bits.group, t->u.bits.id[m]};
+                sbuf_put(&all, &g, sizeof(g));
+            }
+        }
+    struct img_bit_group *g = (void *)all.p;
+    size_t n = all.n / sizeof(*g);
+    if (n)
+        qsort(g, n, sizeof(*g), bit_group_cmp);
+    for (size_t k = 0; k < n; k++)
+        if (!k || bit_group_cmp(&g[k], &g[k - 1]))
+            build_put(b, SEC_BIT_GROUPS, &g[k], sizeof(*g), 1);
+    b->failed |= all.failed;
+    sbuf_done(&all);
+}
+
 static void put_shared(struct builder *b)
 {
     const struct rule_set *s = b->set;
@@ -266,6 +296,7 @@ static void put_shared(struct builder *b)
         }
         build_put(b, SEC_CLASSES, &c, sizeof(c), 1);
     }
+    put_bit_groups(b);
 }
 
 /* ------------------------------------------------------------------ whole */

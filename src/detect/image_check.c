@@ -207,6 +207,10 @@ bool image_consistent(const struct image *i)
     for (uint64_t k = 0; k < n; k++)
         if (!text_ok(i, i->classes[k].name) || !text_ok(i, i->classes[k].text))
             return false;
+    n = img_count(i, SEC_BIT_GROUPS);
+    for (uint64_t k = 0; k < n; k++)
+        if (!name_ok(i, i->bit_groups[k].name))
+            return false;
     return blocks_ok(i) && packed_ok(i) && thresholds_ok(i) && rules_ok(i) && groups_ok(i) &&
            texts_ok(i, i->texts, img_count(i, SEC_TEXTS)) && texts_ok(i, i->addrs, img_count(i, SEC_ADDRS)) &&
            texts_ok(i, i->ports, img_count(i, SEC_PORTS)) && texts_ok(i, i->names, img_count(i, SEC_NAMES));

@@ -31,6 +31,7 @@ static const uint32_t section_size[SEC_COUNT] = {
     [SEC_ADDRS] = sizeof(struct img_text),
     [SEC_PORTS] = sizeof(struct img_text),
     [SEC_NAMES] = sizeof(struct img_text),
+    [SEC_BIT_GROUPS] = sizeof(struct img_bit_group),
     [SEC_CLASSES] = sizeof(struct img_class),
     [SEC_GROUPS] = sizeof(struct img_group),
     [SEC_PATTERNS] = sizeof(struct img_pattern),
@@ -121,6 +122,7 @@ static void image_sections(struct image *i)
     i->addrs = AT(SEC_ADDRS);
     i->ports = AT(SEC_PORTS);
     i->names = AT(SEC_NAMES);
+    i->bit_groups = AT(SEC_BIT_GROUPS);
     i->classes = AT(SEC_CLASSES);
     i->groups = AT(SEC_GROUPS);
     i->patterns = AT(SEC_PATTERNS);

@@ -29,6 +29,7 @@ enum image_section {
     SEC_ADDRS,      /* struct img_text: address expressions */
     SEC_PORTS,      /* struct img_text */
     SEC_NAMES,      /* struct img_text: flowbits and so on */
+    SEC_BIT_GROUPS, /* struct img_bit_group */
     SEC_CLASSES,    /* struct img_class */
     SEC_GROUPS,     /* struct img_group */
     SEC_PATTERNS,   /* struct img_pattern */
@@ -72,6 +73,10 @@ enum { PACKED_BLOCK = 16384, PACKED_MOST = 1 << 24 };
 struct img_class {
     struct img_text name, text;
     uint32_t priority;
+};
+
+struct img_bit_group { /* Snort: a flowbit belongs to a group */
+    uint16_t group, name; /* group: of a name, + 1 */
 };
 
 /* What a candidate is tested against first stands in the first 64 bytes. */
@@ -256,6 +261,7 @@ struct image {
     const struct img_block *blocks;
     const struct img_where *wheres;
     const struct img_text *texts, *addrs, *ports, *names;
+    const struct img_bit_group *bit_groups;
     const struct img_class *classes;
     const struct img_group *groups;
     const struct img_pattern *patterns;

@@ -293,6 +293,7 @@ static void take_off(struct detect *d)
 {
     regex_done(d);
     prefilter_done(d);
+    rulestate_done(d);
     overlay_close(d->overlay);
     d->overlay = NULL;
 }
@@ -303,6 +304,8 @@ static int put_on(struct detect *d, struct overlay *o)
     d->image = o->image;
     d->rules = o->image->rules;
     int rc = prefilter_init(d);
+    if (!rc)
+        rc = rulestate_init(d);
     return rc ? rc : regex_init(d);
 }
 
@@ -338,6 +341,7 @@ void detect_free(struct detect *d)
         d->free_flows = m->next_free;
         free(m);
     }
+    names_free(d->names);
     arena_done(&d->arena);
     free(d->matches.m);
     free(d);
@@ -368,6 +372,7 @@ int detect_swap(struct detect *d, struct overlay *o)
     fresh.header_groups = NULL;
     fresh.n_header_groups = 0;
     fresh.cand = fresh.tx_cand = (struct candidates){0};
+    fresh.name_of = NULL;
     fresh.pcre = NULL;
     fresh.pcre_data = NULL;
     fresh.pcre_context = NULL;
@@ -378,6 +383,7 @@ int detect_swap(struct detect *d, struct overlay *o)
     }
     take_off(d);
     *d = fresh;
+    d->generation++;
     return 0;
 }
 

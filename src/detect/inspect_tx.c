@@ -32,15 +32,39 @@ static struct tx_rule *rule_find(struct tx_detect *t, uint32_t rule, unsigned di
     return NULL;
 }
 
-static struct tx_detect *tx_memory(struct detect *d, struct app_tx *tx, uint32_t more)
+/*
+ * Another image came: rule numbers mean others, and so do the bits of buffers that were scanned.  All is looked at
+ * again; what has fired does not fire twice.
+ */
+static void tx_renumber(struct detect *d, struct app_tx *tx)
 {
     struct tx_detect *t = tx->detect;
-    uint64_t stamp = d->image->h->checksum;
-    if (t && t->stamp != stamp) { /* another image: rule numbers mean others */
-        t->n = 0;
-        t->stamp = stamp;
-        t->slow_done[0] = t->slow_done[1] = false;
+    if (!t || t->stamp == d->image->h->checksum)
+        return;
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < t->n; k++) {
+        int64_t now = t->rule[k].over ? image_find_sid(d->image, t->rule[k].gid, t->rule[k].sid) : -1;
+        if (now < 0)
+            continue;
+        t->rule[n] = t->rule[k];
+        t->rule[n++].rule = (uint32_t)now;
     }
+    t->n = n;
+    t->stamp = d->image->h->checksum;
+    t->slow_done[0] = t->slow_done[1] = false;
+}
+
+enum { SEEN_GROUPS = 56 }; /* bits of tx->seen; the others: which image they are of */
+static void seen_renumber(const struct detect *d, struct app_tx *tx, unsigned dir)
+{
+    uint64_t now = (uint64_t)(d->generation & 0xff) << SEEN_GROUPS;
+    if (tx->seen[dir] >> SEEN_GROUPS << SEEN_GROUPS != now)
+        tx->seen[dir] = now;
+}
+
+struct tx_detect *tx_memory(struct detect *d, struct app_tx *tx, uint32_t more)
+{
+    struct tx_detect *t = tx->detect;
     if (t && t->n + more <= t->room)
         return t;
     uint32_t room = t ? t->room * 2 : 4;
@@ -50,7 +74,7 @@ static struct tx_detect *tx_memory(struct detect *d, struct app_tx *tx, uint32_t
         return t && !more ? t : NULL;
     }
     if (!t)
-        *p = (struct tx_detect){.stamp = stamp};
+        *p = (struct tx_detect){.stamp = d->image->h->checksum, .epoch = d->names->epoch};
     p->room = room;
     tx->detect = p;
     return p;
@@ -61,7 +85,8 @@ static struct tx_rule *rule_keep(struct tx_work *w, uint32_t rule, unsigned dir)
     struct tx_detect *t = tx_memory(w->d, w->tx, 1);
     if (!t)
         return NULL;
-    t->rule[t->n] = (struct tx_rule){.rule = rule, .dir = (uint8_t)dir};
+    const struct img_rule *r = &w->d->rules[rule];
+    t->rule[t->n] = (struct tx_rule){.rule = rule, .gid = r->gid, .sid = r->sid, .dir = (uint8_t)dir};
     return &t->rule[t->n++];
 }
 
@@ -97,9 +122,10 @@ static void scan_buffers(struct tx_work *w)
     unsigned id = w->af->proto_any < APP_COUNT ? w->af->proto_any : 0;
     struct app_tx *tx = w->tx;
     uint32_t n = d->n_tx_group[id][w->dir];
+    seen_renumber(d, tx, w->dir);
     for (uint32_t k = 0; k < n; k++) {
         const struct group_use *u = &d->tx_group[id][w->dir][k];
-        uint64_t bit = k < 64 ? 1ull << k : 0;
+        uint64_t bit = k < SEEN_GROUPS ? 1ull << k : 0;
         bool grows = u->row->kind == APP_BUF_GROWING || u->row->kind == APP_BUF_FILE;
         if (tx->seen[w->dir] & bit)
             continue;
@@ -128,7 +154,7 @@ static void collect(struct tx_work *w)
     }
     if (d->list_event[id][w->dir] && (tx->events || w->af->flow_events))
         candidates_list(d, &d->tx_cand, d->list_event[id][w->dir]);
-    for (uint32_t k = 0; t && t->stamp == d->image->h->checksum && k < t->n; k++)
+    for (uint32_t k = 0; t && k < t->n; k++)
         if (!t->rule[k].over && (t->rule[k].dir == w->dir || (t->rule[k].dir & OF_BOTH)))
             candidates_add(&d->tx_cand, t->rule[k].rule);
     for (uint32_t k = 0; k < d->cand.n; k++)
@@ -215,8 +241,9 @@ static enum found any_block(struct tx_work *w, const struct img_rule *r, const s
     if (b->buffer == BUF_PAYLOAD)
         return payload_block(d, r, b, in_stream) ? FOUND : w->whole ? NEVER : NOT_YET;
     struct input in;
-    return packet_buffer(d->p, b->buffer, &in) && block_match(d, &d->image->tests[b->first], b->n, &in) ? FOUND
-                                                                                                        : NEVER;
+    bool ok = packet_buffer(d->p, b->buffer, &in) && transform_apply(d, &d->image->wheres[b->where], &in) &&
+              block_match(d, &d->image->tests[b->first], b->n, &in);
+    return ok ? FOUND : NEVER;
 }
 
 static bool hook_reached(const struct tx_work *w, const struct img_rule *r)
@@ -282,6 +309,7 @@ void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir)
         if (!tx->updated[dir] && !w.whole && !d->cand.n)
             continue;
         tx->updated[dir] = false;
+        tx_renumber(d, tx);
         d->count.txs++;
         collect(&w);
         for (uint32_t k = 0; k < d->tx_cand.n; k++)

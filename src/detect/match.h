@@ -20,26 +20,44 @@ struct input {
     uint32_t fresh;  /* bytes before it were inspected before; 0: none */
 };
 
+struct tag {
+    uint64_t left, until_ns;
+    uint64_t begun; /* number of the alert's packet */
+    uint32_t gid, sid;
+    uint8_t metric; /* 0 packets, 1 seconds, 2 bytes */
+    bool on;
+};
+
+/* Names of bits and numbers, numbered for the worker's life (names.c). */
+struct names {
+    struct name {
+        uint64_t hash;
+        uint8_t *text;
+        uint32_t n;
+    } *name;
+    uint32_t n, room;
+    uint32_t *slot; /* + 1; 0: free */
+    uint32_t slots;
+    uint32_t epoch; /* changes when the table began anew */
+};
+
 /* Rules' memory of a flow, made when first needed. */
 struct detect_flow {
     struct detect_flow *next_free;
     uint32_t stamp; /* overlay of the cached classes */
     uint16_t addr_class[2], port_class[2]; /* client, server */
     bool pd_done[2];
+    uint32_t epoch; /* of the names behind bits and numbers */
     uint32_t n_bits;
-    uint64_t *bits; /* flowbits by name */
-    uint64_t names_hash;
+    uint64_t *bits; /* flowbits by the worker's number of the name */
     struct flow_number {
-        uint16_t id;
+        uint32_t id;
         int64_t v;
     } *numbers;
     uint32_t n_numbers, room_numbers;
-    uint32_t tag_gid, tag_sid; /* session tag */
-    uint64_t tag_left, tag_until_ns;
-    uint64_t tag_number; /* packet that set it: tagging begins behind it */
-    uint8_t tag_metric, tag_on;
+    struct tag tag;
     struct flow_threshold {
-        uint32_t rule, count;
+        uint32_t gid, sid, salt, count;
         uint64_t start_ns;
         uint64_t next;
     } *thresholds;
@@ -49,12 +67,16 @@ struct detect_flow {
 /* What rules have found in a transaction so far. */
 struct tx_rule {
     uint32_t rule;
+    uint32_t gid, sid; /* another image has another number for it */
     uint32_t done; /* blocks that hold */
     uint8_t dir;   /* bit 2: of a rule over both directions */
     bool over;     /* fired, or can't any more */
 };
+enum { TX_BITS = 16 };
 struct tx_detect {
     uint32_t n, room;
+    uint32_t bit[TX_BITS]; /* bits of the transaction that are set, by the worker's number of the name */
+    uint32_t n_bits, epoch;
     bool slow_done[2]; /* the lists of rules without a literal were taken */
     uint64_t stamp;
     struct tx_rule rule[];
@@ -96,6 +118,10 @@ struct detect {
     pcre2_match_data *pcre_data;
     pcre2_match_context *pcre_context;
     struct detect_flow *free_flows;
+    struct names *names;
+    uint32_t *name_of; /* the worker's number of each name of the image */
+    bool host_tags;    /* some rule tags hosts */
+    uint32_t generation; /* images so far */
     /* this packet */
     struct packet *p;
     uint16_t addr_class[2], port_class[2]; /* source, destination */
@@ -125,8 +151,17 @@ bool rule_header_ok(struct detect *d, const struct img_rule *r, uint32_t index);
 bool rule_pre_ok(struct detect *d, const struct img_rule *r, struct app_tx *tx, unsigned dir);
 /* rulestate.c */
 struct detect_flow *flow_memory(struct detect *d, struct flow *f);
+int rulestate_init(struct detect *d) MUST_CHECK;
+void rulestate_done(struct detect *d);
 bool bits_test(struct detect *d, const struct img_test *t, struct app_tx *tx);
 bool flowint_test(struct detect *d, const struct img_test *t);
+/* names.c */
+struct names *names_new(void);
+void names_free(struct names *n);
+struct str names_get(const struct names *n, uint32_t id);
+uint32_t *names_of_image(struct names *n, const struct image *i); /* heap; NULL: no memory */
+/* tag.c */
+void tag_begin(struct detect *d, const struct img_rule *r, const struct img_test *t);
 void rule_post(struct detect *d, const struct img_rule *r, struct app_tx *tx);
 /* prefilter.c */
 int prefilter_init(struct detect *d) MUST_CHECK;
@@ -137,6 +172,7 @@ void candidates_list(const struct detect *d, struct candidates *c, const struct 
 void candidates_sort(struct candidates *c);
 void candidates_clear(struct candidates *c);
 /* inspect_tx.c */
+struct tx_detect *tx_memory(struct detect *d, struct app_tx *tx, uint32_t more); /* NULL: no memory */
 void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir);
 /* inspect.c */
 void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *tx, unsigned dir);
@@ -144,7 +180,7 @@ bool packet_buffer(const struct packet *p, unsigned buffer, struct input *out);
 bool payload_block(struct detect *d, const struct img_rule *r, const struct img_block *b, bool *in_stream);
 
 /* state.c: rows by key, locked one at a time */
-enum state_kind { STATE_THRESHOLD, STATE_XBIT, STATE_TAG, STATE_RATE, STATE_HOSTBIT };
+enum state_kind { STATE_THRESHOLD, STATE_XBIT, STATE_TAG, STATE_UNIQUE };
 struct state_key {
     uint32_t kind, id;
     struct ip_addr a, b;
@@ -157,5 +193,7 @@ struct state_row {
  * cap is met. */
 int state_with(struct state *s, unsigned worker, uint64_t number, uint64_t now_ns, const struct state_key *k,
                bool make, int (*f)(void *ctx, struct state_row *row, bool fresh), void *ctx);
+/* Is any host tagged?  In replay: after all packets of lower number. */
+bool state_has_tags(struct state *s, unsigned worker, uint64_t number);
 
 #endif

@@ -4,7 +4,27 @@
 
 #include "base/hash.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+int rulestate_init(struct detect *d)
+{
+    uint64_t n = img_count(d->image, SEC_TESTS);
+    if (!d->names)
+        d->names = names_new();
+    d->name_of = d->names ? names_of_image(d->names, d->image) : NULL;
+    d->host_tags = false;
+    for (uint64_t k = 0; k < n; k++)
+        d->host_tags |= d->image->tests[k].kind == TEST_TAG && d->image->tests[k].u.tag.host;
+    return d->name_of ? 0 : -ENOMEM;
+}
+
+void rulestate_done(struct detect *d)
+{
+    free(d->name_of);
+    d->name_of = NULL;
+}
 
 struct detect_flow *flow_memory(struct detect *d, struct flow *f)
 {
@@ -22,6 +42,7 @@ struct detect_flow *flow_memory(struct detect *d, struct flow *f)
         }
         d->count.flow_state_bytes += sizeof(*m);
     }
+    m->epoch = d->names->epoch;
     f->detect = m;
     return m;
 }
@@ -42,32 +63,44 @@ void detect_flow_free(struct detect *d, struct flow *f)
 
 /* ------------------------------------------------------------------ flowbits */
 
-static bool bit_get(const struct detect_flow *m, unsigned id)
+/* The flow's memory, if what it holds is by names that still are. */
+static struct detect_flow *memory_now(const struct detect *d, const struct flow *f)
+{
+    struct detect_flow *m = f ? f->detect : NULL;
+    if (m && m->epoch != d->names->epoch) {
+        if (m->bits)
+            memset(m->bits, 0, m->n_bits / 8);
+        m->n_numbers = 0;
+        m->epoch = d->names->epoch;
+    }
+    return m;
+}
+
+static bool bit_get(const struct detect_flow *m, uint32_t id)
 {
     return m && id < m->n_bits && (m->bits[id / 64] >> (id % 64) & 1);
 }
 
 static bool bits_room(struct detect *d, struct detect_flow *m)
 {
-    uint32_t n = (uint32_t)(img_count(d->image, SEC_NAMES) + 63) / 64 * 64;
+    uint32_t n = (d->names->n + 63) / 64 * 64;
     if (m->n_bits >= n)
         return true;
-    uint64_t *p = calloc(n / 64, 8);
+    uint64_t *p = realloc(m->bits, n / 8);
     if (!p) {
         d->count.refused++;
         return false;
     }
-    if (m->bits)
-        memcpy(p, m->bits, m->n_bits / 8);
-    free(m->bits);
+    memset(p + m->n_bits / 64, 0, (n - m->n_bits) / 8);
     m->bits = p;
     m->n_bits = n;
     return true;
 }
 
-static void bit_put(struct detect *d, unsigned id, enum bits_cmd cmd)
+static void bit_put(struct detect *d, uint32_t id, enum bits_cmd cmd)
 {
     struct detect_flow *m = d->p->flow ? flow_memory(d, d->p->flow) : NULL;
+    m = m ? memory_now(d, d->p->flow) : NULL;
     if (!m || !bits_room(d, m))
         return;
     uint64_t bit = 1ull << (id % 64), *w = &m->bits[id / 64];
@@ -79,46 +112,110 @@ static void bit_put(struct detect *d, unsigned id, enum bits_cmd cmd)
         *w ^= bit;
 }
 
+/* Snort: all bits of a group, or of the flow (group 0), go. */
+static void bits_reset(struct detect *d, unsigned group)
+{
+    struct detect_flow *m = memory_now(d, d->p->flow);
+    uint64_t n = img_count(d->image, SEC_BIT_GROUPS);
+    if (!m || !m->bits)
+        return;
+    if (!group)
+        memset(m->bits, 0, m->n_bits / 8);
+    for (uint64_t k = 0; k < n; k++)
+        if (d->image->bit_groups[k].group == group)
+            bit_put(d, d->name_of[d->image->bit_groups[k].name], BITS_UNSET);
+}
+
+static bool group_holds(const struct detect *d, const struct img_test *t)
+{
+    const struct detect_flow *m = memory_now(d, d->p->flow);
+    uint64_t n = img_count(d->image, SEC_BIT_GROUPS);
+    unsigned in = 0, on = 0;
+    for (uint64_t k = 0; k < n; k++) {
+        if (d->image->bit_groups[k].group != t->u.bits.group)
+            continue;
+        in++;
+        on += bit_get(m, d->name_of[d->image->bit_groups[k].name]);
+    }
+    return t->u.bits.all ? in && on == in : on > 0;
+}
+
 unsigned detect_flowbits(const struct detect *d, const struct flow *f, struct str *out, unsigned room)
 {
     const struct detect_flow *m = f->detect;
     unsigned n = 0;
-    for (uint32_t id = 0; m && m->bits && id < m->n_bits && id < img_count(d->image, SEC_NAMES) && n < room; id++)
+    if (!m || m->epoch != d->names->epoch)
+        return 0;
+    for (uint32_t id = 0; m->bits && id < m->n_bits && id < d->names->n && n < room; id++)
         if (bit_get(m, id))
-            out[n++] = img_str(d->image, d->image->names[id]);
+            out[n++] = names_get(d->names, id);
     return n;
+}
+
+/* ------------------------------------------------------------------ bits of a transaction */
+
+static uint32_t *tx_bit(const struct detect *d, struct app_tx *tx, uint32_t id)
+{
+    struct tx_detect *t = tx ? tx->detect : NULL;
+    for (uint32_t k = 0; t && t->epoch == d->names->epoch && k < t->n_bits; k++)
+        if (t->bit[k] == id)
+            return &t->bit[k];
+    return NULL;
+}
+
+static void tx_bit_put(struct detect *d, struct app_tx *tx, uint32_t id, enum bits_cmd cmd)
+{
+    struct tx_detect *t = tx ? tx_memory(d, tx, 0) : NULL;
+    if (!t)
+        return;
+    if (t->epoch != d->names->epoch) {
+        t->n_bits = 0;
+        t->epoch = d->names->epoch;
+    }
+    uint32_t *have = tx_bit(d, tx, id);
+    if (have && (cmd == BITS_UNSET || cmd == BITS_TOGGLE))
+        *have = t->bit[--t->n_bits];
+    else if (!have && cmd != BITS_UNSET && t->n_bits < TX_BITS)
+        t->bit[t->n_bits++] = id;
+    else if (!have && cmd != BITS_UNSET)
+        d->count.refused++;
 }
 
 /* ------------------------------------------------------------------ bits of hosts and pairs */
 
-static struct state_key bits_key(const struct detect *d, const struct img_test *t, unsigned id)
+/* 1 or 2 keys: a bit of both hosts stands at either. */
+static unsigned bits_keys(const struct detect *d, const struct img_test *t, unsigned id, struct state_key out[2])
 {
     const struct packet *p = d->p;
     /* Keyed by the name's hash: a reload may number names anew. */
     struct str name = img_str(d->image, d->image->names[id]);
-    struct state_key k;
-    memset(&k, 0, sizeof(k));
-    k.kind = STATE_XBIT;
-    k.id = (uint32_t)hash_bytes(name.p, name.n, 0);
+    memset(out, 0, 2 * sizeof(*out));
+    for (unsigned k = 0; k < 2; k++) {
+        out[k].kind = STATE_XBIT;
+        out[k].id = (uint32_t)hash_bytes(name.p, name.n, 0);
+    }
     switch ((enum bits_scope)t->u.bits.scope) {
     case BITS_HOST_SRC:
-        k.a = p->src;
+        out[0].a = p->src;
         break;
     case BITS_HOST_DST:
-        k.a = p->dst;
+        out[0].a = p->dst;
         break;
+    case BITS_HOST_BOTH:
+        out[0].a = p->src;
+        out[1].a = p->dst;
+        return ip_eq(&p->src, &p->dst) ? 1 : 2;
     case BITS_PAIR: {
         bool turn = ip_cmp(&p->src, &p->dst) > 0;
-        k.a = turn ? p->dst : p->src;
-        k.b = turn ? p->src : p->dst;
+        out[0].a = turn ? p->dst : p->src;
+        out[0].b = turn ? p->src : p->dst;
         break;
     }
     case BITS_FLOW:
     case BITS_TX:
-    case BITS_HOST_BOTH:
         break;
     }
-    return k;
+    return 1;
 }
 
 struct bit_change {
@@ -140,49 +237,58 @@ static int bit_row(void *ctx, struct state_row *row, bool fresh)
 static bool shared_bit(struct detect *d, const struct img_test *t, unsigned id, enum bits_cmd cmd)
 {
     enum { EXPIRE_S = 30 };
-    struct state_key k = bits_key(d, t, id);
+    struct state_key k[2];
+    unsigned n = bits_keys(d, t, id, k);
     uint64_t s = t->u.bits.expire_s ? t->u.bits.expire_s : EXPIRE_S;
     struct bit_change c = {cmd, d->p->ts_ns + s * 1000000000u};
-    return state_with(d->config.state, d->config.worker, d->p->number, d->p->ts_ns, &k, cmd != BITS_ISSET && cmd != BITS_UNSET,
-                      bit_row, &c) > 0;
+    bool any = false;
+    for (unsigned e = 0; e < n; e++)
+        any |= state_with(d->config.state, d->config.worker, d->p->number, d->p->ts_ns, &k[e],
+                          cmd != BITS_ISSET && cmd != BITS_UNSET, bit_row, &c) > 0;
+    return any;
 }
 
-/* Bits of a transaction: kept among the flow's, told apart by the transaction's number. */
-static bool bit_is_set(struct detect *d, const struct img_test *t, unsigned id)
+static bool bit_is_set(struct detect *d, const struct img_test *t, unsigned id, struct app_tx *tx)
 {
-    if (t->u.bits.scope == BITS_FLOW || t->u.bits.scope == BITS_TX)
-        return d->p->flow && bit_get(d->p->flow->detect, id);
+    if (t->u.bits.scope == BITS_FLOW)
+        return bit_get(memory_now(d, d->p->flow), d->name_of[id]);
+    if (t->u.bits.scope == BITS_TX)
+        return tx_bit(d, tx, d->name_of[id]) != NULL;
     return d->config.state && shared_bit(d, t, id, BITS_ISSET);
 }
 
 bool bits_test(struct detect *d, const struct img_test *t, struct app_tx *tx)
 {
-    (void)tx;
     bool any = false, all = true;
     if (t->u.bits.scope == BITS_FLOW && !d->p->flow)
         return false;
     for (unsigned k = 0; k < t->u.bits.n; k++) {
-        bool on = bit_is_set(d, t, t->u.bits.id[k]);
+        bool on = bit_is_set(d, t, t->u.bits.id[k], tx);
         any |= on;
         all &= on;
     }
-    bool holds = t->u.bits.all ? all : any;
+    bool holds = t->u.bits.group && !t->u.bits.n ? group_holds(d, t) : t->u.bits.all ? all : any;
     return t->u.bits.cmd == BITS_ISNOTSET ? !holds : holds;
 }
 
-static void bits_do(struct detect *d, const struct img_test *t)
+static void bits_do(struct detect *d, const struct img_test *t, struct app_tx *tx)
 {
+    enum bits_cmd cmd = t->u.bits.cmd;
+    if (t->u.bits.scope == BITS_FLOW && (cmd == BITS_RESET || (cmd == BITS_SETX && t->u.bits.group)))
+        bits_reset(d, t->u.bits.group);
     for (unsigned k = 0; k < t->u.bits.n; k++) {
-        if (t->u.bits.scope == BITS_FLOW || t->u.bits.scope == BITS_TX)
-            bit_put(d, t->u.bits.id[k], t->u.bits.cmd);
+        if (t->u.bits.scope == BITS_FLOW)
+            bit_put(d, d->name_of[t->u.bits.id[k]], cmd);
+        else if (t->u.bits.scope == BITS_TX)
+            tx_bit_put(d, tx, d->name_of[t->u.bits.id[k]], cmd);
         else if (d->config.state)
-            shared_bit(d, t, t->u.bits.id[k], t->u.bits.cmd);
+            shared_bit(d, t, t->u.bits.id[k], cmd);
     }
 }
 
 /* ------------------------------------------------------------------ flowint */
 
-static struct flow_number *number_find(struct detect_flow *m, unsigned id)
+static struct flow_number *number_find(struct detect_flow *m, uint32_t id)
 {
     for (uint32_t k = 0; m && k < m->n_numbers; k++)
         if (m->numbers[k].id == id)
@@ -195,7 +301,7 @@ static bool number_value(const struct detect *d, const struct img_test *t, int64
     *v = t->u.flowint.value;
     if (!t->u.flowint.value_is_var)
         return true;
-    const struct flow_number *n = number_find(d->p->flow->detect, t->u.flowint.value_id);
+    const struct flow_number *n = number_find(memory_now(d, d->p->flow), d->name_of[t->u.flowint.value_id]);
     *v = n ? n->v : 0;
     return n != NULL;
 }
@@ -204,7 +310,7 @@ bool flowint_test(struct detect *d, const struct img_test *t)
 {
     if (!d->p->flow)
         return false;
-    const struct flow_number *n = number_find(d->p->flow->detect, t->u.flowint.id);
+    const struct flow_number *n = number_find(memory_now(d, d->p->flow), d->name_of[t->u.flowint.id]);
     int64_t v;
     if (t->u.flowint.op == 's')
         return n != NULL;
@@ -234,9 +340,10 @@ static void flowint_do(struct detect *d, const struct img_test *t)
 {
     struct detect_flow *m = d->p->flow ? flow_memory(d, d->p->flow) : NULL;
     int64_t v;
+    uint32_t id = d->name_of[t->u.flowint.id];
     if (!m || !number_value(d, t, &v))
         return;
-    struct flow_number *n = number_find(m, t->u.flowint.id);
+    struct flow_number *n = number_find(memory_now(d, d->p->flow), id);
     if (!n) {
         if (m->n_numbers == m->room_numbers) {
             uint32_t room = m->room_numbers ? m->room_numbers * 2 : 4;
@@ -249,7 +356,7 @@ static void flowint_do(struct detect *d, const struct img_test *t)
             m->room_numbers = room;
         }
         n = &m->numbers[m->n_numbers++];
-        *n = (struct flow_number){.id = t->u.flowint.id};
+        *n = (struct flow_number){.id = id};
     }
     if (t->u.flowint.op == '=')
         n->v = v;
@@ -259,94 +366,17 @@ static void flowint_do(struct detect *d, const struct img_test *t)
         n->v -= v;
 }
 
-/* ------------------------------------------------------------------ tags */
-
-struct tag_row {
-    uint64_t left, until_ns;
-    uint32_t gid, sid, metric;
-};
-
-static int tag_set(void *ctx, struct state_row *row, bool fresh)
-{
-    (void)fresh;
-    const struct tag_row *t = ctx;
-    row->v[0] = t->left;
-    row->v[1] = t->until_ns;
-    row->v[2] = (uint64_t)t->gid << 32 | t->sid;
-    row->v[3] = t->metric;
-    row->expires_ns = t->metric == 1 ? t->until_ns : UINT64_MAX;
-    return 1;
-}
-
-enum { TAG_PACKETS = 256 }; /* without a number, and at most */
-
-static void tag_start(struct detect *d, const struct img_rule *r, const struct img_test *t)
-{
-    const struct test_tag *g = &t->u.tag;
-    uint32_t count = g->count ? g->count : TAG_PACKETS;
-    struct tag_row w = {.left = count, .gid = r->gid, .sid = r->sid, .metric = g->metric,
-                        .until_ns = d->p->ts_ns + (uint64_t)count * 1000000000u};
-    if (g->host) {
-        struct state_key k;
-        memset(&k, 0, sizeof(k));
-        k.kind = STATE_TAG;
-        k.a = g->dst ? d->p->dst : d->p->src;
-        if (d->config.state)
-            state_with(d->config.state, d->config.worker, d->p->number, d->p->ts_ns, &k, true, tag_set, &w);
-        return;
-    }
-    struct detect_flow *m = d->p->flow ? flow_memory(d, d->p->flow) : NULL;
-    if (!m)
-        return;
-    m->tag_on = 1;
-    m->tag_number = d->p->number;
-    m->tag_gid = w.gid;
-    m->tag_sid = w.sid;
-    m->tag_metric = g->metric;
-    m->tag_left = w.left;
-    m->tag_until_ns = w.until_ns;
-}
-
-static bool tag_use(uint64_t *left, uint64_t until_ns, unsigned metric, const struct packet *p)
-{
-    if (metric == 1)
-        return p->ts_ns <= until_ns;
-    uint64_t cost = metric == 0 ? 1 : p->ip_len;
-    if (!*left)
-        return false;
-    *left = *left > cost ? *left - cost : 0;
-    return true;
-}
-
-bool detect_tagged(struct detect *d, const struct packet *p, uint32_t *gid, uint32_t *sid)
-{
-    struct detect_flow *m = p->flow ? p->flow->detect : NULL;
-    (void)d;
-    if (!m || !m->tag_on)
-        return false;
-    if (m->tag_number == p->number)
-        return false;
-    if (!tag_use(&m->tag_left, m->tag_until_ns, m->tag_metric, p)) {
-        m->tag_on = 0;
-        return false;
-    }
-    *gid = m->tag_gid;
-    *sid = m->tag_sid;
-    return true;
-}
-
 /* ------------------------------------------------------------------ after a match */
 
 void rule_post(struct detect *d, const struct img_rule *r, struct app_tx *tx)
 {
-    (void)tx;
     const struct img_test *t = &d->image->tests[r->post_first];
     for (unsigned k = 0; k < r->n_post; k++) {
         if (t[k].kind == TEST_BITS)
-            bits_do(d, &t[k]);
+            bits_do(d, &t[k], tx);
         else if (t[k].kind == TEST_FLOWINT)
             flowint_do(d, &t[k]);
         else if (t[k].kind == TEST_TAG)
-            tag_start(d, r, &t[k]);
+            tag_begin(d, r, &t[k]);
     }
 }

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { SHARDS = 64, ROWS_FIRST = 64 };
@@ -34,6 +35,7 @@ struct shard {
 struct state {
     struct state_config config;
     uint64_t seed;
+    _Atomic uint64_t tags; /* rows of tagged hosts */
     struct shard shard[SHARDS];
 };
 
@@ -109,7 +111,22 @@ static bool shard_grow(struct shard *h)
     return true;
 }
 
-static void shard_sweep(struct shard *h, uint64_t now_ns)
+static void tags_count(struct state *s, const struct state_key *k, int64_t by)
+{
+    if (k->kind == STATE_TAG)
+        atomic_fetch_add_explicit(&s->tags, (uint64_t)by, memory_order_relaxed);
+}
+
+bool state_has_tags(struct state *s, unsigned worker, uint64_t number)
+{
+    if (!s)
+        return false;
+    if (s->config.enter)
+        s->config.enter(s->config.ctx, worker, number);
+    return atomic_load_explicit(&s->tags, memory_order_relaxed) != 0;
+}
+
+static void shard_sweep(struct state *s, struct shard *h, uint64_t now_ns)
 {
     for (uint32_t k = 0; k < h->slots; k++)
         for (uint32_t *x = &h->slot[k]; *x;) {
@@ -122,18 +139,19 @@ static void shard_sweep(struct shard *h, uint64_t now_ns)
             *x = r->next;
             r->next = h->free;
             h->free = gone;
+            tags_count(s, &r->key, -1);
             h->entries--;
             h->expired++;
         }
     h->swept_ns = now_ns;
 }
 
-static struct row *shard_make(struct shard *h, const struct state_key *key, uint32_t hash, uint64_t now_ns)
+static struct row *shard_make(struct state *s, struct shard *h, const struct state_key *key, uint32_t hash, uint64_t now_ns)
 {
     if (!h->free && h->n == h->room && !shard_grow(h)) {
         /* Sweeping a full shard for each new row would be a way to slow us down. */
         if (now_ns - h->swept_ns > 1000000000u || now_ns < h->swept_ns)
-            shard_sweep(h, now_ns);
+            shard_sweep(s, h, now_ns);
         if (!h->free) {
             h->refused++;
             return NULL;
@@ -147,6 +165,7 @@ static struct row *shard_make(struct shard *h, const struct state_key *key, uint
     *r = (struct row){.key = *key, .hash = hash, .next = *slot};
     *slot = at;
     h->entries++;
+    tags_count(s, key, 1);
     return r;
 }
 
@@ -173,7 +192,7 @@ int state_with(struct state *s, unsigned worker, uint64_t number, uint64_t now_n
         if (!make)
             r = NULL;
     } else if (!r && make) {
-        r = shard_make(h, k, low, now_ns);
+        r = shard_make(s, h, k, low, now_ns);
         fresh = true;
     }
     if (r)
@@ -188,7 +207,7 @@ void state_tick(struct state *s, uint64_t now_ns)
         struct shard *h = &s->shard[k];
         pthread_mutex_lock(&h->lock);
         if (now_ns > h->swept_ns + 10000000000u)
-            shard_sweep(h, now_ns);
+            shard_sweep(s, h, now_ns);
         pthread_mutex_unlock(&h->lock);
     }
 }

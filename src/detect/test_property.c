@@ -418,11 +418,11 @@ static void image_and_naive_evaluation_agree(void **state)
     (void)state;
     const char *given = getenv("SEED");
     seed = given ? strtoull(given, NULL, 0) : 20261122;
+    printf("# seed %llu\n", (unsigned long long)seed);
     for (unsigned round = 0; round < ROUNDS; round++) {
         struct model m[RULES];
         struct dt t;
         dt_init(&t);
-        printf("# seed %#llx\n", (unsigned long long)seed);
         for (unsigned k = 0; k < RULES; k++)
             make_rule(&m[k]);
         unsigned hits = compare(&t, m, false) + compare(&t, m, true);

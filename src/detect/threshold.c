@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+enum { FLOW_THRESHOLDS = 64 }; /* kept in one flow */
 enum answer { ANSWER_NONE, ANSWER_ALERT, ANSWER_SILENT };
 
 struct window {
@@ -14,7 +15,10 @@ struct window {
     uint64_t now_ns;
     int answer;
     bool entered; /* rate_filter: new action holds */
+    bool again;   /* unique_on: a port that was counted in this window */
+    uint32_t salt; /* which of a rule's thresholds */
 };
+enum { SALT_OWN, SALT_FILTER, SALT_RATE };
 
 static uint64_t window_ns(const struct rule_threshold *t) { return (uint64_t)t->seconds * 1000000000u; }
 
@@ -31,7 +35,7 @@ static int window_hit(void *ctx, struct state_row *row, bool fresh)
             row->v[2] = 0;
     }
     row->expires_ns = t->seconds ? w->now_ns + window_ns(t) + 1 : UINT64_MAX;
-    uint64_t n = ++row->v[0];
+    uint64_t n = w->again && row->v[0] ? row->v[0] : ++row->v[0];
     w->answer = ANSWER_SILENT;
     switch ((enum threshold_type)t->type) {
     case THRESH_LIMIT:
@@ -79,23 +83,27 @@ static int window_hit(void *ctx, struct state_row *row, bool fresh)
 }
 
 /* By flow: in the flow's own memory. */
-static bool flow_window(struct detect *d, const struct packet *p, uint32_t rule, struct window *w)
+static bool flow_window(struct detect *d, const struct packet *p, const struct img_rule *r, struct window *w)
 {
     struct detect_flow *m = p->flow ? flow_memory(d, p->flow) : NULL;
     if (!m)
         return false;
     struct flow_threshold *t = NULL;
     for (uint32_t k = 0; k < m->n_thresholds && !t; k++)
-        if (m->thresholds[k].rule == rule)
+        if (m->thresholds[k].sid == r->sid && m->thresholds[k].gid == r->gid && m->thresholds[k].salt == w->salt)
             t = &m->thresholds[k];
     bool fresh = !t;
     if (!t) {
+        if (m->n_thresholds == FLOW_THRESHOLDS) {
+            d->count.refused++;
+            return false;
+        }
         t = realloc(m->thresholds, (m->n_thresholds + 1) * sizeof(*t));
         if (!t)
             return false;
         m->thresholds = t;
         t = &m->thresholds[m->n_thresholds++];
-        *t = (struct flow_threshold){.rule = rule};
+        *t = (struct flow_threshold){.gid = r->gid, .sid = r->sid, .salt = w->salt};
     }
     struct state_row row = {.v = {t->count, t->start_ns, t->next}};
     window_hit(w, &row, fresh);
@@ -105,20 +113,60 @@ static bool flow_window(struct detect *d, const struct packet *p, uint32_t rule,
     return true;
 }
 
-static void window_count(struct detect *d, const struct packet *p, const struct img_rule *r, uint32_t rule,
-                         uint32_t salt, struct window *w)
+/* ------------------------------------------------------------------ unique_on */
+
+struct seen_port {
+    uint64_t start, expires_ns; /* of the window */
+    bool known;
+};
+
+static int window_peek(void *ctx, struct state_row *row, bool fresh)
+{
+    struct window *w = ctx;
+    bool over = fresh || (w->t->seconds && w->now_ns - row->v[1] > window_ns(w->t)) || w->now_ns < row->v[1];
+    w->now_ns = over ? w->now_ns : row->v[1];
+    return 0;
+}
+
+static int port_mark(void *ctx, struct state_row *row, bool fresh)
+{
+    struct seen_port *s = ctx;
+    s->known = !fresh && row->v[0] == s->start;
+    row->v[0] = s->start;
+    row->expires_ns = s->expires_ns;
+    return 0;
+}
+
+/* Was this port counted in the window that is open now? */
+static bool port_again(struct detect *d, const struct packet *p, const struct state_key *key, const struct window *w)
+{
+    struct window peek = *w;
+    struct state_key k = *key;
+    uint32_t port = w->t->unique_on == 1 ? p->sp : p->dp;
+    state_with(d->config.state, d->config.worker, p->number, p->ts_ns, key, false, window_peek, &peek);
+    struct seen_port s = {.start = peek.now_ns, .expires_ns = p->ts_ns + window_ns(w->t) + 1};
+    k.kind = STATE_UNIQUE + (w->salt << 8) + (port << 16);
+    state_with(d->config.state, d->config.worker, p->number, p->ts_ns, &k, true, port_mark, &s);
+    return s.known;
+}
+
+/* ------------------------------------------------------------------ a rule's thresholds */
+
+static void window_count(struct detect *d, const struct packet *p, const struct img_rule *r, uint32_t salt,
+                         struct window *w)
 {
     const struct rule_threshold *t = w->t;
     w->now_ns = p->ts_ns;
     w->answer = ANSWER_ALERT;
+    w->salt = salt;
     if (t->track == TRACK_FLOW) {
-        flow_window(d, p, rule, w);
+        flow_window(d, p, r, w);
         return;
     }
     struct state_key k;
     memset(&k, 0, sizeof(k));
-    k.kind = STATE_THRESHOLD + (salt << 8);
-    k.id = r->sid ^ r->gid << 24;
+    k.kind = STATE_THRESHOLD + (salt << 8) + (r->gid << 16);
+    k.id = r->sid;
     if (t->track == TRACK_SRC)
         k.a = p->src;
     else if (t->track == TRACK_DST)
@@ -127,8 +175,11 @@ static void window_count(struct detect *d, const struct packet *p, const struct 
         k.a = p->src;
         k.b = p->dst;
     }
-    if (d->config.state)
-        state_with(d->config.state, d->config.worker, p->number, p->ts_ns, &k, true, window_hit, w);
+    if (!d->config.state)
+        return;
+    if (t->unique_on)
+        w->again = port_again(d, p, &k, w);
+    state_with(d->config.state, d->config.worker, p->number, p->ts_ns, &k, true, window_hit, w);
 }
 
 static bool suppressed(const struct detect *d, const struct packet *p, const struct rule_threshold *t)
@@ -152,7 +203,7 @@ int detect_threshold(struct detect *d, const struct packet *p, const struct matc
     *new_action = -1;
     if (r->detection_filter) {
         struct window w = {.t = &i->thresholds[r->detection_filter - 1]};
-        window_count(d, p, r, m->rule, 1, &w);
+        window_count(d, p, r, SALT_FILTER, &w);
         if (w.answer != ANSWER_ALERT)
             return ANSWER_NONE;
     }
@@ -165,7 +216,7 @@ int detect_threshold(struct detect *d, const struct packet *p, const struct matc
                 answer = ANSWER_SILENT;
         } else if (t->type == THRESH_RATE) {
             struct window w = {.t = t};
-            window_count(d, p, r, m->rule, 2, &w);
+            window_count(d, p, r, SALT_RATE + k % 200, &w);
             if (w.entered)
                 *new_action = t->new_action;
         } else if (t->sid || !own) {
@@ -174,7 +225,7 @@ int detect_threshold(struct detect *d, const struct packet *p, const struct matc
     }
     if (answer == ANSWER_ALERT && own) {
         struct window w = {.t = own};
-        window_count(d, p, r, m->rule, 0, &w);
+        window_count(d, p, r, SALT_OWN, &w);
         answer = w.answer;
     }
     return answer;

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tags: packets that follow an alert are logged, of its flow (in the flow's own memory) or of a host (shared).
+ * The packet that began a tag is the alert's own and does not count.
+ */
+#include "detect/match.h"
+
+#include <string.h>
+
+enum { METRIC_PACKETS, METRIC_SECONDS, METRIC_BYTES };
+
+static bool tag_use(struct tag *t, const struct packet *p)
+{
+    if (t->metric == METRIC_SECONDS)
+        return p->ts_ns <= t->until_ns;
+    uint64_t cost = t->metric == METRIC_PACKETS ? p->seg_n : p->ip_len;
+    if (!t->left)
+        return false;
+    t->left = t->left > cost ? t->left - cost : 0;
+    return true;
+}
+
+/* ------------------------------------------------------------------ hosts */
+
+struct host_tag {
+    struct tag tag;
+    const struct packet *p;
+};
+
+static void row_put(struct state_row *row, const struct tag *t)
+{
+    row->v[0] = t->left;
+    row->v[1] = t->until_ns;
+    row->v[2] = (uint64_t)t->gid << 32 | t->sid;
+    row->v[3] = t->begun << 2 | t->metric;
+    row->expires_ns = t->metric == METRIC_SECONDS ? t->until_ns + 1 : t->left ? UINT64_MAX : 1;
+}
+
+static int host_set(void *ctx, struct state_row *row, bool fresh)
+{
+    (void)fresh;
+    const struct host_tag *h = ctx;
+    row_put(row, &h->tag);
+    return 1;
+}
+
+static int host_use(void *ctx, struct state_row *row, bool fresh)
+{
+    (void)fresh;
+    struct host_tag *h = ctx;
+    struct tag *t = &h->tag;
+    *t = (struct tag){.left = row->v[0],
+                      .until_ns = row->v[1],
+                      .gid = (uint32_t)(row->v[2] >> 32),
+                      .sid = (uint32_t)row->v[2],
+                      .begun = row->v[3] >> 2,
+                      .metric = row->v[3] & 3};
+    if (t->begun == h->p->number)
+        return 0;
+    bool covered = tag_use(t, h->p);
+    row_put(row, t);
+    return covered;
+}
+
+static struct state_key host_key(const struct ip_addr *a)
+{
+    struct state_key k;
+    memset(&k, 0, sizeof(k));
+    k.kind = STATE_TAG;
+    k.a = *a;
+    return k;
+}
+
+static bool host_covered(struct detect *d, const struct packet *p, struct tag *out)
+{
+    if (!d->host_tags || !p->ver || !state_has_tags(d->config.state, d->config.worker, p->number))
+        return false;
+    const struct ip_addr *ends[2] = {&p->src, &p->dst};
+    for (unsigned e = 0; e < 2; e++) {
+        struct host_tag h = {.p = p};
+        struct state_key k = host_key(ends[e]);
+        if (state_with(d->config.state, d->config.worker, p->number, p->ts_ns, &k, false, host_use, &h) > 0) {
+            *out = h.tag;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ both */
+
+void tag_begin(struct detect *d, const struct img_rule *r, const struct img_test *t)
+{
+    const struct test_tag *g = &t->u.tag;
+    const struct packet *p = d->p;
+    struct tag tag = {.left = g->count,
+                      .gid = r->gid,
+                      .sid = r->sid,
+                      .metric = g->metric,
+                      .begun = p->number,
+                      .on = true,
+                      .until_ns = p->ts_ns + (uint64_t)g->count * 1000000000u};
+    if (g->host) {
+        struct host_tag h = {.tag = tag, .p = p};
+        struct state_key k = host_key(g->dst ? &p->dst : &p->src);
+        if (d->config.state)
+            state_with(d->config.state, d->config.worker, p->number, p->ts_ns, &k, true, host_set, &h);
+        return;
+    }
+    struct detect_flow *m = p->flow ? flow_memory(d, p->flow) : NULL;
+    if (m)
+        m->tag = tag;
+}
+
+bool detect_tagged(struct detect *d, const struct packet *p, uint32_t *gid, uint32_t *sid)
+{
+    struct detect_flow *m = p->flow ? p->flow->detect : NULL;
+    struct tag *t = m && m->tag.on ? &m->tag : NULL;
+    struct tag host;
+    if (p->flags & PKT_PSEUDO)
+        return false;
+    if (t && t->begun != p->number && !tag_use(t, p))
+        t->on = false;
+    if (!t || t->begun == p->number || !t->on) {
+        if (!host_covered(d, p, &host))
+            return false;
+        t = &host;
+    }
+    *gid = t->gid;
+    *sid = t->sid;
+    return true;
+}
