@@ -63,6 +63,27 @@ static int rule_before(const void *x, const void *y)
     return d;
 }
 
+/* Rules of more buffers than the mask of what was found has bits: said, and left out. */
+static bool too_many_buffers(struct builder *b, const struct rule *r)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < r->n_tests && r->n_tests > RULE_BLOCKS_MOST; i++) {
+        const struct rule_test *t = &r->tests[i];
+        bool first = build_is_buffer_test(t->kind);
+        for (unsigned k = 0; k < i && first; k++) {
+            const struct rule_test *x = &r->tests[k];
+            first = !(build_is_buffer_test(x->kind) && x->where == t->where && x->instance == t->instance &&
+                      x->tx_dir == t->tx_dir);
+        }
+        n += first;
+    }
+    if (n <= RULE_BLOCKS_MOST)
+        return false;
+    diag_add(b->d, DIAG_ERROR, r->file, r->line, 1, "divide it, with flowbits between the parts",
+             "a rule looks at %d buffers at most; this one (sid %u), at %u, is left out", RULE_BLOCKS_MOST, r->sid, n);
+    return true;
+}
+
 static bool order_rules(struct builder *b)
 {
     uint32_t n = 0;
@@ -74,7 +95,7 @@ static bool order_rules(struct builder *b)
     }
     for (uint32_t i = 0; i < b->set->n_rules; i++) {
         const struct rule *r = b->set->rules[i];
-        if (r->flags & RULE_DISABLED)
+        if ((r->flags & RULE_DISABLED) || too_many_buffers(b, r))
             continue;
         k[n].r = r;
         k[n].action = b->set->action_rank[r->action];

@@ -375,7 +375,7 @@ int detect_swap(struct detect *d, struct overlay *o)
     fresh.name_of = NULL;
     fresh.pcre = NULL;
     fresh.pcre_data = NULL;
-    fresh.pcre_context = NULL;
+    fresh.pcre_context = fresh.pcre_wide = NULL;
     int rc = put_on(&fresh, o);
     if (rc) {
         take_off(&fresh);

@@ -116,7 +116,7 @@ struct detect {
     /* pcre, compiled when first needed */
     pcre2_code **pcre;
     pcre2_match_data *pcre_data;
-    pcre2_match_context *pcre_context;
+    pcre2_match_context *pcre_context, *pcre_wide; /* wide: the rule lifts the limit (the library's remains) */
     struct detect_flow *free_flows;
     struct names *names;
     uint32_t *name_of; /* the worker's number of each name of the image */

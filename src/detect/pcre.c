@@ -12,7 +12,8 @@ int regex_init(struct detect *d)
     d->pcre = calloc(d->image->h->n_pcre + 1, sizeof(*d->pcre));
     d->pcre_data = pcre2_match_data_create(1, NULL);
     d->pcre_context = pcre2_match_context_create(NULL);
-    if (!d->pcre || !d->pcre_data || !d->pcre_context)
+    d->pcre_wide = pcre2_match_context_create(NULL);
+    if (!d->pcre || !d->pcre_data || !d->pcre_context || !d->pcre_wide)
         return -ENOMEM;
     pcre2_set_match_limit(d->pcre_context, d->config.pcre_match_limit);
     pcre2_set_depth_limit(d->pcre_context, d->config.pcre_recursion_limit);
@@ -26,9 +27,10 @@ void regex_done(struct detect *d)
     free(d->pcre);
     pcre2_match_data_free(d->pcre_data);
     pcre2_match_context_free(d->pcre_context);
+    pcre2_match_context_free(d->pcre_wide);
     d->pcre = NULL;
     d->pcre_data = NULL;
-    d->pcre_context = NULL;
+    d->pcre_context = d->pcre_wide = NULL;
 }
 
 int regex_match(struct detect *d, const struct img_test *t, const uint8_t *p, uint32_t n, uint32_t from,
@@ -47,7 +49,8 @@ int regex_match(struct detect *d, const struct img_test *t, const uint8_t *p, ui
         (void)pcre2_jit_compile(*code, PCRE2_JIT_COMPLETE); /* without: interpreted */
     }
     d->count.pcre_runs++;
-    int rc = pcre2_match(*code, p, n, from, 0, d->pcre_data, d->pcre_context);
+    pcre2_match_context *c = t->flags & REGEX_NO_LIMIT ? d->pcre_wide : d->pcre_context;
+    int rc = pcre2_match(*code, p, n, from, 0, d->pcre_data, c);
     if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
         d->count.pcre_errors++;
     if (rc < 0)

@@ -313,6 +313,29 @@ static void what_cannot_be_written_is_told(void **state)
     dt_close(&t);
 }
 
+/* A rule that the mask of found buffers has no room for takes nothing else with it. */
+static void rules_of_too_many_buffers_are_left_out(void **state)
+{
+    (void)state;
+    struct dt t;
+    struct sbuf b;
+    dt_init(&t);
+    sbuf_init(&b);
+    for (unsigned r = 0; r < 2; r++) {
+        sbuf_cstr(&b, "alert http any any -> any any (msg:\"many\"; ");
+        for (unsigned k = 0; k < 32 + r; k++)
+            sbuf_printf(&b, "http.uri; to_md5; xor:\"%02x\"; content:\"x%u\"; ", k, k);
+        sbuf_printf(&b, "sid:%u;)\n", r + 1);
+    }
+    t.image = dt_image(&t, sbuf_z(&b), DIALECT_SURICATA);
+    assert_int_equal(image_n_rules(t.image), 1);
+    assert_int_equal(t.image->rules[0].sid, 1);
+    assert_int_equal(t.image->rules[0].n_blocks, 32);
+    assert_int_equal(t.diags.errors, 1);
+    sbuf_done(&b);
+    dt_close(&t);
+}
+
 /* ------------------------------------------------------------------ overlays */
 
 static struct overlay_rule tuned;
@@ -487,6 +510,7 @@ int main(void)
         cmocka_unit_test(lies_with_a_right_checksum_do_no_harm),
         cmocka_unit_test(other_builds_are_refused),
         cmocka_unit_test(what_cannot_be_written_is_told),
+        cmocka_unit_test(rules_of_too_many_buffers_are_left_out),
         cmocka_unit_test(two_overlays_on_one_image),
         cmocka_unit_test(variables_are_the_overlays),
         cmocka_unit_test(two_processes_share_its_pages),

@@ -83,7 +83,6 @@ static void app_gave_up(struct engine *e, struct packet *p, struct decision *d)
 
 static void report(struct engine *e, struct packet *p, struct decision *d)
 {
-    struct flow *f = p->flow;
     if (d->response) {
         enum verdict_status s = responder_answer(e->responder, d, p, &d->response_why);
         for (unsigned k = 0; k < d->n_alerts; k++)
@@ -93,7 +92,7 @@ static void report(struct engine *e, struct packet *p, struct decision *d)
     if (d->n_alerts) {
         e->alerts += d->n_alerts;
         emit_alerts(e, p, d);
-    } else if (f && f->detect) {
+    } else {
         emit_tagged(e, p);
     }
     if (d->drop && !(p->flags & PKT_PSEUDO))
