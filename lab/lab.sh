@@ -231,13 +231,16 @@ http {
         ssl_certificate $run/tls.crt; ssl_certificate_key $run/tls.key;
         root $run/www;
         merge_slashes off;
-        location = /upload.php { return 200 "stored\n"; }
-        location /cgi-bin/ { return 200 "Content: done\n"; }
-        location /login { return 200 "welcome\n"; }
+        location ~ ^/(login|upload\.php|cgi-bin/|scripts/) {
+            proxy_pass http://127.0.0.1:8000\$request_uri;
+            proxy_set_header Host \$host;
+        }
     }
 }
 EOF
     ns "$1" nginx -p "$d" -c "$d/nginx.conf" || die "nginx does not start in $1 (see $d/error.log)"
+    # Not by ns: a shell that waits for it would keep the lock.
+    nsenter --net="/run/netns/$prefix-$1" setsid "$python" "$here/app.py" 8000 >"$d/app.log" 2>&1 </dev/null &
 }
 dns_server() {
     local d=$run/$1
@@ -280,7 +283,7 @@ servers() {
         web_server $n; dns_server $n; ssh_server $n
     done
     for n in s1 s2; do # ready when they answer
-        ns $n "$python" "$here/victim.py" wait --timeout 5 127.0.0.1:80 127.0.0.1:443 127.0.0.1:53 127.0.0.1:22 ||
+        ns $n "$python" "$here/victim.py" wait --timeout 5 127.0.0.1:80 127.0.0.1:443 127.0.0.1:53 127.0.0.1:22 127.0.0.1:8000 ||
             die "a server of $n does not answer"
     done
 }

@@ -65,8 +65,13 @@ void engine_idle(struct engine *e, uint64_t now_ns);
 void engine_finish(struct engine *e);
 /* Takes another overlay between two bursts; the old one's reference is given up. */
 int engine_swap(struct engine *e, struct overlay *o) MUST_CHECK;
-/* Packets done: all of lower number are; for ordered access to shared state. */
+/* Packets done: events of all lower numbers are in the ring. */
 uint64_t engine_progress(const struct engine *e);
+/*
+ * Replay with several workers: must `other` go on before `e` may touch what they share?  Order is that of one
+ * worker: by frame; in it flows that end, then packets, inner before outer.  Called by e's thread.
+ */
+bool engine_waits(const struct engine *e, const struct engine *other);
 /* Replay: the policy changes at this packet exactly. */
 void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o);
 

@@ -179,14 +179,17 @@ void judge_flow_end(void *ctx, struct flow *f)
     struct engine *e = ctx;
     uint64_t order = e->tick_order, order2 = e->tick_order2;
     bool reuse = f->end == FLOW_END_TCP_REUSE;
-    if (e->finishing) /* flows end in order of their first packets, whichever worker has them */
+    if (e->finishing) { /* flows end in order of their first packets, whichever worker has them */
+        place_turn(e, FINISH_NUMBER + f->first_number);
         atomic_store_explicit(&e->progress, FINISH_NUMBER + f->first_number - 1, memory_order_release);
+    }
     if (!reuse) {
         e->tick_order = flow_expiry_ns(f) + 1;
         /* A tunnel's flows begin with one frame: then by id, as flow_tick has them. */
         e->tick_order2 = f->first_number << 24 | f->id >> 29;
         if (e->finishing)
             e->tick_order = f->first_number;
+        place_set(e, e->tick_order, e->tick_order2);
     }
     if (f->tcp)
         stream_flush(e->streams, f, &e->sink);

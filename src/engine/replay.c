@@ -65,12 +65,13 @@ static void ring_full(void *ctx)
     sched_yield();
 }
 
-/* Shared state: all packets of lower number first. */
+/* Shared state: all that one worker would do before comes first. */
 static void state_enter(void *ctx, unsigned worker, uint64_t number)
 {
     struct crew *c = ctx;
+    (void)number;
     for (unsigned k = 0; k < c->n; k++)
-        while (k != worker && number && engine_progress(c->hand[k].engine) + 1 < number)
+        while (k != worker && engine_waits(c->hand[worker].engine, c->hand[k].engine))
             sched_yield();
 }
 

@@ -116,6 +116,44 @@ void engine_free(struct engine *e)
     free(e);
 }
 
+/* ------------------------------------------------------------------ order among workers */
+
+#define PLACE_PACKETS (1ull << 63) /* behind all flows that end at the same packet's time */
+
+void place_set(struct engine *e, uint64_t order, uint64_t order2)
+{
+    atomic_store_explicit(&e->place.order2, 0, memory_order_release);
+    atomic_store_explicit(&e->place.order, order, memory_order_release);
+    atomic_store_explicit(&e->place.order2, order2, memory_order_release);
+}
+
+void place_turn(struct engine *e, uint64_t turn)
+{
+    e->place.turn = turn;
+    place_set(e, 0, 0);
+    atomic_store_explicit(&e->place.done, turn - 1, memory_order_release);
+}
+
+static void place_done(struct engine *e)
+{
+    place_set(e, 0, 0);
+    atomic_store_explicit(&e->place.done, e->place.turn, memory_order_release);
+}
+
+bool engine_waits(const struct engine *e, const struct engine *other)
+{
+    uint64_t done = atomic_load_explicit(&other->place.done, memory_order_acquire);
+    if (done >= e->place.turn)
+        return false;
+    if (done + 1 < e->place.turn)
+        return true;
+    uint64_t mine = atomic_load_explicit(&e->place.order, memory_order_relaxed);
+    uint64_t order = atomic_load_explicit(&other->place.order, memory_order_acquire);
+    uint64_t order2 = atomic_load_explicit(&other->place.order2, memory_order_acquire);
+    return order < mine ||
+           (order == mine && order2 < atomic_load_explicit(&e->place.order2, memory_order_relaxed));
+}
+
 /* ------------------------------------------------------------------ time */
 
 static void tick(struct engine *e, uint64_t now_ns)
@@ -176,17 +214,11 @@ static void csum_watch(struct engine *e, struct packet *p)
     }
 }
 
-static void raise_verdict(_Atomic uint8_t *v, uint8_t to)
-{
-    uint8_t have = atomic_load_explicit(v, memory_order_relaxed);
-    while (have < to && !atomic_compare_exchange_weak(v, &have, to))
-        ;
-}
-
 static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t *verdict)
 {
     e->number = f->number;
     e->seq = 0;
+    place_turn(e, e->place.turn + 1);
     time_to(e, f->ts_ns);
     if (e->swap_to && f->number >= e->swap_at) {
         struct overlay *o = e->swap_to;
@@ -200,6 +232,7 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
     for (unsigned k = 0; k < n; k++) {
         struct packet *p = &e->layer[k];
         e->seq = (uint64_t)k << 32; /* workers that share a frame's packets keep their order */
+        place_set(e, PLACE_PACKETS, k);
         csum_watch(e, p);
         if (!is_mine(e, p))
             continue;
@@ -221,8 +254,9 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
     }
     e->packets++;
     e->bytes += f->len;
-    if (drop && verdict)
-        raise_verdict(verdict, VERDICT_DROP);
+    if (drop && verdict) /* whatever another worker made of the frame */
+        atomic_store_explicit(verdict, VERDICT_DROP, memory_order_relaxed);
+    place_done(e);
     atomic_store_explicit(&e->progress, f->number, memory_order_release);
 }
 
@@ -236,10 +270,11 @@ void engine_burst(struct engine *e, struct burst *b, _Atomic uint8_t *verdict)
     for (unsigned k = 0; k < b->n; k++)
         judge_frame(e, &b->frame[k], &v[k]);
     for (unsigned k = 0; k < b->n; k++) {
-        if (e->changed[k] && atomic_load_explicit(&v[k], memory_order_relaxed) == VERDICT_PASS) {
+        uint8_t pass = VERDICT_PASS;
+        if (e->changed[k]) {
             b->data[k] = e->changed[k];
             b->len[k] = b->frame[k].len;
-            atomic_store_explicit(&v[k], VERDICT_MODIFIED, memory_order_relaxed);
+            atomic_compare_exchange_strong(&v[k], &pass, VERDICT_MODIFIED);
         }
         if (!verdict)
             b->verdict[k] = own[k];
@@ -263,6 +298,7 @@ void engine_finish(struct engine *e)
     e->seq = 0;
     flow_end_all(e->flows, judge_flow_end, e);
     atomic_store_explicit(&e->progress, FINISH_NUMBER * 2, memory_order_release);
+    place_turn(e, FINISH_NUMBER * 2);
     responder_tick(e->responder, UINT64_MAX);
     e->tick_order = e->tick_order2 = 0;
 }

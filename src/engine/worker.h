@@ -31,6 +31,15 @@ struct engine {
     uint64_t tick_order;   /* not 0: in a tick; events are ordered by flow */
     uint64_t tick_order2;
     _Atomic uint64_t progress;
+    /*
+     * Where this worker is, for others that wait for it (engine_waits).  Written in an order in which nobody
+     * sees a place that lies ahead of the true one.
+     */
+    struct place {
+        uint64_t turn; /* frames begun; its own */
+        _Atomic uint64_t done; /* turns */
+        _Atomic uint64_t order, order2; /* in the turn behind it */
+    } place;
     uint64_t csum_seen, csum_bad;
     bool csum_off;
     bool finishing;
@@ -44,6 +53,9 @@ struct engine {
     bool app_wanted[APP_COUNT][8];
 };
 
+/* worker.c: this worker's place in its turn */
+void place_set(struct engine *e, uint64_t order, uint64_t order2);
+void place_turn(struct engine *e, uint64_t turn); /* all before it is done */
 /* judge.c */
 void judge_packet(struct engine *e, struct packet *p, struct decision *d);
 void judge_flow_end(void *ctx, struct flow *f);
