@@ -5,6 +5,7 @@
 #define SENSOR_ENGINE_ROLE_H
 
 #include "sensor/role.h"
+#include "sensor/seat.h"
 
 #include <pthread.h>
 
@@ -28,6 +29,8 @@ struct worker {
     struct worker_counts counts;
     uint64_t published_ns, stats_ns;
     struct burst burst;
+    bool tries_seats;
+    struct seat seat;
     /* between it and the main thread */
     _Atomic(struct overlay *) next; /* given by main, taken by the worker */
     _Atomic uint64_t swapped;       /* version of the last overlay it took up */

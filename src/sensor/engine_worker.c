@@ -14,7 +14,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 20, PUBLISH_MS = 100 };
+enum {
+    WAIT_MS = 20,
+    PUBLISH_MS = 100,
+    SEAT_BURST = 8, /* more have waited for the worker, not for its core */
+};
 
 int worker_open(struct worker *w)
 {
@@ -141,6 +145,14 @@ static void take_sockets(struct worker *w)
     }
 }
 
+static void sit(int core)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)core, &one);
+    (void)sched_setaffinity(0, sizeof(one), &one); /* a core that has gone: stay */
+}
+
 /* A look around, at most every PUBLISH_MS. */
 static void look_around(struct worker *w, uint64_t now_ns)
 {
@@ -152,6 +164,9 @@ static void look_around(struct worker *w, uint64_t now_ns)
     atomic_store_explicit(&w->dead, dead, memory_order_relaxed);
     publish(w);
     struct engine_proc *p = w->proc;
+    int core = w->tries_seats ? seat_look(&w->seat) : -1;
+    if (core >= 0)
+        sit(core);
     if (w->number == 0 && p->stats_every_ns && now_ns - w->stats_ns >= p->stats_every_ns) {
         w->stats_ns = now_ns;
         worker_stats(w);
@@ -165,6 +180,10 @@ static void one_turn(struct worker *w)
     uint64_t now_ns = clock_mono_ns();
     atomic_store_explicit(&w->slot->beat_ns, now_ns, memory_order_relaxed);
     if (b->n) {
+        if (w->tries_seats && b->n <= SEAT_BURST) {
+            uint64_t wall_ns = clock_wall_ns(), ts_ns = b->frame[0].ts_ns;
+            seat_note(&w->seat, wall_ns > ts_ns ? wall_ns - ts_ns : 0);
+        }
         engine_burst(w->engine, b, NULL);
         capture_verdict(w->capture, b);
     } else {
@@ -180,19 +199,22 @@ static void one_turn(struct worker *w)
 
 /*
  * Several workers have a core each.  One alone is left to the scheduler: two sensors side by side
- * would otherwise choose the same core.
+ * would otherwise choose the same core.  A real-time one, which the scheduler does not move, tries.
  */
-static void pin(const struct worker *w)
+static void pin(struct worker *w)
 {
-    cpu_set_t may, one;
-    if (w->proc->n < 2 || sched_getaffinity(0, sizeof(may), &may))
+    cpu_set_t may;
+    if (sched_getaffinity(0, sizeof(may), &may))
         return;
+    if (w->proc->n < 2) {
+        w->tries_seats = sched_getscheduler(0) == SCHED_RR;
+        seat_init(&w->seat, &may, sched_getcpu());
+        return;
+    }
     unsigned n = (unsigned)CPU_COUNT(&may), want = n ? w->number % n : 0;
-    for (unsigned c = 0; c < CPU_SETSIZE; c++)
-        if (CPU_ISSET(c, &may) && !want--) {
-            CPU_ZERO(&one);
-            CPU_SET(c, &one);
-            (void)sched_setaffinity(0, sizeof(one), &one);
+    for (int c = 0; c < CPU_SETSIZE; c++)
+        if (CPU_ISSET((size_t)c, &may) && !want--) {
+            sit(c);
             return;
         }
 }

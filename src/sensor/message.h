@@ -37,6 +37,8 @@ struct msg_setup {
     uint32_t ring;     /* enum capture_ring */
     uint32_t library;  /* 1: libpcap, opened by the engine itself before it drops its rights */
     uint32_t outgoing; /* mask of interfaces whose own frames are taken */
+    uint32_t realtime; /* 1: workers run before all ordinary processes */
+    uint32_t pad;
     uint64_t ring_bytes, event_bytes; /* capture ring, event ring (whole mapping) */
     char iface[CAPTURE_IFACES][MSG_NAME];
     char response[MSG_NAME];

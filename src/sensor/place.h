@@ -38,6 +38,7 @@ struct port_plan {
     const char *response;  /* port, NULL: none */
     bool raw;              /* raw IP sockets */
     unsigned workers;
+    bool realtime;        /* workers run before all ordinary processes */
     uint64_t event_bytes; /* ring of events */
     struct arena arena;
     char filter_file[8192];

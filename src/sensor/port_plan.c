@@ -118,6 +118,26 @@ static unsigned workers(const struct conf *c)
     return n > SENSOR_WORKERS ? SENSOR_WORKERS : (unsigned)n;
 }
 
+/*
+ * A reset races with what it is to end: on a busy machine a worker that has to wait for its turn
+ * comes milliseconds late.  By itself only where that counts, and a core is left for all others.
+ */
+static int realtime_of(const struct conf *c, struct port_plan *p, struct diags *d)
+{
+    const char *w = conf_str(c, "worker-priority");
+    if (!w || !strcmp(w, "auto")) {
+        p->realtime = (p->response || p->raw) && p->workers < cores();
+    } else if (!strcmp(w, "realtime") || !strcmp(w, "normal")) {
+        p->realtime = *w == 'r';
+    } else {
+        const struct conf_node *at = conf_node(c, "worker-priority");
+        diag_add(d, DIAG_ERROR, at ? at->file : NULL, at ? at->line : 0, at ? at->column : 0,
+                 "auto, realtime, normal", "worker-priority: \"%s\" is none of its words", w);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static enum capture_ring ring_of(const struct conf *c, const struct port_plan *p)
 {
     const char *r = conf_str(c, "capture.ring");
@@ -166,6 +186,8 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
     p->raw = mode && !strcmp(mode, "ip");
     p->pcap = lib && !strcmp(lib, "pcap");
     p->workers = p->pcap ? 1 : workers(c);
+    if (realtime_of(c, p, d))
+        return -EINVAL;
     p->live.promisc = conf_bool(c, "capture.promiscuous");
     p->live.ring_bytes = conf_bytes(c, "capture.ring-size");
     p->live.ring = p->pcap ? RING_NONE : ring_of(c, p);

@@ -72,6 +72,7 @@ static int fill_setup(struct supervisor *s)
     x->ring = (uint32_t)p->live.ring;
     x->library = p->pcap;
     x->outgoing = p->with_address;
+    x->realtime = p->realtime;
     x->ring_bytes = p->live.ring_bytes;
     x->event_bytes = rec_ring_bytes(p->event_bytes);
     for (unsigned i = 0; i < p->n; i++)

@@ -83,6 +83,18 @@ static void ports(void **state)
     assert_string_equal(p->response, "eth3");
     assert_in_range(p->workers, 1, SENSOR_WORKERS);
     port_plan_done(p);
+    set(w, "workers", "200"); /* no core is left */
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_false(p->realtime);
+    port_plan_done(p);
+    set(w, "worker-priority", "realtime");
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_true(p->realtime);
+    port_plan_done(p);
+    set(w, "worker-priority", "sometimes");
+    assert_int_equal(port_plan(w->c, p, &w->d), -EINVAL);
+    port_plan_done(p);
+    set(w, "worker-priority", "auto");
     set(w, "capture.ring", "v3");
     set(w, "capture.library", "pcap");
     set(w, "workers", "4");
