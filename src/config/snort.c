@@ -170,12 +170,28 @@ static int expand_one(struct snort *s, struct str name, struct str mod, bool all
     return 0;
 }
 
+/* Says so once. */
+static bool too_long(struct snort *s, const struct sbuf *out)
+{
+    if (s->references > SNORT_REFERENCES)
+        return true;
+    if (++s->references <= SNORT_REFERENCES && out->n <= SNORT_TEXT_BYTES)
+        return false;
+    s->references = SNORT_REFERENCES + 1;
+    snort_warn(s, "variables make too long a text: the rest of it is left out");
+    return true;
+}
+
 int snort_expand(struct snort *s, struct str text, bool all, struct sbuf *out, unsigned depth)
 {
     if (depth > SNORT_VAR_DEPTH) {
         snort_warn(s, "variables refer to each other without end");
         return 0;
     }
+    if (depth == 0)
+        s->references = 0;
+    if (too_long(s, out)) /* each may double what the one before made */
+        return 0;
     for (uint32_t i = 0; i < text.n;) {
         if (text.p[i] != '$') {
             sbuf_byte(out, text.p[i++]);
@@ -211,10 +227,13 @@ static int var_value(struct snort *s, struct str name, struct str text, struct s
     while (t.n && !rc) {
         bool self = t.p[0] == '$' && str_starts(str_skip(t, 1), name) &&
                     (t.n == name.n + 1 || !in_name(t.p[name.n + 1]));
-        if (self && old)
+        if (self && old) {
+            if (too_long(s, out))
+                break;
             sbuf_cstr(out, old);
-        else
+        } else {
             sbuf_byte(out, t.p[0]);
+        }
         t = str_skip(t, self && old ? name.n + 1 : 1);
     }
     sbuf_done(&tmp);

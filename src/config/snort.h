@@ -6,7 +6,12 @@
 #include "base/sbuf.h"
 #include "config/tree.h"
 
-enum { SNORT_RULETYPES = 32, SNORT_VAR_DEPTH = 8 };
+enum {
+    SNORT_RULETYPES = 32,
+    SNORT_VAR_DEPTH = 8,
+    SNORT_REFERENCES = 4096,        /* in one text */
+    SNORT_TEXT_BYTES = 1024 * 1024, /* of one text, expanded */
+};
 
 struct snort {
     struct conf *c;
@@ -14,6 +19,7 @@ struct snort {
     const char *file; /* of the statement at hand */
     uint32_t line;
     unsigned includes;
+    unsigned references; /* of the text that is being expanded */
     bool in_ruletype; /* between { and } of a ruletype */
     bool tracks_tcp;  /* stream4 or stream5_tcp stands there */
     bool needs_3whs;  /* and takes no connection in the middle */

@@ -3,6 +3,7 @@
 #include "config/tree.h"
 
 #include "base/hash.h"
+#include "base/sbuf.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,6 +42,14 @@ static int load(struct world *w, const char *text, size_t n)
     int rc = conf_load_text(w->c, "snort.conf", exact, n, CONF_FORMAT_SNORT, &w->d);
     free(exact);
     return rc;
+}
+
+static bool warned(const struct world *w, const char *words)
+{
+    for (const struct diag *x = w->d.first; x; x = x->next)
+        if (strstr(x->reason, words))
+            return true;
+    return false;
 }
 
 /* One statement gives one setting and no warning. */
@@ -304,6 +313,36 @@ static void formats(void **state)
         assert_int_equal(format_guess(cases[i].text, strlen(cases[i].text)), cases[i].format);
 }
 
+/* Each line doubles what a variable stands for, by itself or through others: bounded in time and
+ * room. */
+static void growing_variables(void **state)
+{
+    (void)state;
+    struct world w = world_new();
+    struct sbuf b;
+    sbuf_init(&b);
+    sbuf_cstr(&b, "var T abcdefgh\n");
+    for (unsigned i = 0; i < 40; i++)
+        sbuf_cstr(&b, "var T $T$T$T\n");
+    assert_int_equal(load(&w, (const char *)b.p, b.n), 0);
+    assert_true(warned(&w, "too long a text"));
+    world_done(&w);
+    w = world_new();
+    b.n = 0;
+    sbuf_cstr(&b, "var V0 none\n");
+    for (unsigned i = 1; i < 8; i++)
+        for (unsigned k = 0; k < 20; k++) {
+            if (k == 0)
+                sbuf_printf(&b, "var V%u ", i);
+            sbuf_printf(&b, "$V%u%s", i - 1, k == 19 ? "\n" : "");
+        }
+    sbuf_cstr(&b, "include $V7/x.rules\n");
+    assert_int_equal(load(&w, (const char *)b.p, b.n), 0);
+    assert_true(warned(&w, "too long a text"));
+    sbuf_done(&b);
+    world_done(&w);
+}
+
 static void every_cut(void **state)
 {
     (void)state;
@@ -371,6 +410,7 @@ int main(void)
         cmocka_unit_test(variables),
         cmocka_unit_test(includes),
         cmocka_unit_test(formats),
+        cmocka_unit_test(growing_variables),
         cmocka_unit_test(every_cut),
         cmocka_unit_test(reference_files),
     };
