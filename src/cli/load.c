@@ -145,17 +145,10 @@ int load_image(const struct load_options *o, struct image **image, struct diags 
     bool own = rc != 0 || o->no_cache;
     if (own)
         snprintf(path, sizeof(path), "/tmp/riposte-%ld-%016llx.image", (long)getpid(), (unsigned long long)key);
-    if (!own && !access(path, R_OK)) {
-        struct arena a;
-        struct diags quiet;
-        arena_init(&a, 0, 0);
-        diags_init(&quiet, &a);
-        *image = image_open(path, &quiet); /* a stale one is made anew */
-        arena_done(&a);
-        if (*image) {
-            rules_drop(l);
-            return 0;
-        }
+    *image = own ? NULL : image_open_cached(path, d);
+    if (*image) {
+        rules_drop(l);
+        return 0;
     }
     rc = build(o, l, path, d);
     if (!rc) {

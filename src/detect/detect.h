@@ -38,6 +38,11 @@ int image_build(const struct rule_set *s, const char *path, unsigned threads, st
 /* Maps and checks a file: version, size, checksum, CPU features. NULL with d. */
 struct image *image_open(const char *path, struct diags *d);
 struct image *image_from_fd(int fd, struct diags *d); /* the descriptor stays the caller's */
+/*
+ * The same of a file in the cache, which must be ours or root's, and nobody else's to write.  NULL without a word
+ * when there is none; one warning in d says why a file that is there is not used: the caller makes it anew.
+ */
+struct image *image_open_cached(const char *path, struct diags *d);
 struct image *image_ref(struct image *i);
 void image_close(struct image *i);
 void image_info(const struct image *i, struct image_info *out);

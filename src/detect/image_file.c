@@ -196,6 +196,41 @@ struct image *image_open(const char *path, struct diags *d)
     return i;
 }
 
+/* Whoever may write the file may do with the engine what he wants: pattern databases are trusted code. */
+static const char *foreign(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return strerror(errno);
+    if (!S_ISREG(st.st_mode))
+        return "it is no file";
+    if (st.st_uid != geteuid() && st.st_uid != 0)
+        return "it belongs to another user";
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return "others may write it";
+    return NULL;
+}
+
+struct image *image_open_cached(const char *path, struct diags *d)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return NULL;
+    struct arena a;
+    struct diags quiet;
+    arena_init(&a, 0, 0);
+    diags_init(&quiet, &a);
+    const char *why = fd >= 0 ? foreign(fd) : errno == ELOOP ? "it is a symbolic link" : strerror(errno);
+    struct image *i = why ? NULL : image_from_fd(fd, &quiet);
+    if (!i)
+        diag_add(d, DIAG_WARNING, path, 0, 0, NULL, "the cached image is not used, and made anew: %s",
+                 why ? why : quiet.first ? quiet.first->reason : "no memory");
+    arena_done(&a);
+    if (fd >= 0)
+        close(fd);
+    return i;
+}
+
 struct image *image_ref(struct image *i)
 {
     atomic_fetch_add_explicit(&i->users, 1, memory_order_relaxed);
@@ -247,8 +282,11 @@ int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, si
             return -errno;
         *s = '/';
     }
-    if (mkdir(dir, 0755) && errno != EEXIST)
+    struct stat st;
+    if ((mkdir(dir, 0755) && errno != EEXIST) || stat(dir, &st))
         return -errno;
+    if (!S_ISDIR(st.st_mode))
+        return -ENOTDIR;
     uint64_t key = content_hash ^ image_platform() ^ ((uint64_t)image_struct_hash() << 32);
     int n = snprintf(out, room, "%s/rules-%016llx.image", dir, (unsigned long long)key);
     return n > 0 && (size_t)n < room ? 0 : -ENAMETOOLONG;

@@ -149,15 +149,10 @@ static void fill_info(struct compile *w, struct image *i)
 static bool cached(struct compile *w)
 {
     char path[4200];
-    struct arena a;
-    struct diags quiet;
     if (!w->cache[0] || w->start.flags & START_NO_CACHE ||
-        image_cache_path(w->cache, w->result.key, path, sizeof(path)) || access(path, R_OK))
+        image_cache_path(w->cache, w->result.key, path, sizeof(path)))
         return false;
-    arena_init(&a, 0, 0);
-    diags_init(&quiet, &a);
-    struct image *i = image_open(path, &quiet);
-    arena_done(&a);
+    struct image *i = image_open_cached(path, &w->child.diags);
     if (!i)
         return false;
     fill_info(w, i);

@@ -215,6 +215,9 @@ int place_image(const char *built, const char *cache, uint64_t key, struct diags
     int fd = open(built, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), rc = fd < 0 ? -errno : 0;
     if (!rc && (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink != 1))
         rc = -EINVAL;
+    /* One of the cache: nobody else's.  (A built one is the run-as user's, in a folder of its own.) */
+    if (!rc && !*cache && st.st_uid != geteuid() && st.st_uid != 0)
+        rc = -EPERM;
     if (rc) {
         diag_add(d, DIAG_ERROR, built, 0, 0, NULL, "the image can't be taken: %s", strerror(-rc));
         if (fd >= 0)
