@@ -252,6 +252,8 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
         fields_open(out, "capture");
         fields_u64(out, "kernel_packets", cap->kernel_packets);
         fields_u64(out, "kernel_drops", cap->kernel_drops);
+        if (c->twins)
+            fields_u64(out, "duplicates", c->twins);
         fields_close(out);
     }
     rows(out, "decoder", decoder_rows, ARRAY_LEN(decoder_rows), c, w->stats_null);

@@ -32,6 +32,7 @@ struct engine_settings {
     bool csum_auto;      /* stop checking when many of the first packets are bad */
     bool inline_mode;
     uint64_t tick_ns;
+    uint64_t twin_ns; /* copies on several ports; 0: judged each time */
     enum exception_policy app_error_policy;
 };
 /* simulate_ips: inline.  check_csum: -1 as configured, 0 none, 1 all.  Errors and oddities in d. */
@@ -49,6 +50,7 @@ struct engine_parts {
     struct injector *injector; /* NULL: no response port */
     unsigned worker, n_workers;
     uint16_t vips;
+    unsigned n_ifaces; /* ports that a packet may be seen on */
     bool share_frames; /* replay: every worker sees every frame and judges those of its flows */
 };
 struct engine;
@@ -77,6 +79,7 @@ void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o);
 
 struct engine_counters {
     uint64_t packets, bytes, events, events_lost, alerts;
+    uint64_t twins; /* copies of packets that another port had shown: not judged */
     struct decode_counters decode;
     struct flow_counters flow;
     struct stream_counters stream;

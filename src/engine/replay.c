@@ -122,6 +122,7 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
             .ctx = h,
             .worker = k,
             .n_workers = c->n,
+            .n_ifaces = CAPTURE_IFACES,
             .share_frames = c->n > 1,
         };
         h->engine = h->ring ? engine_new(&p, d) : NULL;

@@ -272,6 +272,9 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
     response_config_read(c, s->response_policy, &s->response, d);
     s->response.clock_ns = s->replay ? NULL : clock_wall_ns;
     const char *csum = conf_str(c, "pcap-file.checksum-checks");
+    s->twin_ns = s->inline_mode || (s->replay && !conf_node(c, "capture.duplicate-window"))
+                     ? 0
+                     : conf_ns(c, "capture.duplicate-window");
     s->csum_auto = s->replay && (!csum || !strcmp(csum, "auto"));
     if (csum && conf_truth(csum) == 0)
         s->decode.check_csum = s->stream.check_csum = false;

@@ -83,6 +83,8 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
     e->app = app_engine_new(s->conf, s->stream.inline_mode, d);
     e->detect = detect_new(&dc, parts->overlay);
     e->out = emitter_new(&ec);
+    if (s->twin_ns && parts->n_ifaces > 1)
+        e->twins = twins_new(s->twin_ns, fc.hash_seed, s->flow.vlan_in_key);
     if (e->app)
         app_engine_on_tx_free(e->app, detect_tx_free);
     struct response_config rc = s->response;
@@ -90,6 +92,7 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
     rc.n_workers = parts->n_workers;
     e->responder = responder_new(&rc, parts->injector, emit_response, e);
     if (!e->decoder || !e->flows || !e->streams || !e->app || !e->detect || !e->out || !e->responder ||
+        (s->twin_ns && parts->n_ifaces > 1 && !e->twins) ||
         emit_app_init(e)) {
         diag_add(d, DIAG_ERROR, NULL, 0, 0, "lower the memcaps, or give the machine more memory",
                  "a worker can't be set up: no memory");
@@ -109,6 +112,7 @@ void engine_free(struct engine *e)
     app_engine_free(e->app);
     stream_engine_free(e->streams);
     flow_table_free(e->flows);
+    twins_free(e->twins);
     decoder_free(e->decoder);
     overlay_close(e->swap_to);
     arena_done(&e->scratch);
@@ -227,7 +231,9 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
             e->swaps_failed++;
         overlay_close(o);
     }
-    unsigned n = decode_frame(e->decoder, f, e->layer, ENGINE_LAYERS);
+    bool twin = e->twins && twins_seen(e->twins, f);
+    e->n_twins += twin;
+    unsigned n = twin ? 0 : decode_frame(e->decoder, f, e->layer, ENGINE_LAYERS);
     bool drop = false;
     for (unsigned k = 0; k < n; k++) {
         struct packet *p = &e->layer[k];
@@ -334,6 +340,7 @@ void engine_counters(const struct engine *e, struct engine_counters *out)
         .events = emitter_count(e->out),
         .events_lost = emitter_lost(e->out),
         .alerts = e->alerts,
+        .twins = e->n_twins,
         .decode = *decoder_counters(e->decoder),
         .flow = *flow_counters(e->flows),
         .stream = *stream_counters(e->streams),
@@ -345,7 +352,7 @@ void engine_counters(const struct engine *e, struct engine_counters *out)
     /* Every worker has decoded every frame: the first one counts. */
     if (e->parts.share_frames && e->parts.worker) {
         memset(&out->decode, 0, sizeof(out->decode));
-        out->packets = out->bytes = 0;
+        out->packets = out->bytes = out->twins = 0;
     }
 }
 

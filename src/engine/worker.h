@@ -4,6 +4,7 @@
 #define ENGINE_WORKER_H
 
 #include "engine/engine.h"
+#include "engine/twin.h"
 
 enum { ENGINE_LAYERS = PACKET_LAYERS_MAX };
 /* Numbers of the flows that end with the run come behind all packets. */
@@ -18,6 +19,7 @@ struct engine {
     struct app_engine *app;
     struct detect *detect;
     struct emitter *out;
+    struct twins *twins; /* NULL: one port, or each copy is judged */
     struct responder *responder;
     struct arena scratch; /* of one event's making */
     struct stream_sink sink;
@@ -46,7 +48,7 @@ struct engine {
     uint64_t swap_at;
     struct overlay *swap_to;
     struct verdict_counters verdicts;
-    uint64_t packets, bytes, alerts;
+    uint64_t packets, bytes, alerts, n_twins;
     struct packet layer[ENGINE_LAYERS];
     struct decision decision;
     const struct conf_node *app_options[APP_COUNT][8]; /* EVE type's options by protocol and log row */

@@ -44,6 +44,7 @@ int worker_open(struct worker *w)
         .injector = w->injector,
         .worker = w->number,
         .n_workers = p->n,
+        .n_ifaces = c->setup.n_ifaces,
     };
     w->slot = &p->page->worker[w->number];
     w->counts.version = overlay_version(p->overlay);
