@@ -40,7 +40,8 @@ struct responder *responder_new(const struct response_config *c, struct injector
     if (random_bytes(&r->seed, sizeof(r->seed)) ||
         random_bytes(&r->packet_id, sizeof(r->packet_id)))
         r->seed = 0;
-    if (answered_init(r) || limits_init(r) || own_init(r)) {
+    r->head = calloc(HEADS, sizeof(*r->head));
+    if (!r->head || answered_init(r) || limits_init(r) || own_init(r)) {
         responder_free(r);
         return NULL;
     }
@@ -54,6 +55,7 @@ void responder_free(struct responder *r)
     answered_done(r);
     limits_done(r);
     own_done(r);
+    free(r->head);
     free(r);
 }
 

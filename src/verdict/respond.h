@@ -25,8 +25,10 @@ enum {
     CHASE_MOST = 32, /* chase packets to one end */
     SENDS_MOST = 96, /* packets for one connection, all rounds */
     DUE_MOST = 64,
-    PROBES_MOST = 3,  /* to one end */
-    LINK_ROOM = 32,   /* Ethernet and four tags */
+    PROBES_MOST = 3, /* to one end */
+    HEADS = 4096,    /* headers kept for probes and chases */
+    HEAD_ROOM = 176, /* Ethernet and tags; twice, with a tunnel over IPv6 between them */
+    HEAD_SUMS = 3,
     SENDS_OF_TWO = 8, /* the same where another sensor resets it, too */
     ROUNDS_MOST = 4,  /* times that a connection which lived on is answered again */
     LIMIT_SLOTS = 11, /* of 100 ms: any second lies within eleven */
@@ -36,6 +38,21 @@ enum {
     20000000ull             /* a number that was told and did not work is told again after this    \
                              */
 #define LOOK_NS 20000000ull /* between two looks at what is watched */
+
+/*
+ * All that stands before the IP header of what is sent to an end, tunnels included: kept from the
+ * first reset, for packets of the same length that are sent with none at hand.
+ */
+struct head_sum {
+    uint16_t at, ip; /* of what is summed up; of its IPv6 header, 0: GRE */
+};
+struct head {
+    uint32_t row; /* + 1, and side, that it was kept for: heads are recycled, oldest first */
+    uint8_t side, n, n_sums;
+    uint16_t ip_n;                  /* bytes of IP: lengths are those of such a packet */
+    struct head_sum sum[HEAD_SUMS]; /* over what follows: made anew, from the inside out */
+    uint8_t bytes[HEAD_ROOM];
+};
 
 /* What is known of an end of an answered connection. */
 struct end {
@@ -50,8 +67,7 @@ struct end {
     bool alive;          /* it acknowledged what had passed behind the last reset */
     bool fin, fin_acked; /* it has sent a FIN; the other end has acknowledged that */
     uint8_t chases, probes;
-    uint8_t link_n; /* the link header of what is sent to it, for probes; 0: not kept */
-    uint8_t link[LINK_ROOM];
+    uint32_t head;      /* + 1: of what is sent to it; 0: none */
     uint32_t number;    /* of the last exact reset */
     uint32_t base;      /* end of what had passed on its way to this end when the answer was sent */
     uint32_t high;      /* the same, now */
@@ -126,6 +142,8 @@ struct responder {
     struct rule_row rule[RULE_ROWS];
     struct response_counters rule_rest;
     uint32_t packet_id; /* IPv4 identification, IPv6 flow label: makes own packets known again */
+    struct head *head;  /* [HEADS] */
+    uint32_t n_heads;   /* ever made */
     uint32_t due[DUE_MOST]; /* rows with chase packets that wait */
     unsigned n_due;
     uint64_t now_ns, look_ns;
@@ -173,6 +191,7 @@ bool send_icmp(struct responder *r, struct answered *a, const struct packet *p, 
 /* NULL: an answer to p can be built; else why not. */
 const char *send_obstacle(const struct responder *r, const struct packet *p);
 
+bool send_has_head(const struct responder *r, const struct answered *a, unsigned side);
 /* The same without a packet at hand, by what was kept of the link when the first reset went. */
 bool send_chase(struct responder *r, struct answered *a, unsigned side, uint32_t seq, uint32_t ack,
                 uint8_t flags);
@@ -181,10 +200,13 @@ bool send_chase(struct responder *r, struct answered *a, unsigned side, uint32_t
 /*
  * An answer inside the tunnel (or the PPPoE session, or behind the MPLS labels) that p came in: the
  * frame's headers up to p's IP header with lengths and sums set for n bytes of IP, addresses turned
- * when the answer goes back.  0: it can't be built.
+ * when the answer goes back.  0: it can't be built.  `keep` gets what head_again needs.
  */
 size_t wrap_put(uint8_t *out, size_t room, const struct packet *p, bool back,
-                const uint8_t dst_mac[6], const uint8_t src_mac[6], const uint8_t *ip, size_t n);
+                const uint8_t dst_mac[6], const uint8_t src_mac[6], const uint8_t *ip, size_t n,
+                struct head *keep);
+/* Puts h before the n bytes of IP that stand at out + h->n.  False: they are of another length. */
+bool head_again(const struct head *h, uint8_t *out, size_t n);
 
 /* ---- numbers.c */
 /* Numbers for a reset of the end `side`, the likeliest first; returns how many. */

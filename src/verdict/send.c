@@ -39,25 +39,62 @@ const char *send_obstacle(const struct responder *r, const struct packet *p)
     return NULL;
 }
 
-static bool put_on_wire(struct responder *r, struct end *to, const struct packet *p, bool back,
-                        const uint8_t *ip, size_t n)
+/* The head kept for an end, NULL: none (any more). */
+static struct head *head_of(const struct responder *r, const struct answered *a, unsigned side)
+{
+    uint32_t k = a->end[side].head;
+    struct head *h = k ? &r->head[k - 1] : NULL;
+    return h && h->row == (uint32_t)(a - r->row) + 1 && h->side == side ? h : NULL;
+}
+
+static bool ip_is_tcp(const uint8_t *ip)
+{
+    return ip[ip[0] >> 4 == 4 ? 9 : 6] == IPPROTO_TCP;
+}
+
+static struct head *head_make(struct responder *r, struct answered *a, unsigned side)
+{
+    struct head *h = head_of(r, a, side);
+    if (!h) {
+        uint32_t k = r->n_heads++ % HEADS;
+        h = &r->head[k];
+        a->end[side].head = k + 1;
+    }
+    h->row = (uint32_t)(a - r->row) + 1;
+    h->side = (uint8_t)side;
+    h->n = h->n_sums = 0;
+    return h;
+}
+
+bool send_has_head(const struct responder *r, const struct answered *a, unsigned side)
+{
+    const struct head *h = head_of(r, a, side);
+    return h && h->n;
+}
+
+static bool put_on_wire(struct responder *r, struct answered *a, unsigned side,
+                        const struct packet *p, bool back, const uint8_t *ip, size_t n)
 {
     if (!injector_has_link(r->out))
         return injector_send_ip(r->out, ip, n);
     const struct packet *o = outermost(p);
     const uint8_t *dst = r->config.has_dst_mac ? r->config.dst_mac : back ? o->l2 + 6 : o->l2;
     const uint8_t *src = r->config.has_src_mac ? r->config.src_mac : injector_mac(r->out);
+    /* An ICMP error is longer than what is sent later: its head is not kept. */
+    struct head other, *h = ip_is_tcp(ip) ? head_make(r, a, side) : &other;
     size_t l =
         p == o && !p->outer ? build_ether(r->frame, sizeof(r->frame), dst, src, p, p->ver) : 0;
     if (l && n <= sizeof(r->frame) - l) {
-        if (l <= LINK_ROOM) {
-            memcpy(to->link, r->frame, l);
-            to->link_n = (uint8_t)l;
+        if (l <= HEAD_ROOM) {
+            h->n = (uint8_t)l;
+            h->n_sums = 0;
+            h->ip_n = (uint16_t)n;
+            memcpy(h->bytes, r->frame, l);
         }
         memcpy(r->frame + l, ip, n);
         l += n;
     } else {
-        l = wrap_put(r->frame, sizeof(r->frame), p, back, dst, src, ip, n);
+        l = wrap_put(r->frame, sizeof(r->frame), p, back, dst, src, ip, n, h);
     }
     return l && injector_send_frame(r->out, r->frame, l);
 }
@@ -105,7 +142,7 @@ static bool ip_send(struct responder *r, struct answered *a, const struct packet
 {
     if (n)
         mark(r, ip);
-    bool ok = n && put_on_wire(r, &a->end[side], p, is_from(a, p, side), ip, n);
+    bool ok = n && put_on_wire(r, a, side, p, is_from(a, p, side), ip, n);
     if (ok)
         own_put(r, ip, n);
     return count_send(r, a, ok);
@@ -138,24 +175,23 @@ bool send_chase(struct responder *r, struct answered *a, unsigned side, uint32_t
                 uint8_t flags)
 {
     const struct end *to = &a->end[side];
-    bool link = injector_has_link(r->out);
-    if (is_spent(a) || (link && !to->link_n))
+    const struct head *head = injector_has_link(r->out) ? head_of(r, a, side) : NULL;
+    if (is_spent(a) || (injector_has_link(r->out) && (!head || !head->n)))
         return false;
     if (!limit_take(r, a->ver, &to->addr, is_proven(a))) {
         COUNT(r, a->rule, rate_limited, 1);
         return false;
     }
-    uint8_t *ip = r->frame + (link ? to->link_n : 0);
+    uint8_t *ip = r->frame + (head ? head->n : 0);
     struct build_ip h = ip_head(r, a, side);
-    size_t n = build_tcp(ip, FRAME_ROOM - LINK_ROOM, &h, a->end[!side].port, to->port, seq,
+    size_t n = build_tcp(ip, FRAME_ROOM - HEAD_ROOM, &h, a->end[!side].port, to->port, seq,
                          flags & TCP_ACK ? ack : 0, flags, 0, NULL, 0);
     if (!n)
         return false;
     mark(r, ip);
-    if (link)
-        memcpy(r->frame, to->link, to->link_n);
-    bool ok = link ? injector_send_frame(r->out, r->frame, n + to->link_n)
-                   : injector_send_ip(r->out, ip, n);
+    bool ok =
+        head ? head_again(head, r->frame, n) && injector_send_frame(r->out, r->frame, n + head->n)
+             : injector_send_ip(r->out, ip, n);
     if (ok)
         own_put(r, ip, n);
     return count_send(r, a, ok);

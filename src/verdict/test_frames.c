@@ -420,6 +420,29 @@ static void check_levels(const struct lab *w, const struct tunnel *t, const stru
         assert_int_equal(s->p.l2[5], to_client ? 1 : 2);
 }
 
+/* Ends that keep silent are asked through the tunnel, with no packet at hand. */
+static void probed(struct lab *w, const struct tunnel *t, unsigned from)
+{
+    bool asked[2] = {false, false};
+    lab_wait(w, 300 * MSEC);
+    for (; from < w->n_sent; from++) {
+        struct sent *s = &w->sent[from];
+        if (s->p.tcp.flags != TCP_ACK)
+            continue;
+        bool to_client = s->p.sp == w->dp;
+        asked[to_client] = true;
+        s->p.tcp.flags = TCP_RST; /* the rest is as with resets */
+        check_levels(w, t, s, to_client);
+    }
+    if (!asked[0] || !asked[1])
+        fail_msg("%s: not asked", t->name);
+    lab_tcp(w, 's', "R", 5501, 0, 0, 0);
+    assert_int_equal(w->n_reports, 0);
+    lab_wait(w, 2 * SEC);
+    assert_int_equal(w->n_reports, 1);
+    assert_int_equal(w->report[0].effect, EFFECT_DIED);
+}
+
 static void in_tunnels(void **state)
 {
     (void)state;
@@ -462,6 +485,7 @@ static void in_tunnels(void **state)
                     assert_int_equal(w->n_sent, before + 1);
                     assert_int_equal(w->sent[before].p.tcp.seq, 5501);
                     check_levels(w, t, &w->sent[before], true);
+                    probed(w, t, before + 1);
                 }
                 lab_free(w);
             }

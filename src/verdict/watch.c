@@ -276,7 +276,7 @@ static void tell(struct responder *r, struct answered *a, const struct packet *p
     e->due_number = number;
     e->due_ack = ack;
     e->due_flags = flags;
-    if (!e->link_n && injector_has_link(r->out)) { /* in a tunnel: only with a packet at hand */
+    if (injector_has_link(r->out) && !send_has_head(r, a, side)) { /* only with a packet at hand */
         if (!send_obstacle(r, p) && send_reset(r, a, p, side, number, ack, flags)) {
             e->chases++;
             a->chased++;

@@ -37,6 +37,8 @@ struct wrap {
     size_t head, total; /* bytes before p's IP header; of the whole */
     size_t shift;       /* tags that were put in behind the MACs */
     bool back;
+    struct head_sum sum[HEAD_SUMS]; /* from the inside out */
+    unsigned n_sums;
 };
 
 static bool is_outermost(const struct packet *p)
@@ -90,6 +92,32 @@ static void swap(uint8_t *a, uint8_t *b, size_t n)
     memcpy(b, t, n);
 }
 
+/* A sum over all behind it: of UDP over IPv6 (ip: its IP header), or of GRE (0). */
+static void sum_put(uint8_t *out, const struct head_sum *s, size_t total)
+{
+    uint8_t *h = out + s->at;
+    size_t n = total - s->at;
+    if (!s->ip) {
+        be16_put(h + 4, 0);
+        be16_put(h + 4, csum_inet(h, n));
+        return;
+    }
+    struct ip_addr src = ip_from_v6(out + s->ip + 8), dst = ip_from_v6(out + s->ip + 24);
+    be16_put(h + 6, 0);
+    uint16_t sum = csum_l4(6, &src, &dst, IPPROTO_UDP, h, n);
+    be16_put(h + 6, sum ? sum : UINT16_MAX);
+}
+
+static bool sum_add(struct wrap *w, size_t at, size_t ip)
+{
+    if (w->n_sums == HEAD_SUMS)
+        return false;
+    struct head_sum *s = &w->sum[w->n_sums++];
+    *s = (struct head_sum){.at = (uint16_t)at, .ip = (uint16_t)ip};
+    sum_put(w->out, s, w->total);
+    return true;
+}
+
 static bool udp_patch(struct wrap *w, const struct packet *q, const struct packet *inner, size_t at,
                       size_t ip)
 {
@@ -101,10 +129,7 @@ static bool udp_patch(struct wrap *w, const struct packet *q, const struct packe
     be16_put(h + 6, 0);
     if (q->ver == 4)
         return true; /* none is allowed (RFC 768) */
-    struct ip_addr src = ip_from_v6(w->out + ip + 8), dst = ip_from_v6(w->out + ip + 24);
-    uint16_t sum = csum_l4(6, &src, &dst, IPPROTO_UDP, h, w->total - at);
-    be16_put(h + 6, sum ? sum : UINT16_MAX);
-    return true;
+    return sum_add(w, at, ip);
 }
 
 static bool gre_patch(struct wrap *w, size_t at)
@@ -112,13 +137,9 @@ static bool gre_patch(struct wrap *w, size_t at)
     uint8_t *h = w->out + at;
     if ((h[0] & GRE_SEQ) || (h[1] & GRE_VERSION))
         return false;
-    if (h[0] & GRE_CSUM) {
-        if (at + 8 > w->head)
-            return false;
-        be16_put(h + 4, 0);
-        be16_put(h + 4, csum_inet(h, w->total - at));
-    }
-    return true;
+    if (!(h[0] & GRE_CSUM))
+        return true;
+    return at + 8 <= w->head && sum_add(w, at, 0);
 }
 
 /* The IP header of q, and what lies between it and the inner packet.  Inner levels are done
@@ -204,12 +225,33 @@ static bool head_put(struct wrap *w, size_t room, const uint8_t dst_mac[6],
 }
 
 size_t wrap_put(uint8_t *out, size_t room, const struct packet *p, bool back,
-                const uint8_t dst_mac[6], const uint8_t src_mac[6], const uint8_t *ip, size_t n)
+                const uint8_t dst_mac[6], const uint8_t src_mac[6], const uint8_t *ip, size_t n,
+                struct head *keep)
 {
     struct wrap w = {.p = p, .out = out, .back = back};
     if (!p->frame || !head_put(&w, room, dst_mac, src_mac) || n > room - w.head)
         return 0;
     memcpy(out + w.head, ip, n);
     w.total = w.head + n;
-    return levels_patch(&w) ? w.total : 0;
+    if (!levels_patch(&w))
+        return 0;
+    keep->n = 0;
+    if (w.head <= HEAD_ROOM) {
+        keep->n = (uint8_t)w.head;
+        keep->ip_n = (uint16_t)n;
+        keep->n_sums = (uint8_t)w.n_sums;
+        memcpy(keep->sum, w.sum, sizeof(keep->sum));
+        memcpy(keep->bytes, out, w.head);
+    }
+    return w.total;
+}
+
+bool head_again(const struct head *h, uint8_t *out, size_t n)
+{
+    if (!h->n || n != h->ip_n)
+        return false;
+    memcpy(out, h->bytes, h->n);
+    for (unsigned k = 0; k < h->n_sums; k++)
+        sum_put(out, &h->sum[k], h->n + n);
+    return true;
 }
