@@ -350,6 +350,7 @@ int cmd_replay(int argc, char **argv)
         .dialect = a.dialect,
         .init_errors_fatal = a.fatal || (c && conf_bool(c, "init-errors-fatal")),
         .no_cache = a.no_cache,
+        .quiet = a.quiet || (!a.exclusive && !a.config),
         .threads = 2,
     };
     if (!rc)

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { REFUSALS_TOLD = 20 };
+
 static const char *variable(void *ctx, bool port, const char *name)
 {
     const struct conf *c = ctx;
@@ -97,15 +99,86 @@ static uint64_t key_of(const struct load_options *o, const struct rule_loader *l
     return h;
 }
 
+static void print_diag(const struct diag *x)
+{
+    char place[512] = "";
+    if (x->file && x->line)
+        snprintf(place, sizeof(place), "%s:%u:%u: ", x->file, x->line, x->column);
+    else if (x->file)
+        snprintf(place, sizeof(place), "%s: ", x->file);
+    log_at(x->level == DIAG_ERROR ? LOG_AT_ERROR : LOG_AT_WARNING, "config", "%s%s%s%s%s", place, x->reason, x->hint ? " (" : "",
+           x->hint ? x->hint : "", x->hint ? ")" : "");
+}
+
+void print_diags(const struct diags *d, bool quiet)
+{
+    for (const struct diag *x = d->first; x; x = x->next)
+        if (!quiet || x->level == DIAG_ERROR)
+            print_diag(x);
+}
+
+static void print_refusal(const char *file, uint32_t line, uint32_t column, uint32_t sid, const char *reason, const char *hint)
+{
+    log_at(LOG_AT_ERROR, "rules", "%s:%u:%u: %s%s%s%s (sid %u)", file ? file : "-", line, column, reason, hint ? " (" : "",
+           hint ? hint : "", hint ? ")" : "", sid);
+}
+
 void print_refusals(const struct rule_set *s, unsigned most)
 {
     for (uint32_t k = 0; k < s->n_refusals && k < most; k++) {
         const struct rule_refusal *r = &s->refusals[k];
-        log_at(LOG_AT_ERROR, "rules", "%s:%u:%u: %s%s%s%s (sid %u)", r->file ? r->file : "-", r->line, r->column, r->reason,
-               r->hint ? " (" : "", r->hint ? r->hint : "", r->hint ? ")" : "", r->sid);
+        print_refusal(r->file, r->line, r->column, r->sid, r->reason, r->hint);
     }
     if (s->n_refusals > most)
         log_at(LOG_AT_ERROR, "rules", "and %u more; riposte check shows all", s->n_refusals - most);
+}
+
+/* What the compile said, from the image: the same words whether it was made now or lay in the cache. */
+static void print_image(const struct image *i, bool quiet)
+{
+    struct image_report r;
+    uint32_t refusals = 0;
+    image_report(i, &r);
+    for (uint32_t k = 0; k < r.n_notes; k++) {
+        struct diag x;
+        bool refusal;
+        image_note(i, k, &x, &refusal);
+        refusals += refusal;
+        if (refusal && refusals <= REFUSALS_TOLD)
+            print_refusal(x.file, x.line, x.column, x.sid, x.reason, x.hint);
+        else if (!refusal)
+            print_diag(&x);
+    }
+    if (r.refused > REFUSALS_TOLD)
+        log_at(LOG_AT_ERROR, "rules", "and %u more; riposte check shows all", r.refused - REFUSALS_TOLD);
+    if (!quiet && r.n_files)
+        log_at(LOG_AT_NOTICE, "rules", "%u loaded, %u disabled, %u refused, from %u file%s", r.loaded, r.disabled, r.refused,
+               r.n_files, r.n_files == 1 ? "" : "s");
+}
+
+/* A file's name beyond the life of the rule set. */
+static const char *kept(struct diags *d, const char *file)
+{
+    struct str s = file ? arena_dup(d->arena, file, strlen(file)) : (struct str){0};
+    return (const char *)s.p;
+}
+
+/* What ended the start: the first thing that can't be loaded, by its place. */
+static void fatal_note(const struct rule_set *s, struct diags *d)
+{
+    static const char hint[] = "mend it, or leave --init-errors-fatal out";
+    const struct rule_refusal *r = s->refusals;
+    const struct diag *x = s->diags.first;
+    while (x && x->level != DIAG_ERROR)
+        x = x->next;
+    unsigned more = s->n_refusals + s->diags.errors - 1;
+    char rest[64] = "";
+    if (more)
+        snprintf(rest, sizeof(rest), "; %u more can't be loaded", more);
+    if (s->n_refusals)
+        diag_add(d, DIAG_ERROR, kept(d, r->file), r->line, r->column, hint, "init-errors-fatal: sid %u: %s%s", r->sid, r->reason, rest);
+    else if (x)
+        diag_add(d, DIAG_ERROR, kept(d, x->file), x->line, x->column, hint, "init-errors-fatal: %s%s", x->reason, rest);
 }
 
 static int build(const struct load_options *o, struct rule_loader *l, const char *path, struct diags *d)
@@ -115,17 +188,16 @@ static int build(const struct load_options *o, struct rule_loader *l, const char
         diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "no memory for rules");
         return -ENOMEM;
     }
-    print_diags(&s->diags, false);
-    if (s->n_refusals)
-        print_refusals(s, 20);
-    int rc = 0;
-    if (o->init_errors_fatal && (s->n_refusals || s->diags.errors)) {
-        diag_add(d, DIAG_ERROR, NULL, 0, 0, "mend them, or leave --init-errors-fatal out",
-                 "%u rules can't be loaded", s->n_refusals);
-        rc = -EINVAL;
-    }
-    if (!rc)
+    response_mirror_note(s);
+    int rc = o->init_errors_fatal && (s->n_refusals || s->diags.errors) ? -EINVAL : 0;
+    if (rc)
+        fatal_note(s, d);
+    else
         rc = image_build(s, path, o->threads ? o->threads : 2, d);
+    if (rc) { /* no image will tell it */
+        print_diags(&s->diags, false);
+        print_refusals(s, REFUSALS_TOLD);
+    }
     rules_free(s);
     return rc;
 }
@@ -146,17 +218,19 @@ int load_image(const struct load_options *o, struct image **image, struct diags 
     if (own)
         snprintf(path, sizeof(path), "/tmp/riposte-%ld-%016llx.image", (long)getpid(), (unsigned long long)key);
     *image = own ? NULL : image_open_cached(path, d);
+    rc = 0;
     if (*image) {
         rules_drop(l);
-        return 0;
+    } else {
+        rc = build(o, l, path, d);
+        *image = rc ? NULL : image_open(path, d);
+        if (!rc && !*image)
+            rc = -EINVAL;
+        if (own)
+            unlink(path);
     }
-    rc = build(o, l, path, d);
-    if (!rc) {
-        *image = image_open(path, d);
-        rc = *image ? 0 : -EINVAL;
-    }
-    if (own)
-        unlink(path);
+    if (!rc)
+        print_image(*image, o->quiet);
     return rc;
 }
 
@@ -168,19 +242,4 @@ struct overlay *load_overlay(const struct conf *c, struct image *i, uint64_t ver
     struct overlay *o = r ? overlay_build(i, &oo, d) : NULL;
     response_policy_free(r);
     return o;
-}
-
-void print_diags(const struct diags *d, bool quiet)
-{
-    for (const struct diag *x = d->first; x; x = x->next) {
-        if (quiet && x->level != DIAG_ERROR)
-            continue;
-        char place[512] = "";
-        if (x->file && x->line)
-            snprintf(place, sizeof(place), "%s:%u:%u: ", x->file, x->line, x->column);
-        else if (x->file)
-            snprintf(place, sizeof(place), "%s: ", x->file);
-        log_at(x->level == DIAG_ERROR ? LOG_AT_ERROR : LOG_AT_WARNING, "config", "%s%s%s%s%s", place, x->reason,
-               x->hint ? " (" : "", x->hint ? x->hint : "", x->hint ? ")" : "");
-    }
 }

@@ -46,9 +46,21 @@ struct image *image_open_cached(const char *path, struct diags *d);
 struct image *image_ref(struct image *i);
 void image_close(struct image *i);
 void image_info(const struct image *i, struct image_info *out);
+/*
+ * What the compile had to say.  It stands in the image, so that a start from the cache says the same: the first
+ * IMAGE_REFUSALS refusals and IMAGE_NOTES warnings; left_out counts the rest.
+ */
+enum { IMAGE_REFUSALS = 1000, IMAGE_NOTES = 200 };
+struct image_report {
+    uint32_t loaded, disabled, refused, replaced, skipped, n_files, n_notes, left_out;
+};
+void image_report(const struct image *i, struct image_report *out);
+/* Note n: warnings and errors first, then refusals. Texts are borrowed from the image. */
+void image_note(const struct image *i, uint32_t n, struct diag *out, bool *refusal);
+void image_rule_file(const struct image *i, uint32_t n, struct rule_file_info *out);
 /* Where the cache keeps the image of this content: $XDG_CACHE_HOME/riposte, else the system's. -errno. */
 int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, size_t room) MUST_CHECK;
-#define IMAGE_VERSION 2
+#define IMAGE_VERSION 3
 
 /* A rule's facts, borrowed from the image. */
 struct image_rule_info {

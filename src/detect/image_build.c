@@ -350,6 +350,7 @@ int image_build(const struct rule_set *s, const char *path, unsigned threads, st
         rc = -ENOMEM;
     if (!rc) {
         put_shared(&b);
+        build_notes(&b);
         rc = put_rules(&b);
     }
     if (!rc)

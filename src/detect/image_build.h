@@ -17,7 +17,7 @@ struct builder {
     const struct rule **order; /* rules in order of evaluation */
     uint32_t n_rules;
     struct sbuf sec[SEC_COUNT]; /* arrays of the section's struct */
-    uint32_t n_pcre, n_slow, needs;
+    uint32_t n_pcre, n_slow, needs, notes_left;
     unsigned threads;
     bool failed;
     struct rule_fact {
@@ -43,6 +43,7 @@ void build_texts_done(struct builder *b);
 int build_groups(struct builder *b) MUST_CHECK;
 /* In which directions a rule can fire, by its flags and buffers. */
 uint8_t build_dirs(const struct rule_set *s, const struct rule *r);
+void build_notes(struct builder *b); /* image_notes.c */
 /* image_tests.c */
 bool build_is_buffer_test(unsigned kind);
 bool build_is_post_test(const struct rule_test *t); /* done after a match */

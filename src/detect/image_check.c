@@ -195,6 +195,27 @@ static bool groups_ok(const struct image *i)
     return true;
 }
 
+/* A text that is read as far as its NUL. */
+static bool cstr_ok(const struct image *i, struct img_text t)
+{
+    return text_ok(i, t) && (!t.n || !i->data[t.at + t.n - 1]);
+}
+
+static bool notes_ok(const struct image *i)
+{
+    uint64_t n = img_count(i, SEC_NOTES);
+    for (uint64_t k = 0; k < n; k++) {
+        const struct img_note *x = &i->notes[k];
+        if (!cstr_ok(i, x->file) || !cstr_ok(i, x->reason) || !cstr_ok(i, x->hint) || x->level > DIAG_WARNING)
+            return false;
+    }
+    n = img_count(i, SEC_FILES);
+    for (uint64_t k = 0; k < n; k++)
+        if (!cstr_ok(i, i->files[k].path) || i->files[k].dialect > DIALECT_SURICATA)
+            return false;
+    return true;
+}
+
 bool image_consistent(const struct image *i)
 {
     uint64_t n = img_count(i, SEC_TESTS);
@@ -211,7 +232,7 @@ bool image_consistent(const struct image *i)
     for (uint64_t k = 0; k < n; k++)
         if (!name_ok(i, i->bit_groups[k].name))
             return false;
-    return blocks_ok(i) && packed_ok(i) && thresholds_ok(i) && rules_ok(i) && groups_ok(i) &&
+    return blocks_ok(i) && packed_ok(i) && notes_ok(i) && thresholds_ok(i) && rules_ok(i) && groups_ok(i) &&
            texts_ok(i, i->texts, img_count(i, SEC_TEXTS)) && texts_ok(i, i->addrs, img_count(i, SEC_ADDRS)) &&
            texts_ok(i, i->ports, img_count(i, SEC_PORTS)) && texts_ok(i, i->names, img_count(i, SEC_NAMES));
 }

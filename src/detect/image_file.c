@@ -39,6 +39,8 @@ static const uint32_t section_size[SEC_COUNT] = {
     [SEC_RULE_REFS] = sizeof(uint32_t),
     [SEC_THRESHOLDS] = sizeof(struct rule_threshold),
     [SEC_PACKED] = sizeof(struct img_packed),
+    [SEC_NOTES] = sizeof(struct img_note),
+    [SEC_FILES] = sizeof(struct img_file),
     [SEC_DATA] = 1,
     [SEC_PACKED_DATA] = 1,
     [SEC_DBS] = 1,
@@ -130,6 +132,8 @@ static void image_sections(struct image *i)
     i->refs = AT(SEC_RULE_REFS);
     i->thresholds = AT(SEC_THRESHOLDS);
     i->packed = AT(SEC_PACKED);
+    i->notes = AT(SEC_NOTES);
+    i->files = AT(SEC_FILES);
     i->packed_data = AT(SEC_PACKED_DATA);
     i->data = AT(SEC_DATA);
     i->dbs = AT(SEC_DBS);

@@ -37,6 +37,8 @@ enum image_section {
     SEC_RULE_REFS,  /* u32 rule indices, of patterns and lists */
     SEC_THRESHOLDS, /* struct rule_threshold */
     SEC_PACKED,     /* struct img_packed: blocks of rules' texts */
+    SEC_NOTES,      /* struct img_note: what the compile had to say */
+    SEC_FILES,      /* struct img_file: the rule files */
     SEC_DATA,       /* bytes: literals, texts */
     SEC_PACKED_DATA, /* bytes: the blocks, deflated */
     SEC_DBS,        /* pattern databases */
@@ -55,6 +57,7 @@ struct img_header {
     uint32_t needs;       /* enum img_need */
     uint32_t n_file_thresholds; /* the last ones of SEC_THRESHOLDS */
     uint32_t n_pcre;
+    uint32_t loaded, disabled, refused, replaced, skipped, notes_left; /* struct image_report */
     struct {
         uint64_t at, n; /* byte offset in the file, number of elements */
     } sec[SEC_COUNT];
@@ -70,6 +73,16 @@ struct img_packed {
     uint32_t packed, n;
 };
 enum { PACKED_BLOCK = 16384, PACKED_MOST = 1 << 24 };
+/* Texts end with a NUL; n 0: none. */
+struct img_note {
+    uint32_t line, column, sid;
+    uint8_t level, refusal, pad[2]; /* enum diag_level */
+    struct img_text file, reason, hint;
+};
+struct img_file {
+    struct img_text path;
+    uint32_t dialect, told, loaded, disabled, refused;
+};
 struct img_class {
     struct img_text name, text;
     uint32_t priority;
@@ -269,6 +282,8 @@ struct image {
     const uint32_t *refs;
     const struct rule_threshold *thresholds;
     const struct img_packed *packed;
+    const struct img_note *notes;
+    const struct img_file *files;
     const uint8_t *packed_data;
     const uint8_t *data;
     const uint8_t *dbs;

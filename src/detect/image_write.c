@@ -119,6 +119,12 @@ static int finish(struct builder *b)
     h->needs = b->needs;
     h->n_file_thresholds = b->set->n_file_thresholds;
     h->n_pcre = b->n_pcre;
+    h->loaded = b->set->n_rules;
+    h->disabled = b->set->disabled;
+    h->refused = b->set->n_refusals;
+    h->replaced = b->set->n_replaced;
+    h->skipped = b->set->skipped;
+    h->notes_left = b->notes_left;
     h->checksum = image_sum_header(h, o->sum);
     return o->rc ? o->rc : write_at(o->fd, h, sizeof(*h), 0);
 }

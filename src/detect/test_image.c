@@ -166,6 +166,54 @@ static void long_texts_come_back(void **state)
     dt_close(&t);
 }
 
+/* ------------------------------------------------------------------ what the compile said */
+
+static void notes_come_back(void **state)
+{
+    (void)state;
+    enum { BROKEN = IMAGE_REFUSALS + 5 };
+    struct sbuf b;
+    struct dt t;
+    sbuf_init(&b);
+    sbuf_printf(&b, "alert udp any any -> any any (msg:\"a\"; content:\"aaaa\"; classtype:of-no-file; sid:1; rev:1;)\n"
+                    "alert udp any any -> any any (msg:\"b\"; content:\"bbbb\"; sid:1; rev:2;)\n"
+                    "#alert udp any any -> any any (content:\"c\"; sid:2;)\n"
+                    "alert udp any any -> any any (requires: version >= 99; content:\"d\"; sid:3;)\n");
+    for (unsigned k = 0; k < BROKEN; k++)
+        sbuf_printf(&b, "alert udp any any -> any any (dsize:%u; sid:%u;)\n", 70000 + k, 100 + k);
+    char path[64];
+    dt_init(&t);
+    dt_path(path);
+    struct rule_set *s = dt_rules_any(sbuf_z(&b), DIALECT_SURICATA);
+    assert_int_equal(image_build(s, path, 1, &t.diags), 0);
+    rules_free(s);
+    t.image = image_open(path, &t.diags);
+    unlink(path);
+    assert_non_null(t.image);
+    struct image_report r;
+    image_report(t.image, &r);
+    assert_true(r.loaded == 1 && r.disabled == 3 && r.refused == BROKEN && r.replaced == 1 && r.skipped == 1);
+    assert_true(r.n_files == 1 && r.left_out == BROKEN - IMAGE_REFUSALS);
+    uint32_t refusals = 0;
+    for (uint32_t k = 0; k < r.n_notes; k++) {
+        struct diag d;
+        bool refusal;
+        image_note(t.image, k, &d, &refusal);
+        assert_non_null(d.reason);
+        assert_non_null(d.hint);
+        if (!refusal)
+            continue;
+        assert_true(d.line == 5 + refusals && d.sid == 100 + refusals && d.column > 1 && d.file);
+        refusals++;
+    }
+    assert_int_equal(refusals, IMAGE_REFUSALS);
+    struct rule_file_info f;
+    image_rule_file(t.image, 0, &f);
+    assert_true(f.loaded == 1 && f.disabled == 3 && f.refused == BROKEN && f.path && f.dialect == DIALECT_SURICATA);
+    sbuf_done(&b);
+    dt_close(&t);
+}
+
 /* ------------------------------------------------------------------ broken files */
 
 static void cut_or_changed_files_are_refused(void **state)
@@ -233,6 +281,20 @@ static void use(struct dt *t, struct image *i)
     sbuf_init(&text);
     for (uint32_t k = 0; k < image_n_rules(i); k++)
         (void)image_rule_text(i, k, &text);
+    struct image_report r;
+    image_report(i, &r);
+    for (uint32_t k = 0; k < r.n_notes; k++) {
+        struct diag x;
+        bool refusal;
+        image_note(i, k, &x, &refusal);
+        sbuf_cstr(&text, x.reason);
+        sbuf_cstr(&text, x.hint ? x.hint : "");
+    }
+    for (uint32_t k = 0; k < r.n_files; k++) {
+        struct rule_file_info f;
+        image_rule_file(i, k, &f);
+        sbuf_cstr(&text, f.path);
+    }
     sbuf_done(&text);
     detect_free(d);
     overlay_close(o);
@@ -505,7 +567,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_rules_same_bytes),
         cmocka_unit_test(facts_come_out_as_they_went_in),
-        cmocka_unit_test(long_texts_come_back),
+        cmocka_unit_test(notes_come_back), cmocka_unit_test(long_texts_come_back),
         cmocka_unit_test(cut_or_changed_files_are_refused),
         cmocka_unit_test(lies_with_a_right_checksum_do_no_harm),
         cmocka_unit_test(other_builds_are_refused),

@@ -216,6 +216,8 @@ int detect_threshold(struct detect *d, const struct packet *p, const struct matc
                 answer = ANSWER_SILENT;
         } else if (t->type == THRESH_RATE) {
             struct window w = {.t = t};
+            if (!suppressed(d, p, t)) /* apply_to */
+                continue;
             window_count(d, p, r, SALT_RATE + k % 200, &w);
             if (w.entered)
                 *new_action = t->new_action;
@@ -223,7 +225,7 @@ int detect_threshold(struct detect *d, const struct packet *p, const struct matc
             own = t;
         }
     }
-    if (answer == ANSWER_ALERT && own) {
+    if (answer == ANSWER_ALERT && own && own->count) { /* 0: switched off (count -1) */
         struct window w = {.t = own};
         window_count(d, p, r, SALT_OWN, &w);
         answer = w.answer;

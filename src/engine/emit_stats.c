@@ -236,6 +236,21 @@ static void exception_stats(struct fields *out, const struct verdict_counters *v
     fields_close(out);
 }
 
+/* What the compile of the rules in force took and refused, from the cache or not. */
+static void rule_counts(struct fields *out, const struct image *i)
+{
+    struct image_report r;
+    image_report(i, &r);
+    fields_array(out, "engines");
+    fields_open(out, NULL);
+    fields_u64(out, "id", 0);
+    fields_u64(out, "rules_loaded", r.loaded);
+    fields_u64(out, "rules_failed", r.refused);
+    fields_u64(out, "rules_skipped", r.skipped);
+    fields_close(out);
+    fields_array_end(out);
+}
+
 void engine_stats(struct engine *e, const struct engine_counters *c, const struct capture_counters *cap,
                   uint64_t uptime_s)
 {
@@ -296,6 +311,7 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
     fields_u64(out, "local_bytes", c->verdict.bypassed_bytes);
     fields_close(out);
     rows(out, "detect", detect_rows, ARRAY_LEN(detect_rows), c, w->stats_null);
+    rule_counts(out, overlay_image(detect_overlay(e->detect)));
     fields_close(out);
     fields_open(out, "app_layer");
     app_rows(out, "flow", c->app.flow, true);

@@ -46,19 +46,23 @@ static bool transform_fits(struct parse *p, const struct rule_where *w,
         switch (w->xform[i]) {
         case XFORM_STRIP_WS:
             if (space_run(c->bytes))
-                return bad(p, NULL, "strip_whitespace leaves no white space for the content");
+                return bad(p, "take the blanks out of the content",
+                           "strip_whitespace leaves no white space for the content");
             break;
         case XFORM_COMPRESS_WS:
             if (space_run(c->bytes) > 1)
-                return bad(p, NULL, "compress_whitespace leaves no two blanks for the content");
+                return bad(p, "write one blank for several",
+                           "compress_whitespace leaves no two blanks for the content");
             break;
         case XFORM_LOWER:
             if (last && !nocase && has_upper(c->bytes))
-                return bad(p, NULL, "to_lowercase leaves no capital letters for the content");
+                return bad(p, "write the content in small letters",
+                           "to_lowercase leaves no capital letters for the content");
             break;
         case XFORM_UPPER:
             if (last && !nocase && has_lower(c->bytes))
-                return bad(p, NULL, "to_uppercase leaves no small letters for the content");
+                return bad(p, "write the content in capital letters",
+                           "to_uppercase leaves no small letters for the content");
             break;
         default:
             break;
@@ -127,18 +131,22 @@ static bool fast_fits(struct parse *p, uint32_t i)
     if (!(c->flags & CONTENT_FAST) || p->d != DIALECT_SURICATA)
         return true;
     if (buffer_at(p, t->where) == BUF_BASE64)
-        return bad(p, NULL, "fast_pattern can't stand in base64_data");
+        return bad(p, "take a content of another buffer as the fast pattern",
+                   "fast_pattern can't stand in base64_data");
     if ((c->flags & CONTENT_NEGATED) && (c->flags & limits))
-        return bad(p, NULL, "a negated content with limits can't be the fast pattern");
+        return bad(p, "put fast_pattern behind a content that must be there",
+                   "a negated content with limits can't be the fast pattern");
     if ((c->flags & CONTENT_FAST_ONLY) && (c->flags & limits & ~(unsigned)CONTENT_STARTS))
-        return bad(p, NULL, "fast_pattern:only can't stand with offset, depth, distance or within");
+        return bad(p, "write fast_pattern without only",
+                   "fast_pattern:only can't stand with offset, depth, distance or within");
     if (!(c->flags & CONTENT_FAST_ONLY))
         return true;
     for (uint32_t k = i + 1; k < p->n; k++) {
         if (p->t[k].where != t->where || p->t[k].kind != TEST_CONTENT)
             continue;
         if (p->t[k].u.content.flags & CONTENT_RELATIVE)
-            return bad(p, NULL, "a relative content can't follow one with fast_pattern:only");
+            return bad(p, "write fast_pattern without only",
+                       "a relative content can't follow one with fast_pattern:only");
         break;
     }
     return true;
@@ -199,8 +207,9 @@ static bool lengths_fit(struct parse *p)
         int64_t need = bytes_needed(p, t->where, t->instance, (int64_t)most);
         if (need > (int64_t)most) {
             p->error_at = t->column ? t->column - 1 : 0;
-            return bad(p, NULL, "the contents need %lld bytes, the length allows %llu",
-                       (long long)need, (unsigned long long)most);
+            return bad(p, "allow a longer buffer, or shorten the contents and their distances",
+                       "the contents need %lld bytes, the length allows %llu", (long long)need,
+                       (unsigned long long)most);
         }
     }
     return true;
@@ -222,17 +231,73 @@ static bool words_fit(struct parse *p)
     if (!p->seen.sid && p->d != DIALECT_SNORT2)
         return bad(p, "add sid:N;", "the rule has no sid");
     if (p->d != DIALECT_SURICATA && r->gid != 1 && !p->n && !p->seen.protocol)
-        return bad(p, NULL,
+        return bad(p,
+                   "leave it out; decoder, stream and application events have rules of their own "
+                   "(decode-event ...)",
                    "it switches on event %u of Snort's generator %u, which has no counterpart here",
                    r->sid, r->gid);
     if (p->d != DIALECT_SURICATA)
         return true;
     if (p->seen.packet && has_app_buffer(p))
-        return bad(p, NULL,
+        return bad(p, "leave one of the two out",
                    "tests of one packet (dsize, flags, ttl ...) can't stand with buffers of a "
                    "protocol");
     if ((p->seen.packet || (r->flags & RULE_PACKET_ONLY)) && (r->flags & RULE_STREAM_ONLY))
-        return bad(p, NULL, "tests of one packet can't stand with tcp-stream or flow:only_stream");
+        return bad(p, "leave one of the two out",
+                   "tests of one packet can't stand with tcp-stream or flow:only_stream");
+    return true;
+}
+
+/* Transports that a test needs: elsewhere it could never hold (Snort: "... on non-TCP rule"). */
+static uint8_t transports_of(const struct rule_test *t, const char **name)
+{
+    static const uint8_t fields[PFIELD_COUNT] = {[PFIELD_SEQ] = RULE_TCP,
+                                                 [PFIELD_ACK] = RULE_TCP,
+                                                 [PFIELD_WINDOW] = RULE_TCP,
+                                                 [PFIELD_MSS] = RULE_TCP,
+                                                 [PFIELD_WSCALE] = RULE_TCP,
+                                                 [PFIELD_TCP_HLEN] = RULE_TCP,
+                                                 [PFIELD_VXLAN_VNI] = RULE_UDP,
+                                                 [PFIELD_ICMP6_MTU] = RULE_ICMP6,
+                                                 [PFIELD_ITYPE] = RULE_ICMP4 | RULE_ICMP6,
+                                                 [PFIELD_ICODE] = RULE_ICMP4 | RULE_ICMP6,
+                                                 [PFIELD_ICMP_ID] = RULE_ICMP4 | RULE_ICMP6,
+                                                 [PFIELD_ICMP_SEQ] = RULE_ICMP4 | RULE_ICMP6};
+    uint8_t need = t->kind == TEST_TCP_FLAGS || t->kind == TEST_STREAM_SIZE ? RULE_TCP
+                   : t->kind == TEST_PACKET ? fields[t->u.packet.field]
+                                            : 0;
+    *name = need == RULE_TCP     ? "TCP"
+            : need == RULE_UDP   ? "UDP"
+            : need == RULE_ICMP6 ? "ICMPv6"
+                                 : "ICMP";
+    return need;
+}
+
+static bool transports_fit(struct parse *p)
+{
+    for (uint32_t i = 0; i < p->n; i++) {
+        const char *name;
+        uint8_t need = transports_of(&p->t[i], &name);
+        if (!need || (p->r->transports & need))
+            continue;
+        p->error_at = p->t[i].column ? p->t[i].column - 1 : 0;
+        return bad(
+            p, "write the protocol in the header that the option is about, or leave the option out",
+            "it tests a field of %s, which the header's protocol never carries", name);
+    }
+    return true;
+}
+
+/* Snort: what activates and is activated names the other. */
+static bool activation_fits(struct parse *p)
+{
+    const struct rule *r = p->r;
+    if (r->action == ACTION_ACTIVATE && !r->activates)
+        return bad(p, "add activates:N; and a dynamic rule with activated_by:N;",
+                   "an activate rule activates nothing");
+    if (r->action == ACTION_DYNAMIC && !r->activated_by)
+        return bad(p, "add activated_by:N; as in the activate rule's activates:N;",
+                   "a dynamic rule that nothing activates");
     return true;
 }
 
@@ -244,7 +309,9 @@ static bool direction_set(struct parse *p)
         return true;
     uint32_t dirs = p->header_dirs & flow;
     if (!dirs && p->d == DIALECT_SURICATA)
-        return bad(p, NULL,
+        return bad(p,
+                   p->header_dirs ? "write flow:to_server for requests, flow:to_client for answers"
+                                  : "make two rules of it and join them with flowbits",
                    p->header_dirs ? "flow names one direction, a buffer exists in the other"
                                   : "the buffers belong to different directions");
     if (dirs == 1 || !dirs)
@@ -262,8 +329,8 @@ static bool protocol_set(struct parse *p)
     unsigned t = def ? (def->tcp ? RULE_TCP : 0u) | (def->udp ? RULE_UDP : 0u) : 0;
     if (t)
         r->transports &= (uint8_t)t;
-    return r->transports ||
-           bad(p, NULL, "%s never runs over the header's protocol", app_name(p->app));
+    return r->transports || bad(p, "write the application protocol in the header",
+                                "%s never runs over the header's protocol", app_name(p->app));
 }
 
 static void priority_set(struct parse *p)
@@ -290,7 +357,8 @@ static bool runnable(struct parse *p)
         for (unsigned k = 0; k < ARRAY_LEN(t); k++)
             if (p->t[i].kind == t[k].kind) {
                 p->error_at = p->t[i].column ? p->t[i].column - 1 : 0;
-                return bad(p, NULL, "%s", t[k].what);
+                return bad(p, "leave the rule out until that is built: the others load", "%s",
+                           t[k].what);
             }
     return true;
 }
@@ -298,7 +366,7 @@ static bool runnable(struct parse *p)
 bool rule_finish(struct parse *p)
 {
     if (!words_fit(p) || !contents_fit(p) || !lengths_fit(p) || !direction_set(p) ||
-        !protocol_set(p) || !runnable(p))
+        !protocol_set(p) || !transports_fit(p) || !activation_fits(p) || !runnable(p))
         return false;
     priority_set(p);
     rule_type_set(p);

@@ -99,7 +99,10 @@ static bool action_parse(struct parse *p, struct str w)
     struct str word = str_split(first, ':', &scope);
     int a = action_find(word);
     if (a < 0)
-        return bad(p, NULL, "unknown action '" STR_FMT "'", STR_ARG(word));
+        return bad(p,
+                   "alert, pass, drop, reject, rejectsrc, rejectdst, rejectboth, log, sdrop, "
+                   "block, reset, react ...",
+                   "unknown action '" STR_FMT "'", STR_ARG(word));
     p->r->action = (uint8_t)a;
     if (p->raw->firewall)
         p->r->flags |= RULE_FIREWALL;
@@ -116,7 +119,7 @@ static bool action_parse(struct parse *p, struct str w)
     if (!p->raw->firewall && a == ACTION_ACCEPT)
         return bad(p, "load the file as firewall rules", "accept is an action of firewall rules");
     if (!p->raw->firewall && p->r->scope > 2)
-        return bad(p, NULL, "only actions of firewall rules have that scope");
+        return bad(p, "packet or flow", "only actions of firewall rules have that scope");
     return !has_more || secondary_parse(p, more);
 }
 
@@ -143,7 +146,8 @@ static bool hook_parse(struct parse *p, struct str h)
         return bad(p, NULL, "rule hooks of %s need its parser, which is not built",
                    app_name(p->r->app));
     if (progress < 0)
-        return bad(p, NULL, "unknown rule hook '" STR_FMT "'", STR_ARG(h));
+        return bad(p, "pre_flow, pre_stream, flow_start, all, or a state of the protocol",
+                   "unknown rule hook '" STR_FMT "'", STR_ARG(h));
     p->r->hook = HOOK_APP;
     p->r->hook_app = p->r->app;
     p->r->hook_dir = (uint8_t)dir;
@@ -312,7 +316,8 @@ static bool ends_parse(struct parse *p, struct str head)
         }
     }
     if (head.n)
-        return bad(p, NULL, "'" STR_FMT "' stands behind the header", STR_ARG(head));
+        return bad(p, "action protocol source ports -> destination ports (options)",
+                   "'" STR_FMT "' stands behind the header", STR_ARG(head));
     return true;
 }
 
@@ -328,7 +333,8 @@ bool header_parse(struct parse *p, struct str head, uint32_t at)
     if (!w.n) {
         p->r->transports = RULE_IP_ALL;
         if (p->d == DIALECT_SURICATA)
-            return bad(p, NULL, "the header has no protocol");
+            return bad(p, "action protocol source ports -> destination ports (options)",
+                       "the header has no protocol");
         return true;
     }
     p->seen.protocol = true;

@@ -23,8 +23,8 @@ struct join {
     uint16_t *where_map;
     struct rule **rules;
     uint32_t n_rules;
-    struct rule_refusal *refusals;
-    uint32_t n_refusals;
+    struct rule_refusal *refusals, *replaced;
+    uint32_t n_refusals, n_replaced;
 };
 
 static uint32_t *map_names(struct strtab *to, const struct strtab *from)
@@ -119,6 +119,14 @@ static void map_rule(const struct join *j, struct rule *r)
         map_test(j, &r->tests[i]);
 }
 
+static uint32_t file_number(const struct whole *w, const char *name)
+{
+    uint32_t i = 0;
+    while (i + 1 < w->pub.n_files && w->files[i].path != name)
+        i++;
+    return i;
+}
+
 static int join_chunk(struct join *j, struct chunk *c)
 {
     j->addr_map = map_names(j->addr, &c->addr);
@@ -134,7 +142,10 @@ static int join_chunk(struct join *j, struct chunk *c)
     }
     for (uint32_t i = 0; rc == 0 && i < c->n_refusals; i++)
         j->refusals[j->n_refusals++] = c->refusals[i];
-    j->w->pub.skipped += c->skipped;
+    for (uint32_t i = 0; rc == 0 && i < c->n_skipped; i++)
+        j->w->files[file_number(j->w, c->skipped[i])].disabled++;
+    j->w->pub.skipped += c->n_skipped;
+    j->w->pub.disabled += c->n_skipped;
     free(j->addr_map);
     free(j->port_map);
     free(j->bits_map);
@@ -162,20 +173,35 @@ static bool later_wins(const struct rule *first, const struct rule *later)
     return later->rev >= first->rev;
 }
 
-static void twice(struct join *j, const struct rule *lost, const struct rule *kept)
+/*
+ * What happens to the rule that lost.  Behind # or with a later one of a higher rev (in Snort: of
+ * the same) it is replaced, which is no error in any peer; a later one that brings nothing new is
+ * refused.
+ */
+static void twice(struct join *j, const struct rule *lost, const struct rule *kept, bool replaced)
 {
     struct arena *a = &j->w->pub.arena;
-    struct str s =
-        lost->rev == kept->rev
-            ? arena_printf(a, "the rule stands already in %s:%u", kept->file, kept->line)
-            : arena_printf(a, "a newer revision stands in %s:%u", kept->file, kept->line);
-    j->refusals[j->n_refusals++] =
-        (struct rule_refusal){.file = lost->file,
-                              .line = lost->line,
-                              .column = 1,
-                              .sid = lost->sid,
-                              .reason = s.p ? (const char *)s.p : "the rule stands twice",
-                              .hint = "each sid once; a higher rev replaces a lower one"};
+    struct str s = arena_printf(
+        a,
+        replaced ? "rev %u of sid %u:%u is replaced by rev %u in %s:%u"
+                 : "rev %u of sid %u:%u: the sid stands already, with rev %u, in %s:%u",
+        lost->rev, lost->gid, lost->sid, kept->rev, kept->file, kept->line);
+    struct rule_refusal x = {
+        .file = lost->file,
+        .line = lost->line,
+        .column = 1,
+        .sid = lost->sid,
+        .reason = s.p ? (const char *)s.p : "the rule stands twice",
+        .hint = replaced ? "take the old one out"
+                         : "give each rule a sid of its own; a changed rule gets a higher rev"};
+    struct rule_file_info *f = &j->w->files[file_number(j->w, lost->file)];
+    if (!replaced) {
+        j->refusals[j->n_refusals++] = x;
+        return;
+    }
+    j->replaced[j->n_replaced++] = x;
+    f->disabled++;
+    j->w->pub.disabled++;
 }
 
 static int settle_twice(struct join *j)
@@ -201,11 +227,11 @@ static int settle_twice(struct join *j)
             if (!o || rule_key(o) != key || ((o->flags ^ r->flags) & RULE_FIREWALL))
                 continue;
             if (later_wins(o, r)) {
-                j->rules[slot[at] - 1] = NULL; /* replaced: no refusal */
+                twice(j, o, r, true);
+                j->rules[slot[at] - 1] = NULL;
                 slot[at] = i + 1;
             } else {
-                if (!(r->flags & RULE_DISABLED))
-                    twice(j, r, o);
+                twice(j, r, o, r->flags & RULE_DISABLED);
                 j->rules[i] = NULL;
             }
             break;
@@ -213,14 +239,6 @@ static int settle_twice(struct join *j)
     }
     free(slot);
     return 0;
-}
-
-static uint32_t file_number(const struct whole *w, const char *name)
-{
-    uint32_t i = 0;
-    while (i + 1 < w->pub.n_files && w->files[i].path != name)
-        i++;
-    return i;
 }
 
 static int by_place(const void *a, const void *b)
@@ -258,15 +276,17 @@ static void compact(struct join *j)
             continue;
         r->index = n;
         j->rules[n++] = r;
-        struct rule_file_info *f = &j->w->files[file_number(j->w, r->file)];
-        if (r->flags & RULE_DISABLED) {
-            f->disabled++;
-            j->w->pub.disabled++;
-        } else {
-            f->loaded++;
-        }
+        j->w->files[file_number(j->w, r->file)].loaded++;
     }
     j->n_rules = n;
+}
+
+static const struct rule *first_of_class(const struct join *j, uint32_t id)
+{
+    for (uint32_t i = 0; i < j->n_rules; i++)
+        if (j->rules[i] && j->rules[i]->class_id == id)
+            return j->rules[i];
+    return NULL;
 }
 
 /* The known classes, and behind them those that only rules name. */
@@ -283,8 +303,10 @@ static int classes_settle(struct join *j)
     for (uint32_t i = 0; i < j->classes.n; i++) {
         struct str name = j->classes.s[i];
         c[j->k->n + i + 1] = (struct rule_class){name, name, 3};
-        diag_add(&s->diags, DIAG_WARNING, NULL, 0, 0, "add it to the classification file",
-                 "unknown classtype " STR_FMT ": priority 3", STR_ARG(name));
+        const struct rule *r = first_of_class(j, j->k->n + i + 1);
+        diag_add(&s->diags, DIAG_WARNING, r ? r->file : NULL, r ? r->line : 0, r ? 1 : 0,
+                 "add it to the classification file", "unknown classtype " STR_FMT ": priority 3",
+                 STR_ARG(name));
     }
     s->classes = c;
     s->n_classes = n + 1;
@@ -307,7 +329,8 @@ int chunks_join(struct whole *w, struct chunk *chunks, uint32_t n, const struct 
     }
     j.rules = arena_alloc_raw(a, (rules + 1) * sizeof(*j.rules));
     j.refusals = arena_alloc_raw(a, (rules + refusals + 1) * sizeof(*j.refusals));
-    if (!j.rules || !j.refusals || strtab_add(addr, STR("any"), false) < 0 ||
+    j.replaced = arena_alloc_raw(a, (rules + 1) * sizeof(*j.replaced));
+    if (!j.rules || !j.refusals || !j.replaced || strtab_add(addr, STR("any"), false) < 0 ||
         strtab_add(&j.port, STR("any"), false) < 0)
         return -ENOMEM;
     for (uint32_t i = 0; i < n; i++)
@@ -321,6 +344,8 @@ int chunks_join(struct whole *w, struct chunk *chunks, uint32_t n, const struct 
     w->pub.n_rules = j.n_rules;
     w->pub.refusals = j.refusals;
     w->pub.n_refusals = j.n_refusals;
+    w->pub.replaced = j.replaced;
+    w->pub.n_replaced = j.n_replaced;
     w->pub.port = j.port.s;
     w->pub.n_port = j.port.n;
     w->pub.bits = j.bits.s;

@@ -124,35 +124,39 @@ static const struct kw_hit *hit_find(struct chunk *c, struct str name, enum rule
     return NULL;
 }
 
-static const char *dialects_text(unsigned d)
+/* A word of another dialect: which, and how to have the rule taken so. */
+static bool foreign(struct parse *p, struct str name, unsigned dialects)
 {
-    return d & DIALECT_SURICATA ? "a keyword of Suricata"
-           : d & DIALECT_SNORT3 ? "a keyword of Snort 3"
-                                : "a keyword of Snort 2";
+    static const struct {
+        const char *name, *hint;
+    } t[] = {{"Suricata",
+              "set the dialect of the file, or of the rule with metadata:riposte_dialect suricata"},
+             {"Snort 3",
+              "set the dialect of the file, or of the rule with metadata:riposte_dialect snort3"},
+             {"Snort 2",
+              "set the dialect of the file, or of the rule with metadata:riposte_dialect snort2"}};
+    unsigned i = dialects & DIALECT_SURICATA ? 0 : dialects & DIALECT_SNORT3 ? 1 : 2;
+    return bad(p, t[i].hint, STR_FMT " is a keyword of %s, the rule is taken as %s", STR_ARG(name),
+               t[i].name, rule_dialect_name(p->d));
 }
 
 static bool unknown(struct parse *p, struct str name)
 {
     const struct keyword *other = keyword_find(name, D_ALL);
     if (other)
-        return bad(
-            p, "set the dialect of the file, or of the rule with metadata:riposte_dialect suricata",
-            "%s is %s, the rule is taken as %s", other->name, dialects_text(other->dialects),
-            rule_dialect_name(p->d));
+        return foreign(p, name, other->dialects);
     unsigned all[] = {DIALECT_SNORT2, DIALECT_SNORT3, DIALECT_SURICATA};
     for (unsigned i = 0; i < ARRAY_LEN(all); i++)
         if (app_buffer_find(name, (enum app_dialect)all[i]) >= 0 ||
             app_buffer_find_modifier(name, (enum app_dialect)all[i]) >= 0)
-            return bad(p,
-                       "set the dialect of the file, or of the rule with metadata:riposte_dialect "
-                       "suricata",
-                       STR_FMT " is %s, the rule is taken as %s", STR_ARG(name),
-                       dialects_text(all[i]), rule_dialect_name(p->d));
+            return foreign(p, name, all[i]);
     const char *proto = keyword_protocol(name);
     if (proto)
         return bad(p, NULL, STR_FMT " needs %s, which this build does not look into that far",
                    STR_ARG(name), proto);
-    return bad(p, keyword_nearest(p->c, name), "unknown keyword '" STR_FMT "'", STR_ARG(name));
+    const char *near = keyword_nearest(p->c, name);
+    return bad(p, near ? near : "riposte dev tables --json lists the keywords of each dialect",
+               "unknown keyword '" STR_FMT "'", STR_ARG(name));
 }
 
 bool option_parse(struct parse *p, const struct option *o)

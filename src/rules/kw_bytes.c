@@ -135,11 +135,15 @@ static bool size_fits(struct parse *p, const struct test_bytes *t, bool zero)
 {
     if (t->n.var >= 0)
         return true;
-    int64_t n = t->n.v, most = t->flags & BYTE_STRING ? 23 : 8;
+    bool text = t->flags & BYTE_STRING, snort = p->d != DIALECT_SURICATA;
+    int64_t n = t->n.v, most = text ? (snort ? 10 : 23) : snort ? 4 : 8;
     if (n == 0 && zero)
         return true;
     if (n < 1 || n > most)
-        return bad(p, NULL, "%lld bytes can't be read: 1 to %lld", (long long)n, (long long)most);
+        return bad(p,
+                   text ? "give the number of digits to read"
+                        : "read as many, or the digits of a text with string,dec",
+                   "%lld bytes can't be read: 1 to %lld", (long long)n, (long long)most);
     return true;
 }
 
@@ -235,6 +239,10 @@ bool kw_byte_jump(struct parse *p, const struct keyword *k, struct str v)
         !num_parse(p, offset, "the offset", -65535, 65535, where, &t.offset) ||
         !trailing_words(p, v, KIND_JUMP, &t, where) || !words_fit(p, &t) || !size_fits(p, &t, true))
         return false;
+    if (t.n.var < 0 && !t.n.v && !(t.flags & (BYTE_FROM_END | BYTE_FROM_BEGIN)) && !t.post &&
+        t.post_var.var < 0)
+        return bad(p, "read 1 byte or more, or say from_end with post_offset",
+                   "it reads no byte and jumps nowhere");
     return bytes_add(p, TEST_BYTE_JUMP, &t) != NULL;
 }
 

@@ -157,22 +157,25 @@ bool kw_window(struct parse *p, const struct keyword *k, struct str v)
     struct rule_num *const num[] = {&c->offset, &c->depth, &c->distance, &c->within};
     unsigned w = k->extra;
     if (c->flags & flag[w])
-        return bad(p, NULL, "%s of this content is set twice", name[w]);
+        return bad(p, "leave one of the two out", "%s of this content is set twice", name[w]);
     bool relative = w >= WINDOW_DISTANCE;
     unsigned other = relative ? CONTENT_OFFSET | CONTENT_DEPTH : CONTENT_DISTANCE | CONTENT_WITHIN;
     if (c->flags & other)
         return bad(p,
                    "offset and depth count from the start, distance and within from the last match",
                    "a content can't have both absolute and relative limits");
-    int64_t min = w == WINDOW_DISTANCE ? -WINDOW_MAX : 0;
+    /* Suricata's relative numbers go farther; all others have 16 bits. */
+    int64_t max = relative && p->d == DIALECT_SURICATA ? WINDOW_MAX : 65535;
+    int64_t min = w == WINDOW_DISTANCE ? -max : 0;
     if (w == WINDOW_OFFSET && p->d != DIALECT_SURICATA)
         min = -65535;
-    if (!num_parse(p, v, name[w], min, WINDOW_MAX, t->where, num[w]))
+    if (!num_parse(p, v, name[w], min, max, t->where, num[w]))
         return false;
     if (w == WINDOW_OFFSET && num[w]->var < 0 && num[w]->v < 0)
         num[w]->v = 0;
     if ((w == WINDOW_DEPTH || w == WINDOW_WITHIN) && num[w]->var < 0 && num[w]->v < c->bytes.n)
-        return bad(p, NULL, "%s is %lld, less than the %u bytes of the content", name[w],
+        return bad(p, "give at least the content's length, or shorten the content",
+                   "%s is %lld, less than the %u bytes of the content", name[w],
                    (long long)num[w]->v, c->bytes.n);
     c->flags |= flag[w];
     if (relative)

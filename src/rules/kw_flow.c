@@ -37,7 +37,8 @@ bool kw_flow(struct parse *p, const struct keyword *k, struct str v)
                 p, "to_server, to_client, established, not_established, stateless, only_stream ...",
                 "unknown word '" STR_FMT "' of flow", STR_ARG(w));
         if ((seen & t[i].conflict) || ((seen & t[i].flag) && p->d == DIALECT_SURICATA))
-            return bad(p, NULL, "'" STR_FMT "' does not go with the words before it", STR_ARG(w));
+            return bad(p, "one direction and one state: leave one of the two words out",
+                       "'" STR_FMT "' does not go with the words before it", STR_ARG(w));
         seen |= t[i].flag;
     }
     p->r->flags |= seen;

@@ -39,15 +39,18 @@ bool kw_number(struct parse *p, const struct keyword *k, struct str v)
 {
     uint64_t n;
     value_unquote(&v);
-    uint64_t min = k->extra == NUMBER_SID && p->d != DIALECT_SNORT2 ? 1 : 0;
+    bool snort3 = p->d == DIALECT_SNORT3 && (k->extra == NUMBER_GID || k->extra == NUMBER_REV);
+    bool used =
+        k->extra == NUMBER_SID || k->extra == NUMBER_ACTIVATES || k->extra == NUMBER_ACTIVATED_BY;
+    uint64_t min = used || snort3 ? 1 : 0;
     if (!str_u64_base(v, 10, &n) || n > UINT32_MAX || n < min)
-        return bad(p, NULL, "'" STR_FMT "' is no number from %u to 4294967295", STR_ARG(v),
-                   (unsigned)min);
+        return bad(p, "a decimal number; own rules take a sid from 1000000 on",
+                   "'" STR_FMT "' is no number from %u to 4294967295", STR_ARG(v), (unsigned)min);
     uint32_t *const out[] = {&p->r->sid,       &p->r->gid,          &p->r->rev,
                              &p->r->activates, &p->r->activated_by, &p->r->count};
     if (k->extra == NUMBER_SID) {
-        if (p->seen.sid && p->d == DIALECT_SURICATA)
-            return bad(p, NULL, "sid stands twice in the rule");
+        if (p->seen.sid)
+            return bad(p, "leave one of the two out", "sid stands twice in the rule");
         p->seen.sid = true;
     }
     *out[k->extra] = (uint32_t)n;
@@ -83,9 +86,9 @@ bool kw_priority(struct parse *p, const struct keyword *k, struct str v)
     (void)k;
     uint64_t n;
     value_unquote(&v);
-    if (!str_u64_base(v, 10, &n) || n > UINT32_MAX ||
-        (p->d == DIALECT_SURICATA && (n < 1 || n > 255)))
-        return bad(p, NULL, "'" STR_FMT "' is no priority", STR_ARG(v));
+    if (!str_u64_base(v, 10, &n) || n > UINT32_MAX || (p->d == DIALECT_SURICATA && n > 255) ||
+        (p->d != DIALECT_SNORT2 && n < 1))
+        return bad(p, "1 (highest) to 255", "'" STR_FMT "' is no priority", STR_ARG(v));
     p->r->priority = (uint32_t)n;
     p->seen.priority = true;
     return true;

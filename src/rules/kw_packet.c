@@ -53,6 +53,9 @@ bool kw_packet_uint(struct parse *p, const struct keyword *k, struct str v)
 {
     struct test_uint u;
     value_unquote(&v);
+    if (k->extra != PFIELD_TTL && v.n && v.p[0] == '-') /* open ranges are those of ttl */
+        return bad(p, "no number here is below 0; for at most N write <N",
+                   "'" STR_FMT "' is negative", STR_ARG(v));
     if (k->extra == PFIELD_TOS && v.n && (v.p[0] == 'x' || v.p[0] == 'X')) {
         u = (struct test_uint){.op = NUM_EQ};
         if (!str_u64_base(str_skip(v, 1), 16, &u.a) || u.a > 255)

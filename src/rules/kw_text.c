@@ -121,8 +121,10 @@ bool kw_asn1(struct parse *p, const struct keyword *k, struct str v)
         int64_t n = 0;
         bool valued = str_eq(w, STR("oversize_length")) || str_eq(w, STR("absolute_offset")) ||
                       str_eq(w, STR("relative_offset"));
-        if (valued && (!str_i64(word_next(&v), &n) || n < -65535 || n > UINT32_MAX))
-            return bad(p, NULL, STR_FMT " needs a number", STR_ARG(w));
+        int64_t least = str_eq(w, STR("relative_offset")) ? -65535 : 0;
+        if (valued && (!str_i64(word_next(&v), &n) || n < least || n > UINT32_MAX))
+            return bad(p, "a number from 0 on; only relative_offset may be negative",
+                       STR_FMT " needs a number", STR_ARG(w));
         if (str_eq(w, STR("oversize_length"))) {
             t->u.asn1.oversize = true;
             t->u.asn1.oversize_length = (uint32_t)n;

@@ -7,12 +7,9 @@ static bool filter_parse(struct parse *p, struct str v, enum threshold_type type
 {
     struct rule_threshold t = {.type = (uint8_t)type};
     value_unquote(&v);
-    const char *e = threshold_parts(v, &t, p->d, false);
+    const char *hint, *e = threshold_parts(v, &t, p->d, &hint);
     if (e)
-        return bad(p,
-                   type == THRESH_DETECTION ? "track by_src, count 5, seconds 60"
-                                            : "type limit, track by_src, count 1, seconds 60",
-                   "%s", e);
+        return bad(p, hint, "%s", e);
     struct rule_threshold *kept = arena_alloc(p->c->arena, sizeof(*kept));
     if (!kept)
         return no_memory(p);
@@ -76,9 +73,13 @@ bool kw_tag(struct parse *p, const struct keyword *k, struct str v)
         if (i < ARRAY_LEN(metrics) && number && !metric) {
             t.metric = (uint8_t)i;
             metric = true;
-        } else if (!number && str_u64(w, &n) && n <= UINT32_MAX) {
+        } else if (str_u64(w, &n) && n <= UINT32_MAX && (!number || metric)) {
+            if (number && t.count) /* "0,packets,60,seconds": 0 is no limit */
+                return bad(p, "give one limit: packets, seconds or bytes",
+                           "two limits of one tag are not built");
             t.count = (uint32_t)n;
             number = true;
+            metric = false;
         } else if (str_eq(w, STR("src")) || str_eq(w, STR("dst"))) {
             t.dst = str_eq(w, STR("dst"));
             side = true;
@@ -87,6 +88,9 @@ bool kw_tag(struct parse *p, const struct keyword *k, struct str v)
                        "'" STR_FMT "' is not understood", STR_ARG(w));
         }
     }
+    if (!t.count)
+        return bad(p, "give how many packets, seconds or bytes are to be logged",
+                   "the number of tag is 0");
     if (number != metric)
         return bad(p, NULL, "a number of tag has packets, seconds or bytes behind it");
     if (t.host && !side && p->d == DIALECT_SURICATA)

@@ -162,20 +162,22 @@ static void hash_var(void *ctx, const char *name, const char *text)
     x->h = hash_bytes(facts, sizeof(facts), x->h);
 }
 
-/* Groups of actions by the word that action-order uses for them, in the order that holds without it. */
+/* Groups of actions by the word that action-order uses for them, in the order that holds without
+ * it. */
 static const struct {
     const char *word;
     uint32_t actions;
 } action_groups[] = {
     {"pass", 1u << ACTION_PASS | 1u << ACTION_ACCEPT},
     {"drop", 1u << ACTION_DROP | 1u << ACTION_SDROP | 1u << ACTION_BLOCK | 1u << ACTION_BLACKLIST},
-    {"reject", 1u << ACTION_REJECT | 1u << ACTION_REJECTSRC | 1u << ACTION_REJECTDST | 1u << ACTION_REJECTBOTH |
-                   1u << ACTION_RESET | 1u << ACTION_REACT},
+    {"reject", 1u << ACTION_REJECT | 1u << ACTION_REJECTSRC | 1u << ACTION_REJECTDST |
+                   1u << ACTION_REJECTBOTH | 1u << ACTION_RESET | 1u << ACTION_REACT},
     {"alert", 1u << ACTION_ALERT | 1u << ACTION_LOG | 1u << ACTION_ACTIVATE | 1u << ACTION_DYNAMIC |
                   1u << ACTION_REPLACE | 1u << ACTION_CONFIG | 1u << ACTION_FILE_ID},
 };
 
-/* rank of each action; words that are none of the groups are told by the configuration's own check. */
+/* rank of each action; words that are none of the groups are told by the configuration's own check.
+ */
 static void action_ranks(const struct conf *conf, uint8_t rank[ACTION_COUNT])
 {
     const struct conf_node *list = conf ? conf_node(conf, "action-order") : NULL;
@@ -204,8 +206,10 @@ uint64_t rules_input_hash(const struct rule_loader *l)
         x.h = hash_bytes(s->bytes, s->n, x.h);
     }
     for (unsigned i = 0; i < SIDE_FILES; i++)
-        if (l->side[i].bytes)
+        if (l->side[i].bytes) { /* the name stands in what the image tells */
+            x.h = hash_bytes(l->side[i].name, strlen(l->side[i].name), x.h);
             x.h = hash_bytes(l->side[i].bytes, l->side[i].n, x.h + i);
+        }
     if (!l->o.conf)
         return x.h;
     for (unsigned kind = 0; kind < CONF_LINE_KINDS; kind++) {
@@ -262,6 +266,8 @@ static int thresholds_load(struct rule_loader *l, struct strtab *addr)
     for (size_t i = 0; i < n && rc != -ENOMEM; i++)
         rc = thresholds_read(&w->pub.arena, addr, str_cstr(lines[i].text), lines[i].file,
                              lines[i].line, false, &t, l->o.var, l->o.ctx, &w->pub.diags);
+    if (rc != -ENOMEM && thresholds_settle(w, &t) < 0)
+        rc = -ENOMEM;
     w->pub.file_thresholds = t.t;
     w->pub.n_file_thresholds = t.n;
     return rc == -ENOMEM ? rc : 0;

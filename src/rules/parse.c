@@ -22,6 +22,24 @@ bool no_memory(struct parse *p)
     return false;
 }
 
+/* What to do about a refusal that brings no word of its own: the option's right form. */
+static const char *form_hint(struct parse *p, const char *reason)
+{
+    struct str s = {0}, name = p->opt ? p->opt->name : STR("");
+    const struct keyword *k = p->opt ? keyword_find(name, (unsigned)p->d) : NULL;
+    if (strstr(reason, "not built") || strstr(reason, "this build"))
+        return "leave the rule out until that is built: the others load";
+    if (k && k->flags & KW_NO_VALUE)
+        s = arena_printf(p->c->arena, "write %s; without a value", k->name);
+    else if (k && k->arg && *k->arg)
+        s = arena_printf(p->c->arena, "the form is %s:%s", k->name, k->arg);
+    else if (k)
+        s = arena_printf(p->c->arena, "%s: %s", k->name, k->help);
+    else if (p->opt)
+        s = arena_printf(p->c->arena, "write " STR_FMT "; and a content behind it", STR_ARG(name));
+    return s.p ? (const char *)s.p : "compare the rule with one that loads: riposte rules show SID";
+}
+
 bool bad(struct parse *p, const char *hint, const char *fmt, ...)
 {
     if (p->failed)
@@ -34,7 +52,7 @@ bool bad(struct parse *p, const char *hint, const char *fmt, ...)
     va_end(ap);
     struct str s = arena_dup(p->c->arena, text, strlen(text));
     p->reason = s.p ? (const char *)s.p : "no memory";
-    p->hint = hint;
+    p->hint = hint ? hint : form_hint(p, p->reason);
     return false;
 }
 
@@ -52,7 +70,7 @@ struct rule_test *test_add_at(struct parse *p, enum test_kind kind, uint16_t whe
                               uint8_t instance)
 {
     if (p->n == RULE_TESTS_MAX) {
-        bad(p, NULL, "more than %d tests in a rule", RULE_TESTS_MAX);
+        bad(p, "divide it into two rules", "more than %d tests in a rule", RULE_TESTS_MAX);
         return NULL;
     }
     struct rule_test *t = &p->t[p->n++];
@@ -156,7 +174,8 @@ static bool split_rule(struct parse *p, struct str *head, struct str *body)
     *head = t;
     *body = (struct str){t.p + t.n, 0};
     if (open < 0)
-        return p->d == DIALECT_SNORT2 || bad(p, NULL, "the rule has no options in parentheses");
+        return p->d == DIALECT_SNORT2 || bad(p, "put (msg:\"...\"; sid:N;) behind the header",
+                                             "the rule has no options in parentheses");
     *head = str_first(t, (uint32_t)open);
     /* Suricata takes a rule whose closing parenthesis is lost, too. */
     if (p->d == DIALECT_SURICATA && t.p[t.n - 1] == ';') {
@@ -299,8 +318,13 @@ void chunk_rule(struct chunk *c, const struct raw_rule *raw, const char *file)
             rc = 1;
         }
     }
-    if (rc < 0)
-        c->skipped++;
+    if (rc < 0) {
+        const char **s = table_grow(c, c->skipped, c->n_skipped, &c->skipped_room, sizeof(*s));
+        if (s) {
+            c->skipped = s;
+            s[c->n_skipped++] = file;
+        }
+    }
     if (rc == 0)
         refuse(c, raw, file, p.error_at, sid, p.reason, p.hint);
     if (rc == 1) {

@@ -148,7 +148,8 @@ struct chunk {
     uint32_t n_rules, rules_room;
     struct rule_refusal *refusals;
     uint32_t n_refusals, refusals_room;
-    uint32_t skipped; /* requires: not met */
+    const char **skipped; /* files of rules whose `requires` is not met */
+    uint32_t n_skipped, skipped_room;
     bool no_memory;
 };
 int chunk_init(struct chunk *c, struct arena *a, const struct rules_options *o,
@@ -289,8 +290,13 @@ void fast_choose(struct parse *p);
 struct str expr_canonical(struct arena *a, struct str s);
 bool expr_negated(struct str expr, bool port, rules_var_fn *var, void *ctx, unsigned depth);
 /* Lines of threshold files (threshold.c). */
+struct threshold_place {
+    const char *file;
+    uint32_t line;
+};
 struct threshold_file {
     struct rule_threshold *t;
+    struct threshold_place *place; /* of each */
     uint32_t n, room;
 };
 int thresholds_read(struct arena *a, struct strtab *addr, struct str text, const char *file,
@@ -298,6 +304,6 @@ int thresholds_read(struct arena *a, struct strtab *addr, struct str text, const
                     void *ctx, struct diags *d) MUST_CHECK;
 /* "type limit, track by_src, count 1, seconds 60" in any order, of threshold, detection_filter ...
  */
-const char *threshold_parts(struct str v, struct rule_threshold *t, enum rule_dialect d, bool file);
+const char *threshold_parts(struct str v, struct rule_threshold *t, enum rule_dialect d, const char **hint);
 
 #endif

@@ -150,7 +150,8 @@ static int add_range(struct resolve *x, struct str m, int64_t dash, struct addr_
     if (!ip_parse(str_trim(str_first(m, (uint32_t)dash)), &lo, &v1) ||
         !ip_parse(str_trim(str_skip(m, (uint32_t)dash + 1)), &hi, &v2) || v1 != v2 ||
         number_of(&lo) > number_of(&hi))
-        return FAIL(x, NULL, "'" STR_FMT "' is no range of addresses", STR_ARG(m));
+        return FAIL(x, "the lower address first, both of one family: 10.0.0.1-10.0.0.9",
+                    "'" STR_FMT "' is no range of addresses", STR_ARG(m));
     return span_add(v1 == 4 ? &out->v4 : &out->v6, number_of(&lo), number_of(&hi));
 }
 
@@ -176,8 +177,8 @@ const char *expr_variable(struct str name, bool port, rules_var_fn *var, void *c
     char z[128];
     if (!name.n || name.n >= sizeof(z)) {
         if (d)
-            diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "'$" STR_FMT "' is no variable",
-                     STR_ARG(name));
+            diag_add(d, DIAG_ERROR, NULL, 0, 0, "a variable is $NAME",
+                     "'$" STR_FMT "' is no variable", STR_ARG(name));
         return NULL;
     }
     memcpy(z, name.p, name.n);
@@ -213,7 +214,8 @@ static int add_signed(struct resolve *x, struct str m, unsigned depth, struct ad
 {
     bool negated = value_negated(&m);
     if (!m.n || m.p[0] == '!')
-        return FAIL(x, NULL, "a '!' without an address behind it");
+        return FAIL(x, "write !10.0.0.1 or ![a,b], with one !",
+                    "a '!' without an address behind it");
     *any_plus |= !negated;
     struct addr_set one = {0};
     int rc = add_member(x, m, depth, &one);
@@ -230,7 +232,8 @@ static int resolve_list(struct resolve *x, struct str expr, unsigned depth, stru
     bool list, broken = false, any_plus = false;
     struct str rest = expr_unwrap(expr, &list), m;
     if (!rest.n)
-        return FAIL(x, NULL, "the list of addresses is empty");
+        return FAIL(x, "any, 10.0.0.0/8, [a,b,!c] or a $VARIABLE",
+                    "the list of addresses is empty");
     struct addr_set plus = {0}, minus = {0};
     int rc = 0;
     while (rc == 0 && expr_member(&rest, &m, &broken))

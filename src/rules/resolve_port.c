@@ -90,12 +90,13 @@ static int resolve_list(struct resolve *x, struct str expr, unsigned depth, uint
     bool list, broken = false, any_plus = false;
     struct str rest = expr_unwrap(expr, &list), m;
     if (!rest.n)
-        return FAIL(x, NULL, "the list of ports is empty");
+        return FAIL(x, "any, 80, 1024:, [80,443,!8080] or a $VARIABLE",
+                    "the list of ports is empty");
     uint8_t plus[PORT_BYTES] = {0}, minus[PORT_BYTES] = {0};
     while (expr_member(&rest, &m, &broken)) {
         bool negated = value_negated(&m);
         if (!m.n || m.p[0] == '!')
-            return FAIL(x, NULL, "a '!' without a port behind it");
+            return FAIL(x, "write !80 or ![80,443], with one !", "a '!' without a port behind it");
         any_plus |= !negated;
         int rc = add_member(x, m, depth, negated ? minus : plus);
         if (rc < 0)
@@ -118,7 +119,8 @@ int port_resolve(struct str expr, rules_var_fn *var, void *ctx, bool lenient,
     for (uint32_t i = 0; i < PORT_BYTES; i++)
         all |= bits[i];
     if (rc == 0 && !all && !x.unknown)
-        return FAIL(&x, NULL, "'" STR_FMT "' holds no port at all", STR_ARG(str_first(expr, 80)));
+        return FAIL(&x, "a rule needs one port at least: leave a negation out",
+                    "'" STR_FMT "' holds no port at all", STR_ARG(str_first(expr, 80)));
     return rc;
 }
 

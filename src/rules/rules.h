@@ -524,8 +524,11 @@ struct rule_set {
     uint32_t n_files;
     const struct rule_refusal *refusals;
     uint32_t n_refusals;
-    uint32_t disabled;
-    uint32_t skipped; /* `requires` not met: neither loaded nor refused */
+    /* Rules that a later one with the same sid took the place of (a higher rev, or in Snort the same). */
+    const struct rule_refusal *replaced;
+    uint32_t n_replaced;
+    uint32_t disabled; /* behind #, replaced, or skipped: with n_rules and n_refusals every rule of the files */
+    uint32_t skipped;  /* of these: `requires` is not met */
     struct diags diags; /* warnings and errors that are no rule's refusal */
     uint8_t action_rank[ACTION_COUNT]; /* order of evaluation by action: action-order, else Suricata's */
     uint64_t content_hash; /* of all input bytes: rules, classification, thresholds */

@@ -86,6 +86,8 @@ static inline void rule_case_run(const struct rule_case *c)
             fail_msg("'%s' should be refused (%s)", c->options, c->words + 1);
         parts_found(s->refusals[0].reason, c->words + 1, c->options);
         assert_true(s->refusals[0].line == 1 && s->refusals[0].column >= 1);
+        if (!s->refusals[0].hint || !*s->refusals[0].hint)
+            fail_msg("'%s' is refused without a hint", c->options);
         assert_string_equal(s->refusals[0].file, "t.rules");
     } else {
         if (!s->n_rules)

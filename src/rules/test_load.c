@@ -106,8 +106,43 @@ static void twice(void **state)
             fail_msg("%s", cases[i].text);
         assert_int_equal(s->files[0].loaded, cases[i].n);
         assert_int_equal(s->files[0].refused, cases[i].refused);
+        /* every line is accounted for: what is neither loaded nor refused was replaced */
+        assert_int_equal(s->n_rules + s->n_refusals + s->disabled, 2);
+        assert_int_equal(s->n_replaced, s->disabled);
+        assert_int_equal(s->files[0].disabled, s->disabled);
+        if (s->n_replaced)
+            assert_true(s->replaced[0].line == 1 && s->replaced[0].reason &&
+                        s->replaced[0].sid == 1);
         rules_free(s);
     }
+}
+
+/* The same sid in two files: as in one. */
+static void twice_in_two_files(void **state)
+{
+    (void)state;
+    struct rules_options o = {.var = test_var};
+    struct rule_loader *l = rules_begin(&o);
+    assert_non_null(l);
+    assert_int_equal(rules_add_text(l, "a.rules",
+                                    STR(TCP "(msg:\"a\"; sid:1; rev:1;)\n" TCP "(sid:2; rev:5;)\n"),
+                                    DIALECT_SURICATA),
+                     0);
+    assert_int_equal(rules_add_text(l, "b.rules",
+                                    STR(TCP "(msg:\"b\"; sid:1; rev:2;)\n" TCP "(sid:2; rev:4;)\n"),
+                                    DIALECT_SURICATA),
+                     0);
+    struct rule_set *s = rules_finish(l, 2);
+    assert_non_null(s);
+    assert_true(s->n_rules == 2 && s->n_refusals == 1 && s->disabled == 1 && s->n_replaced == 1);
+    assert_string_equal(s->refusals[0].file, "b.rules");
+    assert_true(s->refusals[0].line == 2 && s->refusals[0].sid == 2 &&
+                strstr(s->refusals[0].reason, "a.rules:2"));
+    assert_string_equal(s->replaced[0].file, "a.rules");
+    assert_true(s->replaced[0].line == 1 && strstr(s->replaced[0].reason, "b.rules:1"));
+    assert_true(s->files[0].loaded == 1 && s->files[0].disabled == 1 && s->files[0].refused == 0);
+    assert_true(s->files[1].loaded == 1 && s->files[1].disabled == 0 && s->files[1].refused == 1);
+    rules_free(s);
 }
 
 static void disabled_rules(void **state)
@@ -121,7 +156,7 @@ static void disabled_rules(void **state)
     rules_free(s);
     struct rules_options o = {.var = test_var, .keep_disabled = true};
     s = rules_of(text, DIALECT_SURICATA, &o, 1);
-    assert_true(s->n_rules == 2 && s->disabled == 1 && s->n_refusals == 0);
+    assert_true(s->n_rules == 2 && s->disabled == 1 && s->n_refusals == 0 && s->n_replaced == 1);
     assert_true(str_eq(s->rules[0]->msg, STR("b")) && !(s->rules[0]->flags & RULE_DISABLED));
     assert_true(s->rules[1]->flags & RULE_DISABLED);
     rules_free(s);
@@ -278,7 +313,8 @@ static void with_configuration(void **state)
     assert_int_equal(s->n_refusals, 3u - s->n_rules);
     assert_int_equal(s->rules[0]->priority, 1);
     assert_int_equal(s->n_file_thresholds, 1);
-    assert_int_equal(s->diags.warnings, fallback);
+    assert_int_equal(s->diags.warnings,
+                     fallback + 1u); /* and one for a line of a rule that is not there */
     assert_int_equal(s->diags.errors, 0);
     rules_free(s);
     conf_free(c);
@@ -308,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(twice),
+        cmocka_unit_test(twice_in_two_files),
         cmocka_unit_test(disabled_rules),
         cmocka_unit_test(mixed_dialects),
         cmocka_unit_test(files),

@@ -110,6 +110,29 @@ static void lines_that_break(void **state)
 {
     (void)state;
     static const char *const cases[] = {
+        "event_filter gen_id 1, sig_id 1, type limit, track by_src, count 0, seconds 60",
+        "event_filter gen_id 1, sig_id 1, type limit, track by_src, count -2, seconds 60",
+        "event_filter gen_id 1, sig_id 1, type limit, track by_src, count 1, seconds 0",
+        "event_filter gen_id 1, sig_id 1, type limit, track by_src, count 1, seconds -1",
+        "event_filter gen_id 1, sig_id 1, type limit, track by_src, count 1, seconds 60s",
+        "event_filter gen_id 1, sig_id 1, type limit, track by_either, count 1, seconds 60",
+        "event_filter gen_id 1, sig_id 1, type limit, track by_src, count 1, seconds 60, ip "
+        "10.0.0.1",
+        "event_filter gen_id 1, sig_id 1, type limit, track by_src, count 1, seconds 60, "
+        "new_action drop",
+        "event_filter gen_id -1, sig_id 1, type limit, track by_src, count 1, seconds 60",
+        "event_filter gen_id 1, sig_id -1, type limit, track by_src, count 1, seconds 60",
+        "event_filter gen_id 0, sig_id 5, type limit, track by_src, count 1, seconds 60",
+        "event_filter gen_id 1, sig_id 1, type backoff, track by_src, count 1, multiplier 2",
+        "event_filter gen_id 1, sig_id 1, type backoff, track by_flow, count 1, multiplier 0",
+        "suppress gen_id 1, sig_id 1, track by_src, ip 10.0.0.0/33",
+        "suppress gen_id 1, sig_id 1, track by_src, ip 300.1.1.1",
+        "suppress gen_id 1, sig_id 1, track by_src, ip",
+        "suppress gen_id 1, sig_id 1, track by_rule, ip 10.0.0.1",
+        "rate_filter gen_id 1, sig_id 1, track by_src, count -1, seconds 1, new_action drop, "
+        "timeout 1",
+        "rate_filter gen_id 1, sig_id 1, track by_src, count 1, seconds 1, new_action activate, "
+        "timeout 1",
         "this is not correct",
         "suppress",
         "suppress gen_id 1",
@@ -135,12 +158,30 @@ static void lines_that_break(void **state)
         struct rule_set *s = with_threshold_file(text);
         if (s->diags.errors != 1)
             fail_msg("%s: %u errors", cases[i], s->diags.errors);
-        assert_int_equal(s->diags.first->line, 3);
+        const struct diag *x = s->diags.first;
+        if (x->line != 3 || !x->column || x->column > strlen(cases[i]) + 1 || !x->hint || !*x->hint)
+            fail_msg("%s: without place or hint", cases[i]);
         assert_int_equal(s->n_file_thresholds, 1); /* the others hold */
         assert_int_equal(s->file_thresholds[0].sid, 9);
         assert_int_equal(s->n_rules, 1);
         rules_free(s);
     }
+}
+
+/* A line for a rule that is not there is said, and does not stop the start. */
+static void lines_without_a_rule(void **state)
+{
+    (void)state;
+    struct rule_set *s = with_threshold_file("suppress gen_id 1, sig_id 424242\n"
+                                             "suppress gen_id 122, sig_id 1\n"
+                                             "suppress gen_id 1, sig_id 0\n"
+                                             "suppress gen_id 0, sig_id 0\n");
+    assert_true(s->diags.errors == 0 && s->n_file_thresholds == 4);
+    assert_int_equal(s->diags.warnings, 2);
+    const struct diag *x = s->diags.first;
+    assert_true(x->line == 1 && x->hint && strstr(x->reason, "1:424242"));
+    assert_true(x->next->line == 2 && x->next->hint && strstr(x->next->reason, "122"));
+    rules_free(s);
 }
 
 static struct rule_set *with_classes(const char *class, const char *reference, const char *rule)
@@ -216,9 +257,9 @@ static void missing_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_that_hold), cmocka_unit_test(lines_that_break),
-        cmocka_unit_test(classes),         cmocka_unit_test(companions_that_break),
-        cmocka_unit_test(missing_files),
+        cmocka_unit_test(lines_that_hold),       cmocka_unit_test(lines_that_break),
+        cmocka_unit_test(lines_without_a_rule),  cmocka_unit_test(classes),
+        cmocka_unit_test(companions_that_break), cmocka_unit_test(missing_files),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,10 @@
  * threshold, detection_filter, event_filter, rate_filter, suppress: their parts, in rules and in
  * the files of both peers.
  */
-#include "rules/parse.h"
+#include "rules/load.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -22,6 +23,7 @@ enum {
     PART_UNIQUE = 1024,
     PART_APPLY = 2048
 };
+static const uint32_t COUNT_OFF = UINT32_MAX; /* of -1, until the line is checked */
 
 static int word_in(struct str w, const char *const *words, unsigned n)
 {
@@ -59,7 +61,7 @@ static_assert(TRACK_SRC == 0 && TRACK_DST == 1 && TRACK_RULE == 2 && TRACK_BOTH 
 
 static bool action_part(struct str v, struct rule_threshold *t)
 {
-    for (unsigned a = 0; a < ACTION_COUNT; a++)
+    for (unsigned a = 0; a <= ACTION_RESET; a++) /* those of a packet or flow */
         if (str_ieq(v, str_cstr(rule_action_name(a)))) {
             t->new_action = (uint8_t)a;
             return true;
@@ -67,62 +69,109 @@ static bool action_part(struct str v, struct rule_threshold *t)
     return false;
 }
 
-static bool count_part(struct str v, uint32_t *out)
+enum { SECONDS_MAX = 60 * 60 * 24 * 365 };
+
+/* What is wrong with a part or line, what would be right, and where it stands. */
+struct wrong {
+    const char *reason, *hint;
+    struct str at;
+};
+
+static bool wrong(struct wrong *w, struct str at, const char *reason, const char *hint)
 {
-    uint64_t n;
-    if (str_eq(v, STR("-1"))) { /* Snort: off */
-        *out = 0;
+    if (!w->reason)
+        *w = (struct wrong){reason, hint, at};
+    return false;
+}
+
+/* One number; count alone may be -1, which switches a filter off (Snort). */
+static bool number_part(struct str v, unsigned bit, uint32_t *out, struct wrong *w)
+{
+    uint64_t n, most = bit == PART_SECONDS || bit == PART_TIMEOUT ? SECONDS_MAX : UINT32_MAX;
+    if (bit == PART_COUNT && str_eq(v, STR("-1"))) {
+        *out = COUNT_OFF;
         return true;
     }
-    if (!str_u64(v, &n) || n > UINT32_MAX)
-        return false;
+    if (!str_u64_base(v, 10, &n) || n > most)
+        return wrong(w, v,
+                     bit == PART_SECONDS || bit == PART_TIMEOUT
+                         ? "the number of seconds is none from 0 to a year"
+                     : bit == PART_COUNT      ? "the count is no number"
+                     : bit == PART_MULTIPLIER ? "the multiplier is no number"
+                                              : "gen_id or sig_id is no number",
+                     "a whole number from 0 to 4294967295 without a unit");
     *out = (uint32_t)n;
     return true;
 }
 
-/* One "word value"; its bit, 0 when it is not understood. */
-static unsigned part(struct str word, struct str v, struct rule_threshold *t, struct str *ip)
+static bool word_part(struct str word, struct str v, struct rule_threshold *t, unsigned bit,
+                      struct wrong *w)
 {
     static const char *const unique[] = {"", "src_port", "dst_port"};
-    struct {
+    int i;
+    switch (bit) {
+    case PART_TYPE:
+        return type_part(v, t) ||
+               wrong(w, v, "the type is unknown", "type limit, threshold, both or backoff");
+    case PART_TRACK:
+        return track_part(v, t) ||
+               wrong(w, v, "the way to track is unknown",
+                     "track by_src, by_dst, by_rule, by_both or by_flow; suppress: by_either");
+    case PART_ACTION:
+        return action_part(v, t) ||
+               wrong(w, v, "the new action is unknown",
+                     "new_action alert, drop, pass, log, reject, sdrop or block");
+    case PART_UNIQUE:
+        i = word_in(v, unique, ARRAY_LEN(unique));
+        t->unique_on = (uint8_t)(i > 0 ? i : 0);
+        return i > 0 || wrong(w, v, "the port is unknown", "unique_on src_port or dst_port");
+    default:
+        return wrong(
+            w, word, "a word is not understood",
+            "gen_id, sig_id, type, track, count, seconds, ip, new_action, timeout, apply_to");
+    }
+}
+
+/* One "word value"; its bit, 0 when it is not understood. */
+static unsigned part(struct str word, struct str v, struct rule_threshold *t, struct str *ip,
+                     struct wrong *w)
+{
+    const struct {
         const char *word;
         unsigned bit;
         uint32_t *n;
-    } numbers[] = {{"count", PART_COUNT, &t->count},
-                   {"seconds", PART_SECONDS, &t->seconds},
-                   {"timeout", PART_TIMEOUT, &t->timeout_s},
-                   {"multiplier", PART_MULTIPLIER, &t->multiplier},
-                   {"gid", PART_GID, &t->gid},
-                   {"gen_id", PART_GID, &t->gid},
-                   {"sid", PART_SID, &t->sid},
-                   {"sig_id", PART_SID, &t->sid}};
-    for (unsigned i = 0; i < ARRAY_LEN(numbers); i++)
-        if (str_eq(word, str_cstr(numbers[i].word)))
-            return count_part(v, numbers[i].n) ? numbers[i].bit : 0;
-    if (str_eq(word, STR("type")))
-        return type_part(v, t) ? PART_TYPE : 0;
-    if (str_eq(word, STR("track")))
-        return track_part(v, t) ? PART_TRACK : 0;
-    if (str_eq(word, STR("new_action")))
-        return action_part(v, t) ? PART_ACTION : 0;
-    if (str_eq(word, STR("unique_on"))) {
-        int i = word_in(v, unique, ARRAY_LEN(unique));
-        t->unique_on = (uint8_t)(i > 0 ? i : 0);
-        return i > 0 ? PART_UNIQUE : 0;
-    }
-    if (str_eq(word, STR("apply_to"))) { /* Snort: a network to which rate_filter is limited */
+    } words[] = {
+        {"count", PART_COUNT, &t->count},
+        {"seconds", PART_SECONDS, &t->seconds},
+        {"timeout", PART_TIMEOUT, &t->timeout_s},
+        {"multiplier", PART_MULTIPLIER, &t->multiplier},
+        {"gid", PART_GID, &t->gid},
+        {"gen_id", PART_GID, &t->gid},
+        {"sid", PART_SID, &t->sid},
+        {"sig_id", PART_SID, &t->sid},
+        {"type", PART_TYPE, NULL},
+        {"track", PART_TRACK, NULL},
+        {"new_action", PART_ACTION, NULL},
+        {"unique_on", PART_UNIQUE, NULL},
+        {"apply_to", PART_APPLY, NULL}, /* Snort: networks to which rate_filter is limited */
+        {"ip", PART_IP, NULL}};
+    unsigned i = 0;
+    while (i < ARRAY_LEN(words) && !str_eq(word, str_cstr(words[i].word)))
+        i++;
+    unsigned bit = i < ARRAY_LEN(words) ? words[i].bit : 0;
+    if (bit & (PART_IP | PART_APPLY)) {
         *ip = v;
-        return PART_APPLY;
+        return v.n ? bit
+                   : wrong(w, word, "the address is missing",
+                           "ip 10.0.0.1, ip 10.0.0.0/8 or ip [a,b]");
     }
-    if (str_eq(word, STR("ip"))) {
-        *ip = v;
-        return PART_IP;
-    }
-    return 0;
+    bool fine =
+        bit && words[i].n ? number_part(v, bit, words[i].n, w) : word_part(word, v, t, bit, w);
+    return fine ? bit : 0;
 }
 
-static const char *parts_parse(struct str v, struct rule_threshold *t, unsigned *seen,
-                               struct str *ip)
+static bool parts_parse(struct str v, struct rule_threshold *t, unsigned *seen, struct str *ip,
+                        struct wrong *w)
 {
     while (v.n) {
         struct str p = str_trim(v), word = word_next(&p);
@@ -135,75 +184,122 @@ static const char *parts_parse(struct str v, struct rule_threshold *t, unsigned 
         struct str value = str_trim(str_first(p, end));
         v = end < p.n ? str_skip(p, end + 1) : str_skip(p, p.n);
         if (!word.n)
-            return "a part is missing";
-        unsigned bit = part(word, value, t, ip);
+            return wrong(w, p, "a part is missing", "write \"word value\" between two commas");
+        unsigned bit = part(word, value, t, ip, w);
         if (!bit)
-            return "a part is not understood";
+            return false;
         if (*seen & bit)
-            return "a part stands twice";
+            return wrong(w, word, "a part stands twice", "leave one of the two out");
         *seen |= bit;
     }
-    return NULL;
+    return true;
 }
 
-const char *threshold_parts(struct str v, struct rule_threshold *t, enum rule_dialect d, bool file)
+/* What a kind needs and what else it takes, with its right form. */
+struct form {
+    unsigned need, more;
+    const char *missing, *hint;
+};
+enum { FORM_FILTER, FORM_BACKOFF, FORM_DETECTION, FORM_RATE, FORM_SUPPRESS, FORMS };
+#define FILTER_PARTS (PART_TYPE | PART_TRACK | PART_COUNT)
+static const struct form forms[FORMS] = {
+    [FORM_FILTER] = {FILTER_PARTS | PART_SECONDS, PART_UNIQUE,
+                     "type, track, count and seconds (of backoff: multiplier) are needed",
+                     "type limit, track by_src, count 1, seconds 60"},
+    [FORM_BACKOFF] = {FILTER_PARTS | PART_MULTIPLIER, 0,
+                      "type, track, count and multiplier are needed",
+                      "type backoff, track by_flow, count 1, multiplier 10"},
+    [FORM_DETECTION] = {PART_TRACK | PART_COUNT | PART_SECONDS, PART_UNIQUE,
+                        "track, count and seconds are needed", "track by_src, count 5, seconds 60"},
+    [FORM_RATE] = {PART_TRACK | PART_COUNT | PART_SECONDS | PART_ACTION | PART_TIMEOUT, PART_APPLY,
+                   "track, count, seconds, new_action and timeout are needed",
+                   "rate_filter gen_id 1, sig_id 5, track by_src, count 10, seconds 60, new_action "
+                   "drop, timeout 300"},
+    [FORM_SUPPRESS] = {0, PART_TRACK | PART_IP, NULL,
+                       "suppress gen_id 1, sig_id 5, track by_src, ip 10.0.0.0/8"},
+};
+
+static const struct form *form_of(const struct rule_threshold *t)
 {
-    (void)file;
+    switch ((enum threshold_type)t->type) {
+    case THRESH_BACKOFF:
+        return &forms[FORM_BACKOFF];
+    case THRESH_DETECTION:
+        return &forms[FORM_DETECTION];
+    case THRESH_RATE:
+        return &forms[FORM_RATE];
+    case THRESH_SUPPRESS:
+        return &forms[FORM_SUPPRESS];
+    case THRESH_LIMIT:
+    case THRESH_THRESHOLD:
+    case THRESH_BOTH:
+        break;
+    }
+    return &forms[FORM_FILTER];
+}
+
+/* What holds in rules and in files. */
+static bool form_check(const struct rule_threshold *t, unsigned seen, bool file, struct wrong *w)
+{
+    const struct form *f = form_of(t);
+    const struct str none = {0};
+    if ((seen & f->need) != f->need)
+        return wrong(w, none, f->missing, f->hint);
+    if (seen & ~(f->need | f->more | (file ? PART_GID | PART_SID : 0u)))
+        return wrong(w, none, "a part does not belong here", f->hint);
+    if (t->type == THRESH_SUPPRESS)
+        return ((seen & PART_TRACK) != 0) == ((seen & PART_IP) != 0) ||
+               wrong(w, none, "track and ip belong together", f->hint);
+    if (!t->count)
+        return wrong(w, none, "count and seconds must be above 0",
+                     file && t->type != THRESH_RATE
+                         ? "count 1 or more; count -1 switches the filter off"
+                         : "count 1 or more");
+    if (t->count == COUNT_OFF && (!file || t->type == THRESH_RATE))
+        return wrong(w, none, "count and seconds must be above 0",
+                     "count 1 or more; only event_filter in a file takes -1 (off)");
+    /* Of a rate_filter 0 seconds mean the total, a timeout of 0 for ever. */
+    if (!t->seconds && (f->need & PART_SECONDS) && t->type != THRESH_RATE)
+        return wrong(w, none, "count and seconds must be above 0", "seconds 1 or more");
+    if (t->track == TRACK_EITHER)
+        return wrong(w, none, "by_either is for suppress alone", "track by_src or by_dst");
+    if (t->type == THRESH_BACKOFF && t->track != TRACK_FLOW)
+        return wrong(w, none, "backoff goes with track by_flow", f->hint);
+    if (t->type == THRESH_BACKOFF && t->multiplier == 0)
+        return wrong(w, none, "the multiplier must be above 0", f->hint);
+    return true;
+}
+
+const char *threshold_parts(struct str v, struct rule_threshold *t, enum rule_dialect d,
+                            const char **hint)
+{
     unsigned seen = 0;
     struct str ip = {0};
-    bool filter = t->type == THRESH_DETECTION;
+    struct wrong w = {0};
     *t = (struct rule_threshold){.type = t->type, .addr = -1};
-    const char *e = parts_parse(v, t, &seen, &ip);
-    if (e)
-        return e;
-    unsigned need = PART_TRACK | PART_COUNT | (filter ? PART_SECONDS : PART_TYPE);
-    if (!filter && t->type == THRESH_BACKOFF)
-        need |= PART_MULTIPLIER;
-    else
-        need |= PART_SECONDS;
-    if ((seen & need) != need)
-        return filter ? "track, count and seconds are needed"
-                      : "type, track, count and seconds (of backoff: multiplier) are needed";
-    if (seen & ~(need | PART_UNIQUE))
-        return "a part does not belong here";
-    if (!t->count || (!t->seconds && (need & PART_SECONDS)))
-        return "count and seconds must be above 0";
-    if (t->track == TRACK_EITHER)
-        return "by_either is for suppress alone";
-    if (t->type == THRESH_BACKOFF && t->track != TRACK_FLOW)
-        return "backoff goes with track by_flow";
-    if (t->type == THRESH_BACKOFF && t->multiplier == 0)
-        return "the multiplier must be above 0";
-    if (d != DIALECT_SURICATA && t->track > TRACK_DST)
-        return "track takes by_src and by_dst";
-    return NULL;
+    bool fine = parts_parse(v, t, &seen, &ip, &w) && form_check(t, seen, false, &w);
+    if (fine && d != DIALECT_SURICATA && t->track > TRACK_DST)
+        wrong(&w, v, "track takes by_src and by_dst", "track by_src or by_dst");
+    *hint = w.hint;
+    return w.reason;
 }
 
 /* ---- files */
 
-static const char *line_check(const struct rule_threshold *t, unsigned seen)
+static bool line_check(const struct rule_threshold *t, unsigned seen, struct wrong *w)
 {
+    const struct str none = {0};
     if (!(seen & PART_GID) || !(seen & PART_SID))
-        return "gen_id and sig_id are needed";
-    if (t->type == THRESH_SUPPRESS) {
-        if (seen & ~(unsigned)(PART_GID | PART_SID | PART_TRACK | PART_IP))
-            return "suppress takes gen_id, sig_id, track and ip";
-        if (((seen & PART_TRACK) != 0) != ((seen & PART_IP) != 0))
-            return "track and ip belong together";
-        return NULL;
-    }
-    if (t->type == THRESH_RATE) {
-        unsigned need = PART_TRACK | PART_COUNT | PART_SECONDS | PART_ACTION | PART_TIMEOUT;
-        if ((seen & need) != need)
-            return "track, count, seconds, new_action and timeout are needed";
-        return !t->count ? "count must be above 0" : NULL;
-    }
-    unsigned need = PART_TYPE | PART_TRACK | PART_COUNT | PART_SECONDS;
-    if (t->type == THRESH_BACKOFF)
-        need = PART_TYPE | PART_TRACK | PART_COUNT | PART_MULTIPLIER;
-    if ((seen & need) != need)
-        return "type, track, count and seconds are needed";
-    return NULL;
+        return wrong(w, none, "gen_id and sig_id are needed",
+                     "gen_id 1, sig_id 2001219, then the rest");
+    if (!t->gid && t->sid)
+        return wrong(w, none, "gen_id 0 means all rules: sig_id must be 0 as well",
+                     "gen_id 1, or sig_id 0");
+    if (!form_check(t, seen, true, w))
+        return false;
+    if (t->type == THRESH_SUPPRESS && t->track > TRACK_DST && t->track != TRACK_EITHER)
+        return wrong(w, none, "suppress tracks addresses", "track by_src, by_dst or by_either");
+    return true;
 }
 
 static int kind_of(struct str word)
@@ -215,18 +311,24 @@ static int kind_of(struct str word)
     return str_eq(word, STR("suppress")) ? THRESH_SUPPRESS : -1;
 }
 
-static int entry_add(struct arena *a, struct threshold_file *out, const struct rule_threshold *t)
+static int entry_add(struct arena *a, struct threshold_file *out, const struct rule_threshold *t,
+                     const char *file, uint32_t line)
 {
     if (out->n == out->room) {
         uint32_t room = out->room ? out->room * 2 : 32;
         struct rule_threshold *more = arena_alloc(a, room * sizeof(*more));
-        if (!more)
+        struct threshold_place *places = arena_alloc(a, room * sizeof(*places));
+        if (!more || !places)
             return -ENOMEM;
-        if (out->n)
+        if (out->n) {
             memcpy(more, out->t, out->n * sizeof(*more));
+            memcpy(places, out->place, out->n * sizeof(*places));
+        }
         out->t = more;
+        out->place = places;
         out->room = room;
     }
+    out->place[out->n] = (struct threshold_place){file, line};
     out->t[out->n++] = *t;
     return 0;
 }
@@ -240,26 +342,43 @@ struct lines {
     struct diags *d;
 };
 
-static const char *line_parse(struct lines *x, struct str line, struct rule_threshold *t)
+static bool line_parse(struct lines *x, struct str line, struct rule_threshold *t, struct wrong *w)
 {
-    struct str word = word_next(&line), ip = {0};
-    int kind = kind_of(word);
+    struct str first = word_next(&line), ip = {0};
+    int kind = kind_of(first);
     unsigned seen = 0;
     if (kind < 0)
-        return "the line begins with none of threshold, event_filter, rate_filter, suppress";
+        return wrong(
+            w, first, "the line begins with none of threshold, event_filter, rate_filter, suppress",
+            "event_filter gen_id 1, sig_id 5, type limit, track by_src, count 1, seconds 60");
     *t = (struct rule_threshold){.type = (uint8_t)kind, .in_file = true, .addr = -1};
-    const char *e = parts_parse(line, t, &seen, &ip);
-    if (!e)
-        e = line_check(t, seen);
-    if (e || !ip.n)
-        return e;
+    if (!parts_parse(line, t, &seen, &ip, w) || !line_check(t, seen, w))
+        return false;
+    if (t->count == COUNT_OFF)
+        t->count = 0;
+    if (!ip.n)
+        return true;
     struct str canon = expr_canonical(x->a, ip);
     struct ip_ranges ranges;
-    if (rules_resolve_addr(x->a, canon, x->var, x->ctx, &ranges, NULL) < 0)
-        return "the address is not understood, or a variable of it is not set";
+    struct diags why;
+    diags_init(&why, x->a);
+    if (rules_resolve_addr(x->a, canon, x->var, x->ctx, &ranges, &why) < 0)
+        return wrong(w, ip,
+                     why.first ? why.first->reason
+                               : "the address is not understood, or a variable of it is not set",
+                     why.first && why.first->hint ? why.first->hint
+                                                  : "ip 10.0.0.1, ip 10.0.0.0/8 or ip [a,b]");
     int64_t id = canon.p ? strtab_add(x->addr, canon, true) : -1;
     t->addr = (int32_t)id;
-    return id < 0 ? "no memory" : NULL;
+    return id >= 0 || wrong(w, ip, "no memory", NULL);
+}
+
+/* Column of what is wrong in a line that may be joined of several: of the first alone it is known.
+ */
+static uint32_t column_of(const struct wrong *w, struct str line, uint32_t indent)
+{
+    bool inside = w->at.p >= line.p && w->at.p <= line.p + line.n;
+    return inside ? indent + (uint32_t)(w->at.p - line.p) + 1 : indent + 1;
 }
 
 int thresholds_read(struct arena *a, struct strtab *addr, struct str text, const char *file,
@@ -276,8 +395,10 @@ int thresholds_read(struct arena *a, struct strtab *addr, struct str text, const
     if (!joined.p)
         return -ENOMEM;
     while (text.n) {
-        uint32_t first = no;
+        uint32_t first = no, indent = 0;
         bool more = true;
+        while (indent < text.n && (text.p[indent] == ' ' || text.p[indent] == '\t'))
+            indent++;
         joined.n = 0;
         while (more && text.n) { /* lines that end with a backslash go on */
             struct str rest, line = str_trim(str_split(text, '\n', &rest));
@@ -294,13 +415,75 @@ int thresholds_read(struct arena *a, struct strtab *addr, struct str text, const
         if (lenient && kind_of(word_next(&word)) < 0)
             continue;
         struct rule_threshold t;
-        const char *e = line_parse(&x, line, &t);
-        if (e) {
-            diag_add(d, DIAG_ERROR, file, first, 1, "the line is left out", "%s", e);
+        struct wrong w = {0};
+        if (!line_parse(&x, line, &t, &w)) {
+            diag_add(d, DIAG_ERROR, file, first, column_of(&w, line, indent), w.hint,
+                     "%s; the line is left out", w.reason);
             rc = -EINVAL;
-        } else if (entry_add(a, out, &t) < 0) {
+        } else if (entry_add(a, out, &t, file, first) < 0) {
             return -ENOMEM;
         }
     }
     return rc;
+}
+
+/* ---- lines against the rules that are there */
+
+static int by_key(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static const struct rule_refusal *refusal_of(const struct rule_set *s, uint32_t sid)
+{
+    for (uint32_t i = 0; i < s->n_refusals; i++)
+        if (s->refusals[i].sid == sid)
+            return &s->refusals[i];
+    return NULL;
+}
+
+static void unknown_note(struct whole *w, const struct rule_threshold *t,
+                         const struct threshold_place *at, bool gid_known)
+{
+    const struct rule_refusal *r = t->gid <= 1 ? refusal_of(&w->pub, t->sid) : NULL;
+    if (r)
+        diag_add(&w->pub.diags, DIAG_WARNING, at->file, at->line, 1, "mend the rule",
+                 "the line has no effect: rule %u:%u is refused (%s:%u)", t->gid, t->sid, r->file,
+                 r->line);
+    else if (!gid_known)
+        diag_add(&w->pub.diags, DIAG_WARNING, at->file, at->line, 1,
+                 "gen_id 1 is that of rules; generators of preprocessors have no counterpart here",
+                 "the line has no effect: no rule has gen_id %u", t->gid);
+    else
+        diag_add(&w->pub.diags, DIAG_WARNING, at->file, at->line, 1,
+                 "give the gen_id and sid of a rule that is loaded",
+                 "the line has no effect: no rule %u:%u is loaded", t->gid, t->sid);
+}
+
+int thresholds_settle(struct whole *w, const struct threshold_file *t)
+{
+    const struct rule_set *s = &w->pub;
+    uint64_t *keys = t->n ? malloc((s->n_rules + 1) * sizeof(*keys)) : NULL;
+    if (!t->n)
+        return 0;
+    if (!keys)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < s->n_rules; i++)
+        keys[i] = (uint64_t)s->rules[i]->gid << 32 | s->rules[i]->sid;
+    if (s->n_rules > 1)
+        qsort(keys, s->n_rules, sizeof(*keys), by_key);
+    for (uint32_t i = 0; i < t->n; i++) {
+        uint64_t key = (uint64_t)t->t[i].gid << 32 | t->t[i].sid;
+        bool gid_known = !t->t[i].gid || t->t[i].gid == 1;
+        for (uint32_t k = 0; k < s->n_rules && !gid_known; k++)
+            gid_known = s->rules[k]->gid == t->t[i].gid;
+        bool known = t->t[i].sid
+                         ? s->n_rules && bsearch(&key, keys, s->n_rules, sizeof(*keys), by_key)
+                         : gid_known;
+        if (!known)
+            unknown_note(w, &t->t[i], &t->place[i], gid_known);
+    }
+    free(keys);
+    return 0;
 }

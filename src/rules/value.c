@@ -34,7 +34,8 @@ static bool number(struct parse *p, struct str v, uint64_t max, const struct app
             unit = units[i].unit;
         }
     if (!str_u64(digits, out) || __builtin_mul_overflow(*out, unit, out) || *out > max)
-        return bad(p, NULL, "'" STR_FMT "' is no number from 0 to %llu", STR_ARG(v),
+        return bad(p, "give a number in that range: N, <N, >N, N<>M",
+                   "'" STR_FMT "' is no number from 0 to %llu", STR_ARG(v),
                    (unsigned long long)max);
     return true;
 }
@@ -74,7 +75,9 @@ static bool range_parse(struct parse *p, struct str v, int64_t at, uint32_t len,
         !number(p, str_skip(v, (uint32_t)at + len), max, names, &b))
         return false;
     if (ends ? a > b : b < a || b - a < 2)
-        return bad(p, ends ? NULL : "the ends do not belong to the range",
+        return bad(p,
+                   ends ? "the lower end comes first"
+                        : "the lower end comes first; the ends do not belong to the range",
                    "no number lies in the range " STR_FMT, STR_ARG(v));
     out->a = ends ? a : a + 1;
     out->b = ends ? b : b - 1;
@@ -244,8 +247,8 @@ bool num_parse(struct parse *p, struct str v, const char *what, int64_t min, int
     v = str_trim(v);
     if (str_i64(v, &n)) {
         if (n < min || n > max)
-            return bad(p, NULL, "%s is %lld, not from %lld to %lld", what, (long long)n,
-                       (long long)min, (long long)max);
+            return bad(p, "give a number in that range", "%s is %lld, not from %lld to %lld", what,
+                       (long long)n, (long long)min, (long long)max);
         *out = num_of(n);
         return true;
     }
@@ -290,7 +293,8 @@ static bool hex_block(struct parse *p, struct str v, uint32_t *i, uint8_t *out, 
     if (high >= 0)
         return bad(p, "two hex digits a byte between bars", "a hex digit stands alone");
     if (*i == v.n)
-        return bad(p, NULL, "a bar has no second one");
+        return bad(p, "close the hex block: |41 42|; a bar as text is |7C|",
+                   "a bar has no second one");
     ++*i;
     return true;
 }
@@ -330,9 +334,10 @@ bool content_bytes(struct parse *p, struct str v, struct str *out)
         b[n++] = c;
     }
     if (!n)
-        return bad(p, NULL, "the content is empty");
+        return bad(p, "content:\"text\" or content:\"|41 42|\"", "the content is empty");
     if (n > CONTENT_MAX)
-        return bad(p, NULL, "the content has %u bytes, more than %u", n, CONTENT_MAX);
+        return bad(p, "divide it into several contents with distance:0",
+                   "the content has %u bytes, more than %u", n, CONTENT_MAX);
     b[n] = 0;
     *out = str_of(b, n);
     return true;

@@ -132,6 +132,43 @@ static uint64_t key_of(const struct compile *w, const struct rule_loader *l)
     return h;
 }
 
+static int tell_file(struct compile *w, const struct rule_file_info *f)
+{
+    alignas(8) uint8_t body[sizeof(struct msg_rule_file) + 2048];
+    struct msg_rule_file x = {(uint32_t)f->dialect, f->told, f->loaded, f->disabled, f->refused, 0};
+    size_t n = strlen(f->path);
+    x.n_path = (uint32_t)(n > 2048 ? 2048 : n);
+    memcpy(body, &x, sizeof(x));
+    memcpy(body + sizeof(x), f->path, x.n_path);
+    return msg_send(w->child.channel, MSG_RULE_FILE, body, sizeof(x) + x.n_path, NULL, 0);
+}
+
+/* What the compile said, from the image: the same whether it was made now or lay in the cache. */
+static void tell_image(struct compile *w, const struct image *i)
+{
+    struct image_report r;
+    uint32_t refusals = 0;
+    int rc = 0;
+    image_report(i, &r);
+    w->result.loaded = r.loaded;
+    w->result.disabled = r.disabled;
+    w->result.refused = r.refused;
+    w->result.n_files = r.n_files;
+    for (uint32_t k = 0; k < r.n_notes && !rc; k++) {
+        struct diag d;
+        bool refusal;
+        image_note(i, k, &d, &refusal);
+        refusals += refusal;
+        if (refusals <= REFUSALS_TOLD)
+            rc = msg_send_diag(w->child.channel, &d, refusal ? DIAG_REFUSAL : DIAG_PLAIN);
+    }
+    for (uint32_t k = 0; k < r.n_files && !rc; k++) {
+        struct rule_file_info f;
+        image_rule_file(i, k, &f);
+        rc = tell_file(w, &f);
+    }
+}
+
 static void fill_info(struct compile *w, struct image *i)
 {
     struct image_info x;
@@ -141,8 +178,7 @@ static void fill_info(struct compile *w, struct image *i)
     w->result.n_pcre = x.n_pcre;
     w->result.n_slow = x.n_slow;
     w->result.bytes = x.bytes;
-    if (!w->result.loaded)
-        w->result.loaded = x.n_rules;
+    tell_image(w, i);
 }
 
 /* An image of these rules that the cache has.  A stale one is made anew. */
@@ -161,20 +197,14 @@ static bool cached(struct compile *w)
     return true;
 }
 
-/* Said once, when the rules are compiled. */
-static void tell_mirror(struct compile *w, const struct rule_set *s)
-{
-    unsigned n = response_lint(s, NULL, NULL);
-    if (n)
-        diag_add(&w->child.diags, DIAG_WARNING, NULL, 0, 0, "riposte check --lint names them",
-                 "%u rule%s an answer that a mirror port can't give in time (attacks of one packet, QUIC)", n,
-                 n == 1 ? " names" : "s name");
-}
-
+/* No image will tell it. */
 static void tell_set(struct compile *w, const struct rule_set *s)
 {
+    w->result.loaded = s->n_rules;
+    w->result.disabled = s->disabled;
+    w->result.refused = s->n_refusals;
+    w->result.n_files = s->n_files;
     msg_send_diags(w->child.channel, &s->diags);
-    tell_mirror(w, s);
     for (uint32_t i = 0; i < s->n_refusals && i < REFUSALS_TOLD; i++) {
         const struct rule_refusal *r = &s->refusals[i];
         struct diag d = {.level = DIAG_ERROR,
@@ -187,18 +217,20 @@ static void tell_set(struct compile *w, const struct rule_set *s)
         if (msg_send_diag(w->child.channel, &d, DIAG_REFUSAL))
             return;
     }
-    for (uint32_t i = 0; i < s->n_files; i++) {
-        alignas(8) uint8_t body[sizeof(struct msg_rule_file) + 2048];
-        const struct rule_file_info *f = &s->files[i];
-        struct msg_rule_file x = {(uint32_t)f->dialect, f->told,    f->loaded,
-                                  f->disabled,          f->refused, 0};
-        size_t n = strlen(f->path);
-        x.n_path = (uint32_t)(n > 2048 ? 2048 : n);
-        memcpy(body, &x, sizeof(x));
-        memcpy(body + sizeof(x), f->path, x.n_path);
-        if (msg_send(w->child.channel, MSG_RULE_FILE, body, sizeof(x) + x.n_path, NULL, 0))
-            return;
-    }
+}
+
+/* What ended the start: the first thing that can't be loaded, by its place. */
+static void tell_fatal(struct compile *w, const struct rule_set *s)
+{
+    static const char hint[] = "mend it, or leave --init-errors-fatal out";
+    const struct rule_refusal *r = s->refusals;
+    struct diags *d = &w->child.diags;
+    struct str file = s->n_refusals ? arena_dup(d->arena, r->file, strlen(r->file)) : (struct str){0};
+    if (s->n_refusals)
+        diag_add(d, DIAG_ERROR, (const char *)file.p, r->line, r->column, hint,
+                 "init-errors-fatal: sid %u: %s; in all %u can't be loaded", r->sid, r->reason, s->n_refusals);
+    else
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, hint, "init-errors-fatal: the errors above");
 }
 
 static int build(struct compile *w, struct rule_loader *l)
@@ -207,19 +239,14 @@ static int build(struct compile *w, struct rule_loader *l)
     struct rule_set *s = rules_finish(l, w->start.threads);
     if (!s)
         return -ENOMEM;
-    w->result.loaded = s->n_rules;
-    w->result.disabled = s->disabled;
-    w->result.refused = s->n_refusals;
-    w->result.n_files = s->n_files;
-    tell_set(w, s);
-    int rc = 0;
-    if (w->start.flags & START_FATAL && (s->n_refusals || s->diags.errors)) {
-        diag_add(d, DIAG_ERROR, NULL, 0, 0, "mend them, or leave --init-errors-fatal out",
-                 "%u rules can't be loaded", s->n_refusals);
-        rc = -EINVAL;
-    }
-    if (!rc)
+    response_mirror_note(s);
+    int rc = w->start.flags & START_FATAL && (s->n_refusals || s->diags.errors) ? -EINVAL : 0;
+    if (rc)
+        tell_fatal(w, s);
+    else
         rc = image_build(s, w->out, w->start.threads ? w->start.threads : 1, d);
+    if (rc)
+        tell_set(w, s);
     rules_free(s);
     struct image *i = rc ? NULL : image_open(w->out, d);
     if (!rc && !i)

@@ -429,11 +429,6 @@ void report_rules(struct supervisor *s, struct json *j)
     json_u64(j, "pcre", r->sum.n_pcre);
     json_u64(j, "without_literal", r->sum.n_slow);
     json_close(j);
-    if (r->sum.cached) {
-        json_cstr(j, "note",
-                  "the compiled rules came from the cache; `riposte check` lists refusals");
-        return;
-    }
     json_u64(j, "disabled", r->sum.disabled);
     json_u64(j, "refused", r->sum.refused);
     json_array(j, "refusals");

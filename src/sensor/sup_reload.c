@@ -188,11 +188,9 @@ void sup_reload_failed(struct supervisor *s, const char *why)
 
 static void say_sum(const struct msg_compiled *c)
 {
-    if (c->cached)
-        log_at(LOG_AT_NOTICE, "rules", "%u rules, compiled before", c->loaded);
-    else
-        log_at(LOG_AT_NOTICE, "rules", "%u loaded, %u disabled, %u refused, from %u file%s",
-               c->loaded, c->disabled, c->refused, c->n_files, c->n_files == 1 ? "" : "s");
+    log_at(LOG_AT_NOTICE, "rules", "%u loaded, %u disabled, %u refused, from %u file%s%s", c->loaded,
+           c->disabled, c->refused, c->n_files, c->n_files == 1 ? "" : "s",
+           c->cached ? " (compiled before)" : "");
     if (c->refused > 20)
         log_at(LOG_AT_WARNING, "rules", "riposte check shows all %u refusals", c->refused);
 }

@@ -264,6 +264,15 @@ static bool wants_to_prevent(const struct rule *r)
     return r->response || (r->action < ACTION_COUNT && actions[r->action]);
 }
 
+void response_mirror_note(struct rule_set *s)
+{
+    unsigned n = response_lint(s, NULL, NULL);
+    if (n)
+        diag_add(&s->diags, DIAG_WARNING, NULL, 0, 0, "riposte check --lint names them",
+                 "%u rule%s an answer that a mirror port can't give in time (attacks of one packet, QUIC)", n,
+                 n == 1 ? " names" : "s name");
+}
+
 unsigned response_lint(const struct rule_set *s, rules_note_fn *f, void *ctx)
 {
     unsigned n = 0;

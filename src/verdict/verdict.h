@@ -234,5 +234,7 @@ void response_config_read(const struct conf *c, struct response_policy *p,
 const char *response_limit(const struct rule *r);
 /* Tells f (or nobody) of each rule that wants to prevent and can't on a mirror port; how many. */
 unsigned response_lint(const struct rule_set *s, rules_note_fn *f, void *ctx);
+/* Says their number among the set's own warnings. */
+void response_mirror_note(struct rule_set *s);
 
 #endif
