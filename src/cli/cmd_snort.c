@@ -2,89 +2,19 @@
 /* riposte snort: the Snort 2 way of life.  Its options become settings of the same meaning. */
 #include "cli/cli.h"
 #include "cli/launch.h"
+#include "cli/snort_args.h"
 
 #include "base/log.h"
 #include "sensor/sensor.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct snort_args {
-    const char *alert, *config, *log_dir, *packets, *csum, *count, *user, *group, *umask, *home,
-        *mask, *event_base, *bpf_file, *pid_path, *pid_suffix, *snaplen, *log_name, *control,
-        *response;
-    struct texts iface, capture, var, empty, set;
-    bool binary, background, no_log, syslog, year, iface_in_alert, utc, quiet, test, verbose,
-        no_promisc, obfuscate, pidfile, fatal, help, version;
-    /* made of them */
-    char *filter, *pid_name;
-};
-#define AT(member) offsetof(struct snort_args, member)
-static const struct opt rows[] = {
-    {"A", NULL, "MODE", OPT_TEXT, AT(alert),
-     "alerts: fast, full, none, console, cmg, unsock, test"},
-    {"b", NULL, NULL, OPT_FLAG, AT(binary), "packets of alerts as pcap (snort.log.TIME)"},
-    {"c", NULL, "FILE", OPT_TEXT, AT(config), "snort.conf"},
-    {"D", NULL, NULL, OPT_FLAG, AT(background), "run in the background"},
-    {"F", NULL, "FILE", OPT_TEXT, AT(bpf_file), "BPF filter from a file"},
-    {"g", NULL, "GROUP", OPT_TEXT, AT(group), "engine and logger run as this group"},
-    {"G", "event-id-base", "ID", OPT_EMPTY, AT(empty), NULL},
-    {"h", NULL, "NET", OPT_TEXT, AT(home), "home network"},
-    {"i", NULL, "IF", OPT_LIST, AT(iface), "watch this port"},
-    {"I", NULL, NULL, OPT_FLAG, AT(iface_in_alert), "name the port in alerts"},
-    {"k", NULL, "MODE", OPT_TEXT, AT(csum),
-     "checksums: all, none (noip, notcp, noudp, noicmp: all are tested)"},
-    {"K", NULL, "MODE", OPT_TEXT, AT(packets), "packets: pcap, none (ascii: pcap is written)"},
-    {"l", NULL, "DIR", OPT_TEXT, AT(log_dir),
-     "folder of the outputs (default: as configured, else /var/log/snort)"},
-    {"L", NULL, "NAME", OPT_TEXT, AT(log_name), "name of the pcap file (default: snort.log)"},
-    {"m", NULL, "MASK", OPT_TEXT, AT(umask), "umask"},
-    {"n", NULL, "N", OPT_TEXT, AT(count), "end after N packets"},
-    {"N", NULL, NULL, OPT_FLAG, AT(no_log), "log no packets"},
-    {"O", NULL, NULL, OPT_FLAG, AT(obfuscate), "hide addresses in text logs"},
-    {"B", NULL, "MASK", OPT_TEXT, AT(mask), "hide addresses (they are hidden whole)"},
-    {"p", NULL, NULL, OPT_FLAG, AT(no_promisc), "not promiscuous"},
-    {"P", NULL, "BYTES", OPT_TEXT, AT(snaplen), "bytes kept of a frame"},
-    {"q", NULL, NULL, OPT_FLAG, AT(quiet), "fewer messages"},
-    {"r", NULL, "FILE", OPT_LIST, AT(capture), "read a capture file"},
-    {"R", NULL, "SUFFIX", OPT_TEXT, AT(pid_suffix), "suffix of the pid file's name"},
-    {"s", NULL, NULL, OPT_FLAG, AT(syslog), "alerts to syslog"},
-    {"S", NULL, "VAR=VALUE", OPT_LIST, AT(var), "set a variable"},
-    {"T", NULL, NULL, OPT_FLAG, AT(test), "test configuration and rules, then end"},
-    {"u", NULL, "USER", OPT_TEXT, AT(user), "engine and logger run as this user"},
-    {"U", NULL, NULL, OPT_FLAG, AT(utc), "times in UTC"},
-    {"v", NULL, NULL, OPT_FLAG, AT(verbose), "more messages"},
-    {"V", "version", NULL, OPT_FLAG, AT(version), "print the version"},
-    {"y", NULL, NULL, OPT_FLAG, AT(year), "year in times"},
-    {"", "pid-path", "DIR", OPT_TEXT, AT(pid_path), "folder of the pid file (default: /var/run)"},
-    {"", "create-pidfile", NULL, OPT_FLAG, AT(pidfile), "write a pid file also in the foreground"},
-    {"", "response", "IF", OPT_TEXT, AT(response),
-     "port that resets leave by (also: config flexresp2_interface)"},
-    {"", "control", "PATH", OPT_TEXT, AT(control),
-     "control socket (default: /run/riposte/snort-IF.sock)"},
-    {"", "set", "KEY=VALUE", OPT_LIST, AT(set), "override a setting of Riposte"},
-    {"", "init-errors-fatal", NULL, OPT_FLAG, AT(fatal),
-     "a rule that can't be loaded ends the start"},
-    {"?", "help", NULL, OPT_FLAG, AT(help), "this text"},
-    {"", NULL, NULL, OPT_HEAD, 0, "Taken and without meaning here:"},
-    {"a", NULL, NULL, OPT_EMPTY, AT(empty), "ARP packets"},
-    {"C", NULL, NULL, OPT_EMPTY, AT(empty), "payload as text only"},
-    {"d", NULL, NULL, OPT_EMPTY, AT(empty), "payload in text logs (full and cmg have it)"},
-    {"e", NULL, NULL, OPT_EMPTY, AT(empty), "link layer in text logs (full and cmg have it)"},
-    {"f", NULL, NULL, OPT_EMPTY, AT(empty), "no line buffering"},
-    {"H", NULL, NULL, OPT_EMPTY, AT(empty), "fixed hashes"},
-    {"M", NULL, NULL, OPT_EMPTY, AT(empty), "messages to syslog"},
-    {"o", NULL, NULL, OPT_EMPTY, AT(empty), "order of rules"},
-    {"t", NULL, "DIR", OPT_EMPTY, AT(empty), "chroot (the children see no files anyway)"},
-    {"x", NULL, NULL, OPT_EMPTY, AT(empty), "end on bad settings"},
-    {"X", NULL, NULL, OPT_EMPTY, AT(empty), "whole frame in text logs"},
-    {"Z", "perfmon-file", "FILE", OPT_EMPTY, AT(empty), "performance monitor"},
-    {"", "nolock-pidfile", NULL, OPT_EMPTY, AT(empty), "pid file without lock (it has none)"},
-    {"", "no-interface-pidfile", NULL, OPT_EMPTY, AT(empty), "pid file without the port's name"},
-};
+enum { LOOPS = 100000 };
 static const char usage[] =
     "usage: riposte snort [options] [BPF filter]\n\n"
     "The command line of Snort 2.  Two of them may watch two ports side by side.";
@@ -102,7 +32,7 @@ static int bad(const char *what, const char *value)
 static bool is_alerts(const char *name)
 {
     static const char *const names[] = {"fast",   "full",           "console",
-                                        "syslog", "unified2-alert", "eve-log"};
+                                        "syslog", "unified2-alert", "eve-log", "csv"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (!strcmp(names[i], name))
             return true;
@@ -243,6 +173,10 @@ static int adjust_vars(struct launch *l, const struct snort_args *a, struct conf
     return rc;
 }
 
+#define BUFFER "buffer_size_mb="
+static const struct texts alert_first = {
+    {"activate", "dynamic", "drop", "sdrop", "reject", "alert", "pass", "log"}, 8};
+
 static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
 {
     struct snort_args *a = ctx;
@@ -273,6 +207,12 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
         {"pid-file", a->pid_name},
         {"control.socket", a->control},
         {"response.interface", a->response},
+        {"detect.process-all-events", a->all_events ? "yes" : NULL},
+        {"response.on-drop", a->drop_alerts ? "none" : NULL},
+        {"capture.library", !a->daq                       ? NULL
+                            : !strcmp(a->daq, "pcap")     ? "pcap"
+                            : !strcmp(a->daq, "afpacket") ? "af-packet"
+                                                          : NULL},
     };
     struct outputs o = {.l = l, .c = c, .d = d};
     int rc = 0;
@@ -285,10 +225,45 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
         rc = adjust_vars(l, a, c, d);
     if (!rc)
         rc = launch_set_list(l, c, d, "capture.interfaces", &a->iface);
+    if (!rc && a->alert_first)
+        rc = launch_set_list(l, c, d, "action-order", &alert_first);
+    for (unsigned i = 0; i < a->daq_var.n && !rc; i++)
+        if (!strncmp(a->daq_var.v[i], BUFFER, strlen(BUFFER)))
+            rc = launch_set(l, c, d, "capture.ring-size=%smb", a->daq_var.v[i] + strlen(BUFFER));
     look(&o);
     if (!rc)
         rc = adjust_alerts(&o, a);
     return rc ? rc : adjust_packets(&o, a);
+}
+
+static bool reads_files(const struct snort_args *a)
+{
+    return a->capture.n || a->pcap_list.n || a->pcap_file.n || a->pcap_dir.n;
+}
+
+/* Who asks for a place in the wire must not believe that he has it. */
+static int check_daq(const struct snort_args *a)
+{
+    static const char *const modes_known[] = {"passive", "inline", "read-file"};
+    bool in_wire = a->inline_mode || (a->daq_mode && !strcmp(a->daq_mode, "inline"));
+    bool known = !a->daq_mode;
+    for (size_t i = 0; i < ARRAY_LEN(modes_known); i++)
+        known |= a->daq_mode && !strcmp(a->daq_mode, modes_known[i]);
+    if (!known)
+        return bad("--daq-mode takes passive, inline or read-file", a->daq_mode);
+    if (in_wire && !reads_files(a))
+        return bad("-Q, --daq-mode inline: this version holds no packets back in the wire; on a "
+                   "mirror port --response IF ends what drop rules find (response.on-drop)",
+                   NULL);
+    if (a->daq && strcmp(a->daq, "pcap") && strcmp(a->daq, "afpacket") &&
+        !(reads_files(a) && !strcmp(a->daq, "dump")))
+        return bad("--daq takes afpacket or pcap; NFQUEUE, IPQ, IPFW and netmap are not here",
+                   a->daq);
+    for (unsigned i = 0; i < a->iface.n; i++)
+        if (strchr(a->iface.v[i], ':'))
+            return bad("-i A:B is a pair in the wire; -i A -i B watches both as mirror ports",
+                       a->iface.v[i]);
+    return 0;
 }
 
 static int check(const struct snort_args *a)
@@ -304,27 +279,40 @@ static int check(const struct snort_args *a)
     if (a->packets && strcmp(a->packets, "pcap") && strcmp(a->packets, "ascii") &&
         strcmp(a->packets, "none"))
         return bad("-K takes pcap, ascii or none", a->packets);
-    if (a->capture.n && a->iface.n)
+    if (reads_files(a) && a->iface.n)
         return bad("either -r or -i", NULL);
-    if (a->capture.n > 1)
-        return bad("one -r at a time", a->capture.v[1]);
-    return 0;
+    if (a->loop > LOOPS)
+        return bad("--pcap-loop takes 1 to 100000", NULL);
+    return check_daq(a);
+}
+
+static const char *empty_help(const char *name)
+{
+    size_t n;
+    const struct opt *rows = snort_options(&n);
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].kind == OPT_EMPTY &&
+            (!strcmp(rows[i].shorts, name) || (rows[i].name && !strcmp(rows[i].name, name))))
+            return rows[i].help;
+    return NULL;
 }
 
 /* What was taken and does not do what it did. */
 static void warn(const struct snort_args *a)
 {
-    char text[512] = "";
-    size_t at = 0;
-    for (unsigned i = 0; i < a->empty.n && at < sizeof(text); i++) {
-        const char *name = a->empty.v[i];
-        at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s%s", i ? ", " : "",
-                               strlen(name) == 1 ? "-" : "--", name);
-    }
     if (a->quiet)
         return;
-    if (text[0])
-        log_at(LOG_AT_WARNING, "snort", "without meaning here: %s", text);
+    for (unsigned i = 0; i < a->empty.n; i++) {
+        const char *name = a->empty.v[i], *help = empty_help(name);
+        log_at(LOG_AT_WARNING, "snort", "without meaning here: %s%s%s%s%s",
+               strlen(name) == 1 ? "-" : "--", name, help ? " (" : "", help ? help : "",
+               help ? ")" : "");
+    }
+    for (unsigned i = 0; i < a->daq_var.n; i++)
+        if (strncmp(a->daq_var.v[i], BUFFER, strlen(BUFFER)) != 0)
+            log_at(LOG_AT_WARNING, "snort", "without meaning here: --daq-var %s", a->daq_var.v[i]);
+    if (a->drop_alerts || a->inline_test)
+        log_at(LOG_AT_NOTICE, "snort", "drop rules alert as [wDrop]; nothing is dropped");
     if (a->alert && mode_of(a->alert)->warning)
         log_at(LOG_AT_WARNING, "snort", "%s", mode_of(a->alert)->warning);
     if (a->packets && !strcmp(a->packets, "ascii"))
@@ -335,9 +323,10 @@ static void warn(const struct snort_args *a)
         log_at(LOG_AT_WARNING, "snort", "-B %s: addresses are hidden whole", a->mask);
 }
 
-static int replay(struct snort_args *a)
+static int replay(struct snort_args *a, const char *capture, bool folder)
 {
     static struct texts kept; /* assignments live as long as the program */
+    kept.n = 0;
     struct launch l = {
         .config = a->config, .set = &a->set, .adjust = adjust, .ctx = a, .kept = &kept};
     struct arena mem;
@@ -347,6 +336,9 @@ static int replay(struct snort_args *a)
     arena_init(&mem, 0, 0);
     diags_init(&d, &mem);
     struct conf *c = launch_configure(&l, &d);
+    const struct conf_rule_file *files;
+    if (c && !conf_rule_files(c, &files) && !a->quiet)
+        log_at(LOG_AT_WARNING, "snort", "no rules: nothing will be alerted");
     for (const struct diag *x = d.first; x && !c; x = x->next)
         log_at(LOG_AT_ERROR, "snort", "%s", x->reason);
     char *dir = c ? strdup(conf_str(c, "default-log-dir")) : NULL;
@@ -354,7 +346,7 @@ static int replay(struct snort_args *a)
     arena_done(&mem);
     if (!dir)
         return 1;
-    const char *const fixed[] = {"replay", "-r", a->capture.v[0], "-l", dir};
+    const char *const fixed[] = {"replay", "-r", capture, "-l", dir};
     const char *const maybe[][2] = {
         {"-c", a->config},
         {"-k", a->csum ? (!strcmp(a->csum, "none") ? "none" : "all") : NULL},
@@ -372,12 +364,60 @@ static int replay(struct snort_args *a)
         v[n++] = strdup("-T");
     if (a->fatal)
         v[n++] = strdup("--init-errors-fatal");
+    if (folder)
+        v[n++] = strdup("--pcap-file-recursive");
+    if (a->inline_mode || (a->daq_mode && !strcmp(a->daq_mode, "inline")))
+        v[n++] = strdup("--simulate-ips");
     if (a->filter)
         v[n++] = strdup(a->filter);
     int status = cmd_replay(n, v);
     for (int i = 0; i < n; i++)
         free(v[i]);
     free(dir);
+    return status;
+}
+
+/* Several files: each begins anew, the outputs go on. */
+static int replay_words(struct snort_args *a, const char *list)
+{
+    int status = 0;
+    char *copy = strdup(list);
+    for (char *p = copy, *w; p && (w = strsep(&p, " \t\r\n,"));)
+        if (*w)
+            status |= replay(a, w, false);
+    free(copy);
+    return status;
+}
+
+static int replay_named(struct snort_args *a, const char *file)
+{
+    char line[PATH_MAX];
+    int status = 0;
+    FILE *f = fopen(file, "re");
+    if (!f)
+        return bad("--pcap-file can't be read", file), 1;
+    while (fgets(line, sizeof(line), f)) {
+        line[strcspn(line, "\r\n")] = 0;
+        if (line[0] && line[0] != '#')
+            status |= replay(a, line, false);
+    }
+    (void)fclose(f);
+    return status;
+}
+
+static int replay_all(struct snort_args *a)
+{
+    int status = 0;
+    for (uint64_t turn = 0; turn < (a->loop ? a->loop : 1) && !status; turn++) {
+        for (unsigned i = 0; i < a->capture.n; i++)
+            status |= replay(a, a->capture.v[i], false);
+        for (unsigned i = 0; i < a->pcap_list.n; i++)
+            status |= replay_words(a, a->pcap_list.v[i]);
+        for (unsigned i = 0; i < a->pcap_file.n; i++)
+            status |= replay_named(a, a->pcap_file.v[i]);
+        for (unsigned i = 0; i < a->pcap_dir.n; i++)
+            status |= replay(a, a->pcap_dir.v[i], true);
+    }
     return status;
 }
 
@@ -393,7 +433,8 @@ static int start(struct snort_args *a)
         .test = a->test,
     };
     if (!a->config)
-        log_at(LOG_AT_WARNING, "snort", "no -c: there are no rules, and nothing is alerted");
+        log_at(LOG_AT_WARNING, "snort",
+               "no -c: there are no rules (packets are not shown either: tcpdump does that)");
     return sensor_run(&o);
 }
 
@@ -403,8 +444,23 @@ static char *pid_name(const struct snort_args *a)
     if (!a->background && !a->pidfile)
         return NULL;
     snprintf(path, sizeof(path), "%s/snort_%s%s.pid", a->pid_path ? a->pid_path : "/var/run",
-             a->iface.n ? a->iface.v[0] : "", a->pid_suffix ? a->pid_suffix : "");
+             a->iface.n && !a->pid_plain ? a->iface.v[0] : "", a->pid_suffix ? a->pid_suffix : "");
+    if (a->pid_plain) /* snort.pid */
+        snprintf(path, sizeof(path), "%s/snort%s.pid", a->pid_path ? a->pid_path : "/var/run",
+                 a->pid_suffix ? a->pid_suffix : "");
     return strdup(path);
+}
+
+static int list(const struct snort_args *a)
+{
+    if (a->daq_list)
+        printf("afpacket(v1): live\npcap(v1): live, readback\n");
+    struct if_nameindex *all = a->list_ports ? if_nameindex() : NULL;
+    for (const struct if_nameindex *i = all; i && i->if_index; i++)
+        printf("%u\t%s\n", i->if_index, i->if_name);
+    if (all)
+        if_freenameindex(all);
+    return 0;
 }
 
 int cmd_snort(int argc, char **argv)
@@ -412,24 +468,30 @@ int cmd_snort(int argc, char **argv)
     struct snort_args *a = calloc(1, sizeof(*a));
     struct texts rest = {.n = 0};
     int status = 2;
+    size_t n_rows;
+    const struct opt *rows = snort_options(&n_rows);
     if (!a)
         return 1;
-    if (options_parse("snort", rows, ARRAY_LEN(rows), a, argc, argv, &rest) || check(a))
+    if (options_parse("snort", rows, n_rows, a, argc, argv, &rest) || check(a))
         goto out;
     if (a->version) {
         printf("riposte " RIPOSTE_VERSION ", with the command line of Snort 2\n");
         status = 0;
         goto out;
     }
-    if (a->help || (!a->config && !a->iface.n && !a->capture.n)) {
-        options_help(usage, rows, ARRAY_LEN(rows));
+    if (a->daq_list || a->list_ports) {
+        status = list(a);
+        goto out;
+    }
+    if (a->help || (!a->config && !a->iface.n && !reads_files(a))) {
+        options_help(usage, rows, n_rows);
         status = a->help ? 0 : 2;
         goto out;
     }
     a->filter = rest.n ? launch_join(&rest) : NULL;
     a->pid_name = pid_name(a);
     warn(a);
-    status = a->capture.n ? replay(a) : start(a);
+    status = reads_files(a) ? replay_all(a) : start(a);
 out:
     free(a->filter);
     free(a->pid_name);

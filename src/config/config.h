@@ -97,6 +97,14 @@ struct setting {
 const struct setting *settings_all(size_t *n);
 const struct setting *setting_find(const char *path);
 const char *setting_nearest(const char *path);
+/* The known name nearest to a wrong one: start with .name, offer each, then look at .best (NULL:
+ * none is near). */
+struct name_search {
+    struct str name;
+    unsigned most; /* the distance to beat, own use */
+    const char *best;
+};
+void name_offer(struct name_search *s, const char *known);
 /* Calls f for every row with its effective value and source ("default", "file:line", "--set"). */
 void conf_each(const struct conf *c,
                void (*f)(void *ctx, const struct setting *s, const char *value, const char *source),

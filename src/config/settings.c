@@ -51,19 +51,23 @@ static unsigned distance(const char *a, size_t an, const char *b, size_t bn)
     return row[bn];
 }
 
+void name_offer(struct name_search *s, const char *known)
+{
+    if (!s->most)
+        s->most = u32_min(NEAR_MOST, s->name.n / 3) + 1;
+    unsigned d = distance((const char *)s->name.p, s->name.n, known, strlen(known));
+    if (d < s->most) {
+        s->most = d;
+        s->best = known;
+    }
+}
+
 const char *setting_nearest(const char *path)
 {
-    const char *nearest = NULL;
-    size_t n = strlen(path);
-    unsigned best = u32_min(NEAR_MOST, (uint32_t)n / 3) + 1;
-    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-        unsigned d = distance(path, n, settings[i].path, strlen(settings[i].path));
-        if (d < best) {
-            best = d;
-            nearest = settings[i].path;
-        }
-    }
-    return nearest;
+    struct name_search s = {.name = str_cstr(path)};
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+        name_offer(&s, settings[i].path);
+    return s.best;
 }
 
 static const char *number_wrong(const struct setting *s, bool read, bool fits)

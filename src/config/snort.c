@@ -491,7 +491,11 @@ static int statement(struct snort *s, struct str text, bool *has_rules)
     const struct statement *st = statement_find(word);
     if (st)
         return st->f(s, args);
-    snort_warn(s, "unknown statement: %.*s", (int)u32_min(word.n, 100), (const char *)word.p);
+    struct name_search near = {.name = word};
+    for (size_t i = 0; i < ARRAY_LEN(statements); i++)
+        name_offer(&near, statements[i].word);
+    snort_warn(s, "unknown statement: %.*s%s%s", (int)u32_min(word.n, 100), (const char *)word.p,
+               near.best ? "; did you mean " : "", near.best ? near.best : "");
     return 0;
 }
 

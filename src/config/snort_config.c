@@ -28,14 +28,15 @@ static int set_checked(struct snort *s, const char *what, const char *path, stru
 {
     char text[128];
     const struct setting *row = setting_find(path);
+    const char *why = value.n ? "too long" : "a value is missing";
     if (value.n && value.n < sizeof(text)) {
         memcpy(text, value.p, value.n);
         text[value.n] = 0;
-        if (!value_wrong(row, text))
+        if (!(why = value_wrong(row, text)))
             return snort_set(s, path, value);
     }
-    snort_warn(s, "config %s: %.*s: not a value for %s, left out", what, (int)u32_min(value.n, 60),
-               (const char *)value.p, path);
+    snort_warn(s, "config %s: \"%.*s\": %s: left out, %s stays as it is", what,
+               (int)u32_min(value.n, 60), (const char *)value.p, why, path);
     return 0;
 }
 
@@ -108,6 +109,25 @@ static int do_interface(struct snort *s, struct str args)
     return args.n ? snort_item(s, "capture.interfaces", args) : 0;
 }
 
+static int do_daq(struct snort *s, struct str args)
+{
+    if (str_eq(args, STR("pcap")))
+        return snort_set_z(s, "capture.library", "pcap");
+    if (str_eq(args, STR("afpacket")))
+        return snort_set_z(s, "capture.library", "af-packet");
+    snort_warn(s, "config daq: %.*s is not here, left out; pcap and afpacket are",
+               (int)u32_min(args.n, 60), (const char *)args.p);
+    return 0;
+}
+
+static int do_daq_mode(struct snort *s, struct str args)
+{
+    if (str_eq(args, STR("inline")))
+        snort_warn(s, "config daq_mode: inline: this sensor watches mirror ports and holds nothing "
+                      "back; response.on-drop answers what drop rules find");
+    return 0;
+}
+
 static const struct row {
     const char *name;
     const char *path;  /* the argument goes there; NULL: see below */
@@ -119,6 +139,8 @@ static const struct row {
     {"checksum_mode", NULL, NULL, do_checksum_mode},
     {"alert_with_interface_name", "event.interface-in-alert", "yes", NULL},
     {"daemon", "daemon", "yes", NULL},
+    {"daq", NULL, NULL, do_daq},
+    {"daq_mode", NULL, NULL, do_daq_mode},
     {"event_filter", NULL, NULL, do_filter_memcap},
     {"event_queue", NULL, NULL, do_event_queue},
     {"flexresp2_attempts", NULL, NULL, do_flexresp_attempts},
@@ -172,6 +194,91 @@ static const char *const quiet[] = {
     "stateful",
 };
 
+/* Known to Snort, and left out here. */
+static const char *const others[] = {
+    "addressspace_agnostic",
+    "alertfile",
+    "chroot",
+    "cs_dir",
+    "daq_dir",
+    "daq_list",
+    "daq_var",
+    "decode_data_link",
+    "decode_esp",
+    "default_rule_state",
+    "disable_attribute_reload_thread",
+    "disable_inline_init_failopen",
+    "disable_replace",
+    "dump_chars_only",
+    "dump_dynamic_rules_path",
+    "dump_payload",
+    "dump_payload_verbose",
+    "enable_decode_drops",
+    "enable_decode_oversized_alerts",
+    "enable_decode_oversized_drops",
+    "enable_deep_teredo_inspection",
+    "enable_gtp",
+    "enable_ipopt_drops",
+    "enable_mpls_multicast",
+    "enable_mpls_overlapping_ip",
+    "enable_tcpopt_drops",
+    "enable_tcpopt_experimental_drops",
+    "enable_tcpopt_obsolete_drops",
+    "enable_tcpopt_ttcp_drops",
+    "enable_ttcp_drops",
+    "event_trace",
+    "file",
+    "ha_in",
+    "ha_out",
+    "ha_peer",
+    "ignore_ports",
+    "ipv6_frag",
+    "log_ipv6_extra_data",
+    "max_attribute_hosts",
+    "max_attribute_services_per_host",
+    "max_ip6_extensions",
+    "max_metadata_services",
+    "max_mpls_labelchain_len",
+    "min_ttl",
+    "mpls_payload_type",
+    "new_ttl",
+    "nopcre",
+    "na_policy_mode",
+    "paf_max",
+    "pidfile",
+    "policy_id",
+    "policy_mode",
+    "policy_version",
+    "ppm",
+    "profile_preprocs",
+    "profile_rules",
+    "protected_content",
+    "read_bin_file",
+    "reference_net",
+    "sidechannel",
+    "so_rule_memcap",
+    "timestats_interval",
+    "tunnel_verdicts",
+    "checksum_drop",
+};
+
+static void no_config(struct snort *s, struct str name)
+{
+    struct name_search near = {.name = name};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (str_eq(name, str_cstr(others[i]))) {
+            snort_warn(s, "config %s: no counterpart, left out", others[i]);
+            return;
+        }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        name_offer(&near, rows[i].name);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        name_offer(&near, others[i]);
+    snort_warn(s, "unknown: config %.*s, left out%s%s", (int)u32_min(name.n, 100),
+               (const char *)name.p, near.best ? "; did you mean " : "",
+               near.best ? near.best : "");
+}
+
 static int config_row(struct snort *s, const struct row *r, struct str args)
 {
     if (r->f)
@@ -196,7 +303,6 @@ int snort_config(struct snort *s, struct str text)
     for (size_t i = 0; i < ARRAY_LEN(quiet); i++)
         if (str_eq(name, str_cstr(quiet[i])))
             return 0;
-    snort_warn(s, "config %.*s: no counterpart, left out", (int)u32_min(name.n, 100),
-               (const char *)name.p);
+    no_config(s, name);
     return 0;
 }

@@ -74,6 +74,58 @@ static int out_unified2(struct snort *s, struct conf_node *map, struct str args)
     return rc;
 }
 
+/* [file [columns [limit]]]: columns with commas, perhaps in quotes, or "default". */
+static int out_csv(struct snort *s, struct conf_node *map, struct str args)
+{
+    struct str name = snort_word(&args), columns = str_trim(args);
+    int rc = name.n ? snort_put(s, map, "filename", name) : 0;
+    uint32_t n = 0;
+    bool quoted = columns.n && columns.p[0] == '"';
+    if (quoted) {
+        columns = str_skip(columns, 1);
+        int64_t end = str_chr(columns, '"');
+        n = end < 0 ? columns.n : (uint32_t)end;
+    } else { /* a blank after a comma does not end the list */
+        for (bool comma = false; n < columns.n; n++) {
+            bool blank = columns.p[n] == ' ' || columns.p[n] == '\t';
+            if (blank && !comma)
+                break;
+            comma = columns.p[n] == ',' || (blank && comma);
+        }
+    }
+    struct str fields = str_trim(str_first(columns, n)), limit = str_skip(columns, n);
+    if (quoted && limit.n)
+        limit = str_skip(limit, 1);
+    limit = str_trim(limit);
+    uint64_t bytes;
+    if (!rc && fields.n)
+        rc = snort_put(s, map, "fields", fields);
+    if (!rc && limit.n && str_size(limit, &bytes))
+        rc = snort_put(s, map, "rotate-size", limit);
+    else if (limit.n)
+        snort_warn(s, "output alert_csv: %.*s is no limit (a size as 128M)",
+                   (int)u32_min(limit.n, 60), (const char *)limit.p);
+    return rc;
+}
+
+/* Outputs of Snort that are not here, and what does their work. */
+static const struct {
+    const char *name, *instead;
+} missing[] = {
+    {"database", "let a loader read eve.json (the console's store does) or unified2 (barnyard2)"},
+    {"alert_unixsock", "outputs: fast with filetype unix_dgram writes lines to a socket"},
+    {"alert_prelude", "send eve.json (filetype syslog or unix_stream) to the manager"},
+    {"alert_sf_socket", "the sensor answers by itself: resp, react, --response"},
+    {"alert_aruba_action", "the sensor answers by itself: resp, react, --response"},
+    {"alert_test", "alert_fast"},
+    {"log_ascii", "alert_full writes headers, log_tcpdump the packets"},
+    {"log_tcpdump_ascii", "log_tcpdump"},
+    {"sguil", "unified2"},
+    {"unified", "unified2"},
+    {"alert_unified", "alert_unified2"},
+    {"log_unified", "log_unified2"},
+};
+
 static const struct output {
     const char *name, *ours;
     int (*f)(struct snort *s, struct conf_node *map, struct str args);
@@ -81,6 +133,7 @@ static const struct output {
     const char *filename;    /* when the line gives none */
 } outputs[] = {
     {"alert_fast", "fast", out_file, "format", "snort", "alert"},
+    {"alert_csv", "csv", out_csv, NULL, NULL, "alert.csv"},
     {"alert_full", "full", out_file, NULL, NULL, "alert"},
     {"alert_syslog", "syslog", out_syslog, NULL, NULL, NULL},
     {"log_tcpdump", "pcap-log", out_file, "conditional", "alerts", "snort.log"},
@@ -88,6 +141,22 @@ static const struct output {
     {"alert_unified2", "unified2", out_unified2, "records", "alerts", "snort.alert"},
     {"log_unified2", "unified2", out_unified2, "records", "packets", "snort.log"},
 };
+
+static void no_output(struct snort *s, struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(missing); i++)
+        if (str_eq(name, str_cstr(missing[i].name))) {
+            snort_warn(s, "output %s is not here, left out; instead: %s", missing[i].name,
+                       missing[i].instead);
+            return;
+        }
+    struct name_search near = {.name = name};
+    for (size_t i = 0; i < ARRAY_LEN(outputs); i++)
+        name_offer(&near, outputs[i].name);
+    snort_warn(s, "output %.*s: no such output, left out%s%s", (int)u32_min(name.n, 100),
+               (const char *)name.p, near.best ? "; did you mean " : "",
+               near.best ? near.best : "");
+}
 
 int snort_output(struct snort *s, struct str text)
 {
@@ -99,8 +168,7 @@ int snort_output(struct snort *s, struct str text)
     if (str_eq(name, STR("log_null")))
         return snort_set_z(s, "event.log-packets", "no");
     if (!o) {
-        snort_warn(s, "output %.*s: no such output, left out", (int)u32_min(name.n, 100),
-                   (const char *)name.p);
+        no_output(s, name);
         return 0;
     }
     struct conf_node *map = snort_item_map(s, "outputs", o->ours);

@@ -299,6 +299,7 @@ struct engine_settings *engine_settings_new(const struct conf *c, bool replay, b
     }
     s->app_error_policy = policy_read(c, "app-layer.error-policy", inline_mode, true);
     event_wants_read(c, &s->wants);
+    event_outputs_check(c, d);
     decode_read(s, c);
     flow_read(s, c);
     stream_read(s, c, d);

@@ -308,7 +308,8 @@ enum log_format {
     LOGFMT_PCAP,
     LOGFMT_SNORT_FAST,
     LOGFMT_CONSOLE_CMG,
-    LOGFMT_STATS
+    LOGFMT_STATS,
+    LOGFMT_CSV
 };
 struct conf;
 struct logger;
@@ -376,6 +377,8 @@ struct event_wants {
     uint32_t types_n;
 };
 void event_wants_read(const struct conf *c, struct event_wants *out);
+/* Entries of `outputs` that are on and that nobody here writes: a warning each. */
+void event_outputs_check(const struct conf *c, struct diags *d);
 /* The node of `- http: {...}` in the EVE types (options in it), or NULL: not wanted. A bare `-
  * http` gives an empty node. */
 const struct conf_node *event_wants_app(const struct event_wants *w, const char *name);

@@ -29,6 +29,7 @@ static const struct format_def {
     [LOGFMT_UNIFIED2] = {"snort.u2", OUT_STAMPED, false, 128 * MIB, NULL, NULL},
     [LOGFMT_SYSLOG] = {"/dev/log", OUT_DGRAM, false, 0, "auth", "alert"},
     [LOGFMT_STATS] = {"stats.log", OUT_FILE, true, 0, NULL, NULL},
+    [LOGFMT_CSV] = {"alert.csv", OUT_FILE, true, 0, NULL, NULL},
     [LOGFMT_PCAP] = {"tcpdump.log", OUT_STAMPED, false, 1000 * MIB, NULL, NULL},
 };
 
@@ -53,7 +54,11 @@ static struct output *output_new(struct logger *l, enum log_format f, struct dia
     u->newline = true;
     u->style = l->style;
     u->stats.totals = true;
-    if (f == LOGFMT_FULL || f == LOGFMT_CONSOLE_CMG) {
+    if (f == LOGFMT_CSV) {
+        struct str none;
+        (void)!csv_columns_read(STR("default"), &u->csv, &none);
+    }
+    if (f == LOGFMT_FULL || f == LOGFMT_CONSOLE_CMG || f == LOGFMT_CSV) {
         u->text = packet_text_new();
         if (!u->text)
             return no_memory(u, d);
@@ -248,6 +253,21 @@ static void open_full(struct opener *o, const struct conf_node *n)
         open_common(o, u, LOGFMT_FULL, n);
 }
 
+static void open_csv(struct opener *o, const struct conf_node *n)
+{
+    struct output *u = output_new(o->l, LOGFMT_CSV, o->d);
+    struct str bad;
+    if (!u)
+        return;
+    if (!csv_columns_read(str_cstr(conf_sub_str(n, "fields", "default")), &u->csv, &bad))
+        diag_add(
+            o->d, DIAG_WARNING, n->file, n->line, n->column,
+            "timestamp, sig_generator, sig_id, sig_rev, msg, proto, src, srcport, dst, dstport "
+            "and those of the packet: doc/events.md",
+            "alert_csv: no column \"" STR_FMT "\", left out", STR_ARG(bad));
+    open_common(o, u, LOGFMT_CSV, n);
+}
+
 static void open_console(struct opener *o, const struct conf_node *n)
 {
     const char *s = conf_sub_str(n, "format", "fast");
@@ -325,7 +345,7 @@ static const struct {
     {"full", open_full},     {"console", open_console},
     {"syslog", open_syslog}, {"unified2", open_unified2},
     {"pcap-log", open_pcap}, {"unified2-alert", open_unified2},
-    {"stats", open_stats},
+    {"stats", open_stats},   {"csv", open_csv},
 };
 
 /* event.*: how text logs look. */

@@ -39,6 +39,7 @@ struct output {
     struct line_style style;
     struct unified2_style u2;
     struct stats_style stats;
+    struct csv_columns csv;
     struct packet_text *text;
     struct out_config pcap; /* for link types that come later; path is pcap_path */
     char *pcap_path;

@@ -42,7 +42,7 @@ void packet_text_free(struct packet_text *t)
 }
 
 /* The packet in the event's frame that the event speaks of; NULL: none with IP. */
-static const struct packet *packet_of(struct packet_text *t, const struct event_view *v,
+const struct packet *packet_text_find(struct packet_text *t, const struct event_view *v,
                                       struct frame *f)
 {
     struct event_packet p;
@@ -220,7 +220,7 @@ void full_put(struct packet_text *t, const struct event_view *v, const struct li
     sbuf_byte(b, ' ');
     addresses_put(b, v->head, s);
     sbuf_byte(b, '\n');
-    const struct packet *p = packet_of(t, v, &f);
+    const struct packet *p = packet_text_find(t, v, &f);
     if (p) {
         ip_line_put(b, p);
         transport_put(b, p);
@@ -264,7 +264,7 @@ void cmg_put(struct packet_text *t, const struct event_view *v, const struct lin
     struct frame f = {0};
     fast_put(v, LINE_SNORT, s, b);
     sbuf_byte(b, '\n');
-    const struct packet *p = packet_of(t, v, &f);
+    const struct packet *p = packet_text_find(t, v, &f);
     ether_put(b, &f, s);
     if (p) {
         addresses_put(b, v->head, s);

@@ -251,6 +251,55 @@ static void test_full(void **state)
     packet_text_free(t);
 }
 
+static void csv_line(struct packet_text *t, const char *fields, const struct event_view *v,
+                     const char *want)
+{
+    struct csv_columns c;
+    struct str bad;
+    struct sbuf b;
+    sbuf_init(&b);
+    assert_true(csv_columns_read(str_cstr(fields), &c, &bad));
+    csv_put(t, &c, v, &plain, &b);
+    assert_string_equal(text_of(&b), want);
+    sbuf_done(&b);
+}
+
+static void test_csv(void **state)
+{
+    (void)state;
+    struct event_view v;
+    struct csv_columns c;
+    struct str bad;
+    struct sbuf b;
+    struct packet_text *t = packet_text_new();
+    assert_non_null(t);
+    make_frame(frame, sizeof(frame), 1, &v);
+    csv_line(t, "default", &v,
+             "07/13-22:42:07.573103 ,1,2002152,2,\"msg\",TCP,10.0.0.1,1234,192.168.1.2,80,"
+             "00:11:22:33:44:55,66:77:88:99:AA:BB,0x45,***AP***,0x1020304,0x5060708,28,0x1000,64,0,"
+             "4660,51,20,,,,\n");
+    csv_line(t, " msg, dst ,SRC,tcpln", &v, "\"msg\",192.168.1.2,10.0.0.1,28\n");
+    free((void *)(uintptr_t)v.head);
+    assert_false(csv_columns_read(STR("msg,banana,src,kiwi"), &c, &bad));
+    assert_true(str_eq(bad, STR("banana")));
+    assert_int_equal(c.n, 2);
+    /* Any cut of the frame: what is not there is empty, and each line has its columns. */
+    sbuf_init(&b);
+    assert_true(csv_columns_read(STR(""), &c, &bad));
+    for (uint32_t n = 0; n <= sizeof(frame); n++) {
+        unsigned commas = 0;
+        make_frame(frame, n, 1, &v);
+        sbuf_clear(&b);
+        csv_put(t, &c, &v, &plain, &b);
+        for (size_t i = 0; i < b.n; i++)
+            commas += b.p[i] == ',';
+        assert_int_equal(commas, c.n - 1);
+        free((void *)(uintptr_t)v.head);
+    }
+    sbuf_done(&b);
+    packet_text_free(t);
+}
+
 static void test_xref(void **state)
 {
     (void)state;
@@ -346,7 +395,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),  cmocka_unit_test(test_marks), cmocka_unit_test(test_styles),
         cmocka_unit_test(test_syslog), cmocka_unit_test(test_full),  cmocka_unit_test(test_xref),
-        cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_stats),  cmocka_unit_test(test_csv),
     };
     setenv("TZ", "UTC", 1);
     cmocka_set_message_output(CM_OUTPUT_TAP);

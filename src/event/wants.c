@@ -375,8 +375,54 @@ static const struct {
     {"full", want_packet},   {"console", want_console},
     {"syslog", want_alert},  {"unified2", want_unified2},
     {"pcap-log", want_pcap}, {"unified2-alert", want_unified2},
-    {"stats", want_stats},
+    {"stats", want_stats},   {"csv", want_packet},
 };
+
+/* What does the work of outputs that other programs have; NULL: nothing does. */
+static const struct {
+    const char *name, *instead;
+} elsewhere[] = {
+    {"http-log", "eve-log with types: [http]"},
+    {"tls-log", "eve-log with types: [tls]"},
+    {"dns-log", "eve-log with types: [dns]"},
+    {"drop", "eve-log with types: [drop]"},
+    {"alert-debug", "full, or eve-log with alert: {payload: yes, packet: yes}"},
+    {"tls-store", NULL},
+    {"file-store", NULL},
+    {"file-log", "eve-log with types: [files]"},
+    {"tcp-data", NULL},
+    {"http-body-data", NULL},
+    {"lua", NULL},
+    {"alert-prelude", NULL},
+    {"unified-alert", "unified2"},
+};
+
+static bool is_output(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(outputs); i++)
+        if (!strcmp(outputs[i].name, name))
+            return true;
+    return false;
+}
+
+void event_outputs_check(const struct conf *c, struct diags *d)
+{
+    const struct conf_node *list = conf_node(c, "outputs");
+    for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
+        const char *name, *instead = NULL;
+        const struct conf_node *n = conf_item(i, &name);
+        if (!name || is_output(name) || !conf_sub_bool(n, "enabled", true))
+            continue;
+        for (size_t k = 0; k < ARRAY_LEN(elsewhere); k++)
+            if (!strcmp(elsewhere[k].name, name))
+                instead = elsewhere[k].instead;
+        struct name_search near = {.name = str_cstr(name)};
+        for (size_t k = 0; k < ARRAY_LEN(outputs); k++)
+            name_offer(&near, outputs[k].name);
+        diag_add(d, DIAG_WARNING, n->file, n->line, n->column, instead ? instead : near.best,
+                 "outputs: %s is not here: left out", name);
+    }
+}
 
 static void stats_global(const struct conf *c, struct event_wants *w)
 {

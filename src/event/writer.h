@@ -37,6 +37,26 @@ void full_put(struct packet_text *t, const struct event_view *v, const struct li
 void cmg_put(struct packet_text *t, const struct event_view *v, const struct line_style *s,
              struct sbuf *b);
 
+/* The packet of the event's frame that the event speaks of; NULL: there is none with IP. */
+struct packet;
+struct frame;
+const struct packet *packet_text_find(struct packet_text *t, const struct event_view *v,
+                                      struct frame *f);
+
+/* Snort's alert_csv: columns by name. */
+enum { CSV_COLUMNS = 64 };
+struct csv_columns {
+    uint8_t column[CSV_COLUMNS];
+    unsigned n;
+};
+/*
+ * "timestamp,msg,src"; "default" or nothing: all, in Snort's order.  False: *bad is the first that
+ * is none; the others are taken.
+ */
+bool csv_columns_read(struct str text, struct csv_columns *out, struct str *bad) MUST_CHECK;
+void csv_put(struct packet_text *t, const struct csv_columns *c, const struct event_view *v,
+             const struct line_style *s, struct sbuf *b);
+
 /* unified2: one event record, one packet record, extra data. */
 struct unified2_style {
     bool vlan;       /* always the records with VLAN and MPLS, else only where there is a tag */

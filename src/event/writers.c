@@ -98,6 +98,14 @@ static void put_full(struct logger *l, struct output *u, const struct event_view
     full_put(u->text, v, &u->style, b);
 }
 
+static void put_csv(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
+{
+    (void)l;
+    if (u->prefix)
+        sbuf_cstr(b, u->prefix);
+    csv_put(u->text, &u->csv, v, &u->style, b);
+}
+
 static void put_cmg(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
 {
     (void)l;
@@ -178,6 +186,7 @@ static const struct writer writers[] = {
     [LOGFMT_UNIFIED2] = {wants_unified2, put_unified2, NULL},
     [LOGFMT_SYSLOG] = {wants_alert, put_syslog, NULL},
     [LOGFMT_STATS] = {wants_stats, put_stats, NULL},
+    [LOGFMT_CSV] = {wants_alert, put_csv, NULL},
     [LOGFMT_PCAP] = {wants_pcap, put_pcap, pcap_sink},
 };
 

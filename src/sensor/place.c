@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -270,16 +271,35 @@ void place_prune(const char *cache, const char *max_age, uint64_t now_s)
         closedir(d);
 }
 
-int pidfile_write(const char *path, struct diags *d)
+/* Who wrote it last; 0: nobody can tell. */
+static long pidfile_owner(int fd)
+{
+    char text[32] = "";
+    uint64_t pid;
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    if (n <= 0 || !str_u64(str_trim(str_of(text, (size_t)n)), &pid) || pid > INT_MAX)
+        return 0;
+    return (long)pid;
+}
+
+int pidfile_take(const char *path, struct diags *d)
 {
     char text[32];
     int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    int rc = fd < 0 ? -errno : write(fd, text, (size_t)n) == n ? 0 : -EIO;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int rc = fd < 0 ? -errno : 0;
+    if (!rc && flock(fd, LOCK_EX | LOCK_NB)) {
+        diag_add(d, DIAG_ERROR, path, 0, 0, "end that one first, or give another pid file",
+                 "a sensor with this pid file runs already: process %ld", pidfile_owner(fd));
+        close(fd);
+        return -EBUSY;
+    }
+    if (!rc && (ftruncate(fd, 0) || pwrite(fd, text, (size_t)n, 0) != n))
+        rc = errno ? -errno : -EIO;
+    if (!rc)
+        return fd;
+    diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "the pid file can't be written: %s", strerror(-rc));
     if (fd >= 0)
         close(fd);
-    if (rc)
-        diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "the pid file can't be written: %s",
-                 strerror(-rc));
     return rc;
 }

@@ -26,7 +26,11 @@ int place_image(const char *built, const char *cache, uint64_t key, struct diags
 /* Removes images that nobody used for `max_age` ("7d"), and what broken compilations left. */
 void place_prune(const char *cache, const char *max_age, uint64_t now_s);
 
-int pidfile_write(const char *path, struct diags *d) MUST_CHECK;
+/*
+ * Writes our process id; the file stays locked as long as the descriptor is open.  -EBUSY with a
+ * diag that names the process: another sensor has it.  Children do not inherit it.
+ */
+int pidfile_take(const char *path, struct diags *d) MUST_CHECK;
 
 /* Ports, ring, responses: from the configuration, in memory of its own (it outlives a reload). */
 struct port_plan {

@@ -191,6 +191,10 @@ static void say_sum(const struct msg_compiled *c)
     log_at(LOG_AT_NOTICE, "rules", "%u loaded, %u disabled, %u refused, from %u file%s%s", c->loaded,
            c->disabled, c->refused, c->n_files, c->n_files == 1 ? "" : "s",
            c->cached ? " (compiled before)" : "");
+    if (!c->loaded)
+        log_at(LOG_AT_WARNING, "rules",
+               "no rules: nothing will be alerted (-S FILE, rule-files, or include in a snort.conf "
+               "names some)");
     if (c->refused > 20)
         log_at(LOG_AT_WARNING, "rules", "riposte check shows all %u refusals", c->refused);
 }

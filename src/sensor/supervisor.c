@@ -172,16 +172,17 @@ static int prepare_files(struct supervisor *s)
     if (s->dir_fd < 0)
         return s->dir_fd;
     if (pid && *pid) {
+        s->pid_fd = pidfile_take(pid, &s->diags);
+        if (s->pid_fd < 0)
+            return s->pid_fd;
         snprintf(s->pidfile, sizeof(s->pidfile), "%s", pid);
-        int rc = pidfile_write(s->pidfile, &s->diags);
-        if (rc)
-            return rc;
     }
     int rc = control_open(s);
     return rc;
 }
 
-/* What the engine could not go by is told before anything starts: a sensor that answers nothing is no sensor. */
+/* What the engine could not go by is told before anything starts: a sensor that answers nothing is
+ * no sensor. */
 static int settings_check(struct supervisor *s)
 {
     uint32_t before = s->diags.errors;
@@ -432,9 +433,9 @@ static struct supervisor *supervisor_new(const struct sensor_options *o)
     struct proc *const all[] = {&s->engine, &s->logger, &s->compiler};
     for (unsigned i = 0; i < ROLE_COUNT; i++)
         *all[i] = (struct proc){.role = (enum role)i, .pidfd = -1, .channel = -1};
-    int *const none[] = {&s->conf_fd,  &s->page_fd,        &s->log_page_fd,    &s->dir_fd,
-                         &s->log_fd,   &s->image_fd,       &s->signal_fd,      &s->control_fd,
-                         &s->ready_fd, &s->reload.conf_fd, &s->reload.image_fd};
+    int *const none[] = {&s->conf_fd,  &s->page_fd,        &s->log_page_fd,     &s->dir_fd,
+                         &s->log_fd,   &s->image_fd,       &s->signal_fd,       &s->control_fd,
+                         &s->ready_fd, &s->reload.conf_fd, &s->reload.image_fd, &s->pid_fd};
     for (size_t i = 0; i < ARRAY_LEN(none); i++)
         *none[i] = -1;
     struct generation *const gen[] = {&s->now, &s->old};
@@ -456,7 +457,7 @@ static struct supervisor *supervisor_new(const struct sensor_options *o)
 static void supervisor_free(struct supervisor *s)
 {
     int *const fds[] = {&s->conf_fd, &s->page_fd,  &s->log_page_fd, &s->dir_fd,
-                        &s->log_fd,  &s->image_fd, &s->signal_fd};
+                        &s->log_fd,  &s->image_fd, &s->signal_fd,   &s->pid_fd};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         if (*fds[i] >= 0)
             close(*fds[i]);

@@ -99,7 +99,7 @@ struct supervisor {
     uint64_t lost_frames;             /* in the rings of engines that died */
     struct worker_counts past, ended; /* sums of engines that ended; of the last one */
     struct logger_counters past_log;
-    int signal_fd, control_fd, ready_fd;
+    int signal_fd, control_fd, ready_fd, pid_fd;
     char control[4096], pidfile[4096];
     struct control_client client[SUP_CLIENTS];
     struct worker_counts sum; /* room for reports */
