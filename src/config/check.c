@@ -55,7 +55,10 @@ static void say_unknown(struct check *k, const struct conf_node *n)
     char hint[CONF_PATH];
     if (k->unknown++ >= UNKNOWN_MOST || n->from == CONF_SET)
         return;
+    char section[CONF_PATH];
     const char *near = setting_nearest(k->path);
+    if (!near && section_nearest(k->path, section, sizeof(section)))
+        near = section;
     bool ok = near && str_hint(hint, sizeof(hint), near);
     diag_add(k->d, DIAG_WARNING, n->file, n->line, n->column, ok ? hint : NULL,
              "unknown setting: %s", k->path);
@@ -95,31 +98,32 @@ static int check_row(struct check *k, const struct setting *s, const struct conf
     }
     const char *wrong = *n->value ? value_wrong(s, n->value) : NULL;
     if (wrong) {
+        char room[80];
         k->wrong++;
-        diag_add(k->d, DIAG_ERROR, n->file, n->line, n->column, NULL, "%s: %s: %s", s->path,
-                 n->value, wrong);
+        diag_add(k->d, DIAG_ERROR, n->file, n->line, n->column, value_hint(s, room, sizeof(room)),
+                 "%s: %s: %s", s->path, n->value, wrong);
     }
     return 0;
 }
 
-static int check_map(struct check *k, const struct conf_node *map, size_t at);
+static int check_map(struct check *k, const struct conf_node *map, size_t at, bool all);
 
 static int check_node(struct check *k, const struct conf_node *n, size_t at)
 {
     const struct setting *s = setting_find(k->path);
     int rc = s ? check_row(k, s, n) : 0;
-    if (rc || (s && (s->type == SET_MAP || s->type == SET_LIST)))
+    bool free_form = s && (s->type == SET_MAP || s->type == SET_LIST), prefix = is_prefix(k->path);
+    if (!rc && prefix && n->kind == CONF_MAP) /* in a free map only what has a row */
+        return check_map(k, n, at, !free_form);
+    if (rc || free_form)
         return rc;
-    bool prefix = is_prefix(k->path);
-    if (prefix && n->kind == CONF_MAP)
-        return check_map(k, n, at);
     if (!s && !(prefix && n->kind == CONF_SCALAR && !*n->value))
         say_unknown(k, n);
     return 0;
 }
 
 /* at: length of k->path. */
-static int check_map(struct check *k, const struct conf_node *map, size_t at)
+static int check_map(struct check *k, const struct conf_node *map, size_t at, bool all)
 {
     int rc = 0;
     for (const struct conf_node *n = map->child; n && !rc; n = n->next) {
@@ -130,7 +134,8 @@ static int check_map(struct check *k, const struct conf_node *map, size_t at)
         if (at)
             k->path[from++] = '.';
         memcpy(k->path + from, n->name, len + 1);
-        rc = check_node(k, n, from + len);
+        if (all || setting_find(k->path))
+            rc = check_node(k, n, from + len);
         k->path[at] = 0;
     }
     return rc;
@@ -144,7 +149,7 @@ int conf_finish(struct conf *c, struct diags *d)
     if (!c->joined)
         return -ENOMEM;
     struct check k = {.c = c, .d = d};
-    int rc = check_map(&k, c->root, 0);
+    int rc = check_map(&k, c->root, 0, true);
     if (!rc)
         rc = rules_collect(c, d);
     return rc ? rc : k.wrong ? -EINVAL : 0;

@@ -241,7 +241,9 @@ int conf_set(struct conf *c, const char *assignment, struct diags *d)
     const char *wrong = row && *value ? value_wrong(row, value) : NULL;
     if (wrong) {
         c->sets.n--;
-        diag_add(d, DIAG_ERROR, "--set", 0, 0, NULL, "%s=%s: %s", path, value, wrong);
+        char room[80];
+        diag_add(d, DIAG_ERROR, "--set", 0, 0, value_hint(row, room, sizeof(room)), "%s=%s: %s",
+                 path, value, wrong);
         return -EINVAL;
     }
     if (!setting_covers(path))

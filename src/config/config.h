@@ -105,6 +105,8 @@ struct name_search {
     const char *best;
 };
 void name_offer(struct name_search *s, const char *known);
+/* The words that a text setting takes, with commas; NULL: it is free. */
+const char *setting_choices(const struct setting *s);
 /* Calls f for every row with its effective value and source ("default", "file:line", "--set"). */
 void conf_each(const struct conf *c,
                void (*f)(void *ctx, const struct setting *s, const char *value, const char *source),
@@ -133,6 +135,8 @@ unsigned conf_each_host_policy(const struct conf *c, bool fragments,
  */
 const char *conf_address_var(const struct conf *c, const char *name);
 const char *conf_port_var(const struct conf *c, const char *name);
+/* Where it is set, for messages; NULL: nowhere (a fallback). */
+const struct conf_node *conf_var_node(const struct conf *c, bool ports, const char *name);
 bool conf_var_is_fallback(const struct conf *c, bool ports, const char *name);
 int conf_each_var(const struct conf *c, bool ports,
                   void (*f)(void *ctx, const char *name, const char *text), void *ctx);

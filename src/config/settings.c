@@ -70,6 +70,29 @@ const char *setting_nearest(const char *path)
     return s.best;
 }
 
+bool section_nearest(const char *path, char *out, size_t room)
+{
+    size_t n = strlen(path), at = 0;
+    unsigned best = u32_min(NEAR_MOST, (uint32_t)n / 3) + 1, dots = 0;
+    for (size_t k = 0; k < n; k++)
+        dots += path[k] == '.';
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        const char *s = settings[i].path, *end = s;
+        for (unsigned k = 0; (end = strchr(end, '.')) && k < dots; k++)
+            end++;
+        if (!end)
+            continue;
+        unsigned d = distance(path, n, s, (size_t)(end - s));
+        if (d < best && (size_t)(end - s) < room) {
+            best = d;
+            at = (size_t)(end - s);
+            memcpy(out, s, at);
+            out[at] = 0;
+        }
+    }
+    return at > 0;
+}
+
 static const char *number_wrong(const struct setting *s, bool read, bool fits)
 {
     static const char *const what[] = {
@@ -80,6 +103,141 @@ static const char *number_wrong(const struct setting *s, bool read, bool fits)
     if (!read)
         return what[s->type];
     return fits || (!s->min && !s->max) ? NULL : "out of range";
+}
+
+/*
+ * What a text may be, where it is not free: one of these words, or a list of ports.  (Columns of
+ * their own for few rows would make the table of settings hard to read.)
+ */
+#define POLICIES                                                                                   \
+    "auto, ignore, drop-packet, drop-flow, pass-packet, pass-flow, bypass, reject, reject-both"
+static const char a_port_list[] = "ports: [80, 8000:8080, !8001], any, $NAME";
+static const struct choice {
+    const char *path, *words;
+} choices[] = {
+    {"legacy.uricontent", "enabled, disabled"},
+    {"detect.event-queue.order", "content_length, priority"},
+    {"host-mode", "auto, router, sniffer-only"},
+    {"capture.ring", "auto, v2, v3"},
+    {"capture.library", "auto, af-packet, pcap"},
+    {"capture.checksum-validation", "none, all, auto, yes, no, kernel, rx-only"},
+    {"pcap-file.checksum-checks", "auto, yes, no"},
+    {"response.mode", "auto, link, ip"},
+    {"exception-policy", POLICIES},
+    {"app-layer.error-policy", POLICIES},
+    {"defrag.memcap-policy", POLICIES},
+    {"flow.memcap-policy", POLICIES},
+    {"stream.memcap-policy", POLICIES},
+    {"stream.midstream-policy", POLICIES},
+    {"stream.reassembly.memcap-policy", POLICIES},
+    {"stream.inline", "auto, yes, no"},
+    {"stream.inspect", "auto, arrival, ack"},
+    {"stream.reassembly.urgent.policy", "oob, inline, drop, gap"},
+    {"stream.reassembly.urgent.oob-limit-policy", "drop, inline, gap"},
+    {"decoder.teredo.ports", a_port_list},
+    {"decoder.vxlan.ports", a_port_list},
+    {"decoder.geneve.ports", a_port_list},
+};
+
+static bool is_port(struct str s)
+{
+    uint64_t v;
+    return str_u64(s, &v) && v <= 65535;
+}
+
+/* 80, 1:1024, 1024:, :1024, !80, $NAME, any, [...] of these to some depth. */
+static bool ports_good(struct str s, unsigned depth)
+{
+    s = str_trim(s);
+    if (s.n && s.p[0] == '!')
+        s = str_trim(str_skip(s, 1));
+    if (!s.n || depth > 8)
+        return false;
+    if (s.p[0] == '$')
+        return s.n > 1;
+    if (s.p[0] != '[' || s.p[s.n - 1] != ']') {
+        int64_t colon = str_chr(s, ':');
+        struct str lo = str_trim(colon < 0 ? s : str_first(s, (uint32_t)colon)),
+                   hi = colon < 0 ? lo : str_trim(str_skip(s, (uint32_t)colon + 1));
+        if (str_ieq(s, STR("any")))
+            return true;
+        uint64_t a = 0, b = 65535;
+        return (lo.n || (colon >= 0 && hi.n)) && (!lo.n || (is_port(lo) && str_u64(lo, &a))) &&
+               (!hi.n || (is_port(hi) && str_u64(hi, &b))) && a <= b;
+    }
+    s = str_of(s.p + 1, s.n - 2);
+    while (s.n) { /* commas of inner brackets do not part */
+        uint32_t n = 0, open = 0;
+        for (; n < s.n && (open || s.p[n] != ','); n++)
+            open += s.p[n] == '[' ? 1u : s.p[n] == ']' && open ? UINT32_MAX : 0;
+        if (!ports_good(str_first(s, n), depth + 1))
+            return false;
+        s = str_skip(s, n < s.n ? n + 1 : n);
+    }
+    return true;
+}
+
+/* A bare list, as these settings have it: "80, 443". */
+static bool ports_list_good(const char *value)
+{
+    struct str s = str_trim(str_cstr(value));
+    if (s.n && (s.p[0] == '[' || s.p[0] == '!'))
+        return ports_good(s, 0);
+    while (s.n) {
+        struct str one = str_split(s, ',', &s);
+        if (!ports_good(one, 0))
+            return false;
+    }
+    return true;
+}
+
+static bool is_choice(const char *words, const char *value)
+{
+    int truth = conf_truth(value);
+    struct str left = str_cstr(words);
+    while (left.n) {
+        struct str one = str_trim(str_split(left, ',', &left));
+        bool yes = str_eq(one, STR("yes")), no = str_eq(one, STR("no"));
+        if (str_eq(one, str_cstr(value)) || (yes && truth == 1) || (no && truth == 0))
+            return true;
+    }
+    return false;
+}
+
+static const char *text_wrong(const struct setting *s, const char *value)
+{
+    for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
+        if (strcmp(choices[i].path, s->path) != 0)
+            continue;
+        bool good = choices[i].words == a_port_list ? ports_list_good(value)
+                                                    : is_choice(choices[i].words, value);
+        return good ? NULL : "no such value";
+    }
+    size_t n = strlen(s->path);
+    bool dp = n > 19 && (!strcmp(s->path + n - 19, ".detection-ports.dp") ||
+                         !strcmp(s->path + n - 19, ".detection-ports.sp"));
+    return dp && !ports_list_good(value) ? "no list of ports" : NULL;
+}
+
+const char *setting_choices(const struct setting *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(choices); i++)
+        if (!strcmp(choices[i].path, s->path))
+            return choices[i].words;
+    return NULL;
+}
+
+const char *value_hint(const struct setting *s, char *to, size_t room)
+{
+    const char *words = setting_choices(s);
+    if (words)
+        return words;
+    if ((s->type != SET_INT && s->type != SET_BYTES && s->type != SET_TIME) || (!s->min && !s->max))
+        return NULL;
+    static const char *const unit[] = {[SET_BYTES] = " bytes", [SET_TIME] = " seconds"};
+    snprintf(to, room, "%lld to %lld%s", (long long)s->min, (long long)s->max,
+             s->type == SET_INT ? "" : unit[s->type]);
+    return to;
 }
 
 const char *value_wrong(const struct setting *s, const char *value)
@@ -101,6 +259,7 @@ const char *value_wrong(const struct setting *s, const char *value)
         u /= 1000000000u;
         return number_wrong(s, read, u >= (uint64_t)s->min && u <= (uint64_t)s->max);
     case SET_STR:
+        return text_wrong(s, value);
     case SET_MAP:
     case SET_LIST:
         break;

@@ -77,8 +77,12 @@ enum conf_format format_guess(const char *text, size_t n);
 int conf_finish(struct conf *c, struct diags *d) MUST_CHECK;
 
 bool value_time(const char *s, uint64_t *ns) MUST_CHECK;
+/* A section ("response") nearly of that name, with as many dots; false: none. */
+bool section_nearest(const char *path, char *out, size_t room) MUST_CHECK;
 /* NULL: fits the row; else why not. */
 const char *value_wrong(const struct setting *s, const char *value);
+/* What fits; NULL: nothing more to say. */
+const char *value_hint(const struct setting *s, char *to, size_t room);
 const struct conf_node *value_node(const struct conf *c, const struct setting *s);
 /* There is such a row, or one above it that takes anything, or rows below it. */
 bool setting_covers(const char *path);

@@ -62,6 +62,13 @@ static const char *node_text(const struct conf_node *map, const char *name)
     return n && n->kind == CONF_SCALAR ? n->value : NULL;
 }
 
+const struct conf_node *conf_var_node(const struct conf *c, bool ports, const char *name)
+{
+    const struct conf_node *map = conf_node(c, ports ? "vars.port-groups" : "vars.address-groups");
+    const struct conf_node *n = map ? tree_child(map, name) : NULL;
+    return n ? n : tree_child(c->snort_vars, name);
+}
+
 static const char *var_given(const struct conf *c, bool ports, const char *name)
 {
     const char *group = ports ? "vars.port-groups" : "vars.address-groups";

@@ -280,6 +280,60 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
         s->decode.check_csum = s->stream.check_csum = false;
 }
 
+/* ------------------------------------------------------------------ variables */
+
+struct vars_check {
+    const struct conf *c;
+    struct diags *d;
+    bool ports;
+};
+
+static const char *var_text(void *ctx, bool port, const char *name)
+{
+    return port ? conf_port_var(ctx, name) : conf_address_var(ctx, name);
+}
+
+/* `var` of a snort.conf may be anything: a folder, say. */
+static bool is_network(const char *name)
+{
+    return strstr(name, "_NET") || strstr(name, "_SERVERS");
+}
+
+static void one_var(void *ctx, const char *name, const char *text)
+{
+    struct vars_check *k = ctx;
+    const struct conf_node *n = conf_var_node(k->c, k->ports, name);
+    bool of_snort = n && n->parent && !strcmp(n->parent->name, "address-groups") && !n->parent->parent;
+    if (of_snort && (k->ports || !is_network(name)))
+        return;
+    struct arena mem;
+    struct diags why;
+    struct ip_ranges r = {0};
+    uint8_t bits[8192];
+    union { /* rules_var_fn does not write to it */
+        const struct conf *in;
+        void *out;
+    } c = {.in = k->c};
+    arena_init(&mem, 0, 0);
+    diags_init(&why, &mem);
+    int rc = k->ports ? rules_resolve_port(str_cstr(text), var_text, c.out, bits, &why)
+                      : rules_resolve_addr(&mem, str_cstr(text), var_text, c.out, &r, &why);
+    if (rc)
+        diag_add(k->d, DIAG_ERROR, n ? n->file : NULL, n ? n->line : 0, n ? n->column : 0,
+                 k->ports ? "write ports as [80, 8000:8080, !8001]" : "write networks as [10.0.0.0/8, fd00::/8, !10.1.2.3]",
+                 "variable %s: \"%s\": %s", name, text, why.first ? why.first->reason : strerror(-rc));
+    arena_done(&mem);
+}
+
+/* A variable that means nothing leaves rules out, or makes them blind: better said before the start. */
+static void vars_check(const struct conf *c, struct diags *d)
+{
+    struct vars_check k = {.c = c, .d = d};
+    (void)conf_each_var(c, false, one_var, &k);
+    k.ports = true;
+    (void)conf_each_var(c, true, one_var, &k);
+}
+
 struct engine_settings *engine_settings_new(const struct conf *c, bool replay, bool inline_mode, int check_csum,
                                             struct diags *d)
 {
@@ -300,6 +354,7 @@ struct engine_settings *engine_settings_new(const struct conf *c, bool replay, b
     s->app_error_policy = policy_read(c, "app-layer.error-policy", inline_mode, true);
     event_wants_read(c, &s->wants);
     event_outputs_check(c, d);
+    vars_check(c, d);
     decode_read(s, c);
     flow_read(s, c);
     stream_read(s, c, d);

@@ -14,6 +14,12 @@ void out_error(struct out *o, int err)
 {
     const char *slash = strrchr(o->path, '/');
     o->st->count.write_errors++;
+    if (o->c.kind == OUT_DGRAM || o->c.kind == OUT_STREAM) {
+        bool nobody = err == ENOENT || err == ECONNREFUSED;
+        snprintf(o->st->error, sizeof(o->st->error), "%.120s: %s%s%s", o->path,
+                 nobody ? "nobody listens there (" : "", strerror(err), nobody ? ")" : "");
+        return;
+    }
     snprintf(o->st->error, sizeof(o->st->error), "%.120s: %s", slash ? slash + 1 : o->path,
              strerror(err));
 }

@@ -405,13 +405,99 @@ static bool is_output(const char *name)
     return false;
 }
 
+/* Members of an output: what is nearly one of these is a slip of the pen. */
+static const char *const members[] = {
+    "enabled",
+    "filename",
+    "filetype",
+    "append",
+    "limit",
+    "rotate-size",
+    "max-files",
+    "filemode",
+    "format",
+    "fields",
+    "facility",
+    "level",
+    "identity",
+    "prefix",
+    "host",
+    "socket",
+    "types",
+    "conditional",
+    "compression",
+    "nostamp",
+    "vlan-event-types",
+    "records",
+    "extra-data",
+    "sensor-id",
+    "totals",
+    "threads",
+    "null-values",
+    "community-id",
+    "community-id-seed",
+    "dir",
+    "metadata",
+    "pcap-file",
+    "ethernet",
+    "mode",
+    "xff",
+    "sguil-base-dir",
+    "ts-format",
+    "use-stream-depth",
+    "honor-pass-rules",
+    "redis",
+    "threaded",
+    "suricata-version",
+    "rotate-interval",
+    "buffer-size",
+    "version",
+};
+
+static void member_check(const char *output, const struct conf_node *m, struct diags *d)
+{
+    static const char *const sizes[] = {"limit", "rotate-size"};
+    uint64_t v;
+    struct name_search near = {.name = str_cstr(m->name)};
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        if (!strcmp(members[i], m->name))
+            near.best = m->name;
+        if (!near.best || near.best != m->name)
+            name_offer(&near, members[i]);
+    }
+    if (near.best && near.best != m->name)
+        diag_add(d, DIAG_WARNING, m->file, m->line, m->column, near.best,
+                 "outputs: %s: unknown member %s", output, m->name);
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+        if (!strcmp(sizes[i], m->name) && m->value && *m->value &&
+            !str_size(str_cstr(m->value), &v))
+            diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "10mb, 1 GiB ...",
+                     "outputs: %s: %s: %s is no size", output, m->name, m->value);
+    if (!strcmp(m->name, "max-files") && m->value && *m->value &&
+        (!str_u64(str_cstr(m->value), &v) || v > 1 << 20))
+        diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "0 to 1048576",
+                 "outputs: %s: max-files: %s is no such number", output, m->value);
+    if (!strcmp(m->name, "filemode") && m->value && *m->value &&
+        (!str_u64_base(str_cstr(m->value), 8, &v) || v > 0777))
+        diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "octal, as 640",
+                 "outputs: %s: filemode: %s", output, m->value);
+    if (!strcmp(m->name, "enabled") && m->value && *m->value && conf_truth(m->value) < 0)
+        diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "yes or no",
+                 "outputs: %s: enabled: %s", output, m->value);
+}
+
 void event_outputs_check(const struct conf *c, struct diags *d)
 {
     const struct conf_node *list = conf_node(c, "outputs");
     for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
         const char *name, *instead = NULL;
         const struct conf_node *n = conf_item(i, &name);
-        if (!name || is_output(name) || !conf_sub_bool(n, "enabled", true))
+        if (name && is_output(name)) {
+            for (const struct conf_node *m = n->child; m; m = m->next)
+                member_check(name, m, d);
+            continue;
+        }
+        if (!name || !conf_sub_bool(n, "enabled", true))
             continue;
         for (size_t k = 0; k < ARRAY_LEN(elsewhere); k++)
             if (!strcmp(elsewhere[k].name, name))

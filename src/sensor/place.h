@@ -48,6 +48,11 @@ struct port_plan {
     char filter_file[8192];
 };
 int port_plan(const struct conf *c, struct port_plan *p, struct diags *d) MUST_CHECK;
+/*
+ * Are the ports of the plan there?  -ENODEV with a diag each that says where it is named.
+ * libpcap's own devices ("any") are not looked for.
+ */
+int port_plan_check(const struct conf *c, const struct port_plan *p, struct diags *d) MUST_CHECK;
 void port_plan_done(struct port_plan *p);
 bool port_has_address(const char *iface);
 

@@ -199,6 +199,50 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
     return 0;
 }
 
+static const struct conf_node *named_at(const struct conf *c, const char *name)
+{
+    static const char *const lists[] = {"capture.interfaces", "af-packet"};
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+        const struct conf_node *list = conf_node(c, lists[k]);
+        for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next)
+            if (!strcmp(i->value ? i->value : conf_sub_str(i, "interface", ""), name))
+                return i;
+    }
+    return NULL;
+}
+
+static int there(const char *name, const char *option, const struct conf_node *at, struct diags *d)
+{
+    char hint[160];
+    if (if_nametoindex(name))
+        return 0;
+    struct name_search near = {.name = str_cstr(name)};
+    struct if_nameindex *all = if_nameindex();
+    for (const struct if_nameindex *i = all; i && i->if_index; i++)
+        name_offer(&near, i->if_name);
+    snprintf(hint, sizeof(hint), "%s%s%s`ip link` lists them", near.best ? "did you mean " : "",
+             near.best ? near.best : "", near.best ? "? " : "");
+    bool set = at && (at->from == CONF_SET || !at->file);
+    diag_add(d, DIAG_ERROR, set || !at ? option : at->file, set || !at ? 0 : at->line,
+             set || !at ? 0 : at->column, hint, "there is no port %s", name);
+    if (all)
+        if_freenameindex(all);
+    return -ENODEV;
+}
+
+int port_plan_check(const struct conf *c, const struct port_plan *p, struct diags *d)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < p->n && !p->pcap; i++)
+        if (there(p->live.iface[i], "-i", named_at(c, p->live.iface[i]), d))
+            rc = -ENODEV;
+    const char *response = conf_str(c, "response.interface");
+    if (response && *response && strcmp(response, "none") &&
+        there(response, "--response", conf_node(c, "response.interface"), d))
+        rc = -ENODEV;
+    return rc;
+}
+
 void port_plan_done(struct port_plan *p)
 {
     arena_done(&p->arena);

@@ -190,6 +190,12 @@ static int settings_check(struct supervisor *s)
     return s->diags.errors > before ? -EINVAL : 0;
 }
 
+static bool names_ports(const struct conf *c)
+{
+    const struct conf_node *list = conf_node(c, "capture.interfaces");
+    return list && list->child;
+}
+
 static int prepare(struct supervisor *s)
 {
     int rc = 0;
@@ -199,8 +205,11 @@ static int prepare(struct supervisor *s)
     log_set_level(level_of(s->conf));
     if (s->o->starting && !conf_bool(s->conf, "quiet"))
         log_at(LOG_AT_NOTICE, "start", "%s", s->o->starting);
-    if (!s->o->test)
+    /* A test of a configuration alone knows no ports; one that names some is tested with them. */
+    if (!s->o->test || names_ports(s->conf))
         rc = port_plan(s->conf, &s->plan, &s->diags);
+    if (!rc)
+        rc = port_plan_check(s->conf, &s->plan, &s->diags);
     if (!rc)
         rc = fill_setup(s);
     if (!rc)

@@ -102,10 +102,43 @@ static void ports(void **state)
     assert_int_equal(p->workers, 1);
     assert_int_equal(p->live.ring, RING_NONE);
     port_plan_done(p);
+    arena_reset(&w->arena);
+    diags_init(&w->d, &w->arena);
+    set(w, "capture.library", "auto");
+    set(w, "capture.interfaces", "lo");
+    set(w, "response.interface", "lo0");
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_int_equal(port_plan_check(w->c, p, &w->d), -ENODEV);
+    assert_string_equal(w->d.first->reason, "there is no port lo0");
+    assert_string_equal(w->d.first->file, "--response");
+    port_plan_done(p);
+    set(w, "response.interface", "none");
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_int_equal(port_plan_check(w->c, p, &w->d), 0);
+    port_plan_done(p);
     set(w, "capture.interfaces", "a-name-that-is-too-long");
     assert_int_equal(port_plan(w->c, p, &w->d), -EINVAL);
     port_plan_done(p);
     free(p);
+}
+
+/* Who has the pid file keeps it. */
+static void pid_file(void **state)
+{
+    struct world *w = *state;
+    char path[128], text[32];
+    snprintf(path, sizeof(path), "%s/p.pid", w->dir);
+    int a = pidfile_take(path, &w->d);
+    assert_true(a >= 0);
+    assert_int_equal(pidfile_take(path, &w->d), -EBUSY);
+    snprintf(text, sizeof(text), "process %ld", (long)getpid());
+    assert_non_null(strstr(w->d.first->reason, text));
+    close(a); /* died: its file is taken over */
+    a = pidfile_take(path, &w->d);
+    assert_true(a >= 0);
+    close(a);
+    unlink(path);
+    assert_true(pidfile_take("/nonexistent/x", &w->d) < 0);
 }
 
 static void filter_file(void **state)
@@ -280,8 +313,8 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        CASE(ports),      CASE(filter_file), CASE(log_folder),        CASE(images),
-        CASE(old_images), CASE(users),       CASE(found_and_guessed),
+        CASE(ports),  CASE(filter_file), CASE(pid_file), CASE(log_folder),
+        CASE(images), CASE(old_images),  CASE(users),    CASE(found_and_guessed),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
