@@ -97,7 +97,8 @@ static void table_is_sound(void **state)
         assert_ptr_equal(setting_find(s[i].path), &s[i]); /* no row twice */
         assert_true(strlen(s[i].help) > 3);
         if (s[i].dflt)
-            assert_null(value_wrong(&s[i], s[i].dflt));
+            if (value_wrong(&s[i], s[i].dflt))
+                fail_msg("%s: %s", s[i].path, s[i].dflt);
         assert_true(s[i].dflt || (s[i].type != SET_BOOL && s[i].type != SET_INT));
         assert_true(s[i].min <= s[i].max);
     }

@@ -212,7 +212,8 @@ static void test_mistakes(void **state)
     logger_drain(l, &s.b.reader, 1, false, 0);
     logger_flush(l); /* no syslog there: counted, the others go on */
     assert_true(logger_counters(l)->write_errors > 0);
-    assert_string_equal(logger_last_error(l), "log: No such file or directory");
+    assert_string_equal(logger_last_error(l),
+                        "/nonexistent/log: nobody listens there (No such file or directory)");
     is_file(s.dir, "fast.log", "msg");
     logger_free(l);
     conf_free(c);
