@@ -369,7 +369,7 @@ void emit_anomalies(struct engine *e, struct packet *p)
 void emit_tagged(struct engine *e, struct packet *p)
 {
     uint32_t gid, sid;
-    if (!e->settings->wants.tagged_packets || !detect_tagged(e->detect, p, &gid, &sid))
+    if (!e->settings->wants.alert_tagged || !detect_tagged(e->detect, p, &gid, &sid))
         return;
     struct event *ev = emit_begin(e, EVENT_PACKET, p, p->flow, 0xff);
     if (!ev)

@@ -368,7 +368,7 @@ struct event_wants {
     uint16_t community_seed;
     bool ether;
     bool packets_all; /* pcap-log of every packet (conditional: all): a PACKET event for each */
-    bool anomaly_packethdr, tagged_packets, alert_payload_length;
+    bool anomaly_packethdr, alert_payload_length;
     bool metadata; /* top-level `metadata` (flowbits ...) */
     bool pcap_file;
     bool file_magic, file_md5, file_sha1, file_sha256;
