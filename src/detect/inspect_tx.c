@@ -207,11 +207,11 @@ static enum found bytes_block(struct tx_work *w, const struct img_block *b, cons
         if (block_match(d, &d->image->tests[b->first], b->n, &in))
             return FOUND;
     }
+    bool grows = row->kind == APP_BUF_GROWING || row->kind == APP_BUF_FILE;
     if (b->absent && !any)
-        return FOUND;
+        return grows && !w->whole ? NOT_YET : FOUND;
     if (b->absent == 1)
         return NEVER;
-    bool grows = row->kind == APP_BUF_GROWING || row->kind == APP_BUF_FILE;
     return more || (grows && !w->whole) ? NOT_YET : NEVER;
 }
 

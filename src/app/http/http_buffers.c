@@ -95,7 +95,7 @@ static bool get_body(const struct app_get *q, unsigned index, struct app_view *o
     struct app_body *b = &t->body[q->dir];
     if (index || !t->has_body[q->dir])
         return false;
-    bool last = b->done || b->limited || t->head.progress[q->dir] >= HTTP_BODY;
+    bool last = b->done || b->limited || t->head.progress[q->dir] > HTTP_BODY;
     if (!last && b->total < s->min_inspect[q->dir] && waits(q, s))
         return false;
     *out = (struct app_view){

@@ -138,7 +138,7 @@ static int body_data(htp_tx_data_t *d, unsigned dir)
     http_chunks_data(t, dir, d->data, d->len);
     http_body_begin(t, dir);
     http_body_add(t, dir, d->data, d->len);
-    return reach(d->tx, dir, t->head.progress[dir]);
+    return reach(d->tx, dir, HTTP_BODY); /* rules look at the body from its first byte on */
 }
 static int request_body(htp_tx_data_t *d)
 {
