@@ -107,6 +107,8 @@ static void note_json(void *ctx, const struct rule *r, const char *kind, const c
     json_open(j, NULL);
     json_cstr(j, "kind", kind);
     json_u64(j, "sid", r ? r->sid : 0);
+    text(r ? r->file : NULL, j, "file");
+    json_u64(j, "line", r ? r->line : 0);
     json_cstr(j, "text", what);
     json_close(j);
 }
@@ -114,7 +116,41 @@ static void note_json(void *ctx, const struct rule *r, const char *kind, const c
 static void note_text(void *ctx, const struct rule *r, const char *kind, const char *what)
 {
     (void)ctx;
-    printf("note: sid %u: %s: %s\n", r ? r->sid : 0, kind, what);
+    printf("%s:%u: note: sid %u: %s: %s\n", r && r->file ? r->file : "-", r ? r->line : 0, r ? r->sid : 0, kind, what);
+}
+
+static void left_out_json(struct json *j, const char *key, const struct rule_refusal *list, uint32_t n)
+{
+    json_array(j, key);
+    for (uint32_t k = 0; k < n; k++) {
+        const struct rule_refusal *r = &list[k];
+        json_open(j, NULL);
+        text(r->file, j, "file");
+        json_u64(j, "line", r->line);
+        json_u64(j, "column", r->column);
+        json_u64(j, "sid", r->sid);
+        text(r->reason, j, "reason");
+        text(r->hint, j, "hint");
+        json_close(j);
+    }
+    json_array_end(j);
+}
+
+/* What is no rule's refusal: classes, variables, lines of threshold files. */
+static void diags_json(struct json *j, const struct diags *d)
+{
+    json_array(j, "warnings");
+    for (const struct diag *x = d->first; x; x = x->next) {
+        json_open(j, NULL);
+        json_cstr(j, "level", x->level == DIAG_ERROR ? "error" : "warning");
+        text(x->file, j, "file");
+        json_u64(j, "line", x->line);
+        json_u64(j, "column", x->column);
+        text(x->reason, j, "reason");
+        text(x->hint, j, "hint");
+        json_close(j);
+    }
+    json_array_end(j);
 }
 
 static void print_json(const struct args *a, const struct rule_set *s)
@@ -127,7 +163,14 @@ static void print_json(const struct args *a, const struct rule_set *s)
     json_u64(&j, "loaded", s->n_rules);
     json_u64(&j, "disabled", s->disabled);
     json_u64(&j, "refused", s->n_refusals);
-    json_u64(&j, "not_on_mirror", response_lint(s, NULL, NULL));
+    json_u64(&j, "replaced", s->n_replaced);
+    json_u64(&j, "skipped", s->skipped);
+    unsigned quic;
+    json_array(&j, "mirror_rules");
+    unsigned not_on_mirror = response_lint(s, note_json, &j, &quic);
+    json_array_end(&j);
+    json_u64(&j, "not_on_mirror", not_on_mirror);
+    json_u64(&j, "not_on_mirror_quic", quic);
     json_array(&j, "files");
     for (uint32_t k = 0; k < s->n_files; k++) {
         const struct rule_file_info *f = &s->files[k];
@@ -141,19 +184,9 @@ static void print_json(const struct args *a, const struct rule_set *s)
         json_close(&j);
     }
     json_array_end(&j);
-    json_array(&j, "refusals");
-    for (uint32_t k = 0; k < s->n_refusals; k++) {
-        const struct rule_refusal *r = &s->refusals[k];
-        json_open(&j, NULL);
-        text(r->file, &j, "file");
-        json_u64(&j, "line", r->line);
-        json_u64(&j, "column", r->column);
-        json_u64(&j, "sid", r->sid);
-        text(r->reason, &j, "reason");
-        text(r->hint, &j, "hint");
-        json_close(&j);
-    }
-    json_array_end(&j);
+    left_out_json(&j, "refusals", s->refusals, s->n_refusals);
+    left_out_json(&j, "replacements", s->replaced, s->n_replaced);
+    diags_json(&j, &s->diags);
     if (a->lint) {
         json_array(&j, "notes");
         rules_lint(s, note_json, &j);
@@ -172,17 +205,24 @@ static void print_text(const struct args *a, const struct rule_set *s)
         printf("%s:%u:%u: sid %u: %s%s%s\n", r->file ? r->file : "-", r->line, r->column, r->sid, r->reason,
                r->hint ? "; " : "", r->hint ? r->hint : "");
     }
+    for (uint32_t k = 0; k < s->n_replaced && a->lint; k++)
+        printf("%s:%u: note: sid %u: replaced: %s\n", s->replaced[k].file, s->replaced[k].line, s->replaced[k].sid,
+               s->replaced[k].reason);
     if (a->lint)
         rules_lint(s, note_text, NULL);
+    unsigned quic, not_on_mirror = response_lint(s, a->lint ? note_text : NULL, NULL, &quic);
     for (uint32_t k = 0; k < s->n_files; k++) {
         const struct rule_file_info *f = &s->files[k];
         printf("%s: %s%s, %u loaded, %u disabled, %u refused\n", f->path, rule_dialect_name(f->dialect),
                f->told ? "" : " (by its marks)", f->loaded, f->disabled, f->refused);
     }
     printf("%u rules loaded, %u disabled, %u refused\n", s->n_rules, s->disabled, s->n_refusals);
-    unsigned not_on_mirror = response_lint(s, NULL, NULL);
+    if (s->n_replaced || s->skipped)
+        printf("of the disabled %u are replaced by a later one with their sid, of %u the requires is not met\n", s->n_replaced,
+               s->skipped);
     if (not_on_mirror)
-        printf("%u name an answer that a mirror port can't give in time (--lint names them)\n", not_on_mirror);
+        printf("%u can't be prevented from a mirror port: %u are attacks of one packet, %u of QUIC, which no forged answer ends%s\n",
+               not_on_mirror, not_on_mirror - quic, quic, a->lint ? "" : " (--lint names them)");
 }
 
 int cmd_check(int argc, char **argv)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A rule's intermediate form in words, for `riposte rules show`. */
-#include "rules/rules.h"
+#include "rules/explain.h"
+
+#include "rules/parse.h"
 
 #include "base/sbuf.h"
 #include "flow/flow.h"
@@ -14,7 +16,7 @@ struct explain {
     struct sbuf *out;
 };
 
-static void bytes_put(struct sbuf *out, struct str s)
+void explain_bytes(struct sbuf *out, struct str s)
 {
     bool hex = false;
     sbuf_byte(out, '"');
@@ -92,7 +94,7 @@ static void content_put(const struct explain *x, const struct rule_test *t)
     const struct test_content *c = &t->u.content;
     struct sbuf *o = x->out;
     sbuf_cstr(o, c->flags & CONTENT_NEGATED ? "holds no " : "holds ");
-    bytes_put(o, c->bytes);
+    explain_bytes(o, c->bytes);
     if (c->flags & CONTENT_NOCASE)
         sbuf_cstr(o, ", case ignored");
     static const struct {
@@ -115,7 +117,7 @@ static void content_put(const struct explain *x, const struct rule_test *t)
         sbuf_cstr(o, ", at its end");
     if (c->flags & CONTENT_REPLACE) {
         sbuf_cstr(o, ", to be replaced by ");
-        bytes_put(o, c->replace);
+        explain_bytes(o, c->replace);
     }
     if (x->r->fast >= 0 && t == &x->r->tests[x->r->fast]) {
         sbuf_cstr(o, " [prefilter");
@@ -191,21 +193,23 @@ static void bits_put(const struct explain *x, const struct test_bits *b)
 
 static void flowint_put(const struct explain *x, const struct test_flowint *f)
 {
-    sbuf_printf(x->out, "number of the flow " STR_FMT " %c ", STR_ARG(x->s->bits[f->id]), f->op);
+    static const struct {
+        char op;
+        const char *word;
+    } t[] = {{'=', "becomes"}, {'+', "grows by"}, {'-', "falls by"},  {'<', "<"},
+             {'>', ">"},       {'l', "<="},       {'g', ">="},        {'e', "="},
+             {'n', "!="},      {'s', "is set"},   {'u', "is not set"}};
+    unsigned i = 0;
+    while (i + 1 < ARRAY_LEN(t) && t[i].op != (char)f->op)
+        i++;
+    sbuf_printf(x->out, "number of the flow " STR_FMT " %s ", STR_ARG(x->s->bits[f->id]),
+                t[i].word);
+    if (f->op == 's' || f->op == 'u')
+        return;
     if (f->value_is_var)
         sbuf_printf(x->out, STR_FMT, STR_ARG(x->s->bits[f->value_id]));
     else
         sbuf_i64(x->out, f->value);
-}
-
-static void threshold_put(const struct explain *x, const struct rule_threshold *t)
-{
-    static const char *const types[] = {
-        "limit", "threshold", "both", "backoff", "detection filter", "rate filter", "suppress"};
-    static const char *const tracks[] = {"source",    "destination", "rule",
-                                         "both ends", "flow",        "either end"};
-    sbuf_printf(x->out, "%s: %u in %u s for each %s", types[t->type], t->count, t->seconds,
-                tracks[t->track]);
 }
 
 static const char *event_name(const struct rule_test *t)
@@ -277,10 +281,10 @@ static void test_put(const struct explain *x, const struct rule_test *t)
         content_put(x, t);
         break;
     case TEST_PCRE:
-        sbuf_printf(o, "%s /" STR_FMT "/%s",
+        sbuf_printf(o, "%s /" STR_FMT "/",
                     t->u.pcre.flags & REGEX_NEGATED ? "does not match" : "matches",
-                    STR_ARG(t->u.pcre.pattern),
-                    t->u.pcre.flags & REGEX_RELATIVE ? " behind the last match" : "");
+                    STR_ARG(t->u.pcre.pattern));
+        explain_regex(o, &t->u.pcre);
         break;
     case TEST_ISDATAAT:
     case TEST_BYTE_TEST:
@@ -316,10 +320,10 @@ static void test_put(const struct explain *x, const struct rule_test *t)
         break;
     case TEST_THRESHOLD:
     case TEST_DETECTION_FILTER:
-        threshold_put(x, &t->u.threshold);
+        explain_threshold(o, &t->u.threshold);
         break;
     case TEST_TAG:
-        sbuf_printf(o, "then log %u more", t->u.tag.count);
+        explain_tag(o, &t->u.tag);
         break;
     default:
         sbuf_cstr(o, plain_word(t->kind));
@@ -384,19 +388,30 @@ static void head_put(const struct explain *x)
     sbuf_printf(x->out, "\nclass " STR_FMT ", priority %u\n", STR_ARG(class), r->priority);
 }
 
+/* Tests of one step of the way, numbered as they stand in the rule. */
+static void step_put(const struct explain *x, enum explain_step step)
+{
+    bool first = true;
+    for (unsigned i = 0; i < x->r->n_tests; i++) {
+        const struct rule_test *t = &x->r->tests[i];
+        if (explain_step_of(t) != step)
+            continue;
+        if (first)
+            sbuf_printf(x->out, "%s:\n", explain_step_name(step));
+        first = false;
+        sbuf_printf(x->out, "%3u. ", i + 1);
+        if (step == STEP_BUFFER)
+            where_put(x, t);
+        test_put(x, t);
+        sbuf_byte(x->out, '\n');
+    }
+}
+
 void rule_explain(const struct rule_set *s, const struct rule *r, struct sbuf *out)
 {
     struct explain x = {s, r, out};
     head_put(&x);
-    for (unsigned i = 0; i < r->n_tests; i++) {
-        const struct rule_test *t = &r->tests[i];
-        sbuf_printf(out, "%3u. ", i + 1);
-        bool in_buffer = t->kind <= TEST_BUFFER_ABSENT || t->kind == TEST_DATASET;
-        if (in_buffer)
-            where_put(&x, t);
-        test_put(&x, t);
-        sbuf_byte(out, '\n');
-    }
-    if (r->response)
-        sbuf_printf(out, "responses 0x%02x\n", r->response);
+    for (unsigned step = 0; step < STEPS; step++)
+        step_put(&x, (enum explain_step)step);
+    explain_facts(s, r, out);
 }

@@ -104,18 +104,6 @@ static void bits_note(const struct lint *l, const struct rule *r)
     }
 }
 
-/* A connection of one packet can't be prevented from a mirror port. */
-static void mirror_note(const struct lint *l, const struct rule *r)
-{
-    bool stops = r->response || r->action == ACTION_DROP || r->action == ACTION_SDROP ||
-                 r->action == ACTION_BLOCK || r->action == ACTION_REJECT ||
-                 r->action == ACTION_REJECTSRC || r->action == ACTION_REJECTDST ||
-                 r->action == ACTION_REJECTBOTH || r->action == ACTION_RESET;
-    if (stops && !(r->transports & RULE_TCP))
-        note(l, r, "mirror",
-             "the packet has arrived when it is seen: a mirror port can't prevent it");
-}
-
 void rules_lint(const struct rule_set *s, rules_note_fn *f, void *ctx)
 {
     struct lint l = {.s = s, .f = f, .ctx = ctx, .set = calloc(s->n_bits + 1u, 1)};
@@ -129,7 +117,6 @@ void rules_lint(const struct rule_set *s, rules_note_fn *f, void *ctx)
         literal_note(&l, r);
         direction_note(&l, r);
         bits_note(&l, r);
-        mirror_note(&l, r);
     }
     free(l.set);
 }

@@ -266,7 +266,7 @@ static void notes(void **state)
                                   DIALECT_SURICATA, NULL, 1);
     rules_lint(s, take_note, &n);
     assert_string_equal(
-        n.text, "1 bit-never-set\n4 short-literal\n5 no-literal\n6 negated-literal\n7 mirror\n");
+        n.text, "1 bit-never-set\n4 short-literal\n5 no-literal\n6 negated-literal\n");
     rules_free(s);
 }
 

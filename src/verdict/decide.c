@@ -66,6 +66,14 @@ static const uint8_t responses[ACTION_COUNT] = {
     [ACTION_REACT] = RESP_RST_BOTH | RESP_REACT,
 };
 
+/* One policy serves in the wire and on a mirror; words that name one end keep it. */
+uint8_t response_on_mirror(unsigned action, uint8_t response, uint8_t on_drop)
+{
+    bool one_end = action == ACTION_REJECTSRC || action == ACTION_REJECTDST;
+    uint8_t answer = (uint8_t)(response | responses[action]);
+    return (effects[action] & DOES_DROP) && !response && !one_end ? answer | on_drop : answer;
+}
+
 /* Does the action reach the rest of the flow?  By the rule's type, and where in the packet it
  * matched (A5). */
 static bool whole_flow(const struct image_rule_info *r, const struct match *m)
@@ -115,11 +123,8 @@ static void apply(struct deciding *w, const struct image_rule_info *r, const str
         if (flow_wide && !(f->flags & FLOW_PASS))
             f->flags |= FLOW_DROP;
     }
-    unsigned answer = response | responses[action];
-    /* One policy serves in the wire and on a mirror; words that name one end keep it. */
-    bool one_end = action == ACTION_REJECTSRC || action == ACTION_REJECTDST;
-    if ((does & DOES_DROP) && !response && !one_end && w->c->place == PLACE_MIRROR)
-        answer |= w->c->on_drop;
+    unsigned answer = w->c->place == PLACE_MIRROR ? response_on_mirror(action, (uint8_t)response, w->c->on_drop)
+                                                   : response | responses[action];
     if (does & DOES_REJECT)
         o->reject = true;
     if (answer && !o->response) {

@@ -241,12 +241,17 @@ void response_config_read(const struct conf *c, struct response_policy *p,
 
 /* ------------------------------------------------------------------ what a mirror can't prevent */
 
-const char *response_limit(const struct rule *r)
+static bool of_quic(const struct rule *r)
 {
     bool quic = r->app == APP_QUIC;
     for (unsigned k = 0; k < r->n_apps; k++)
         quic |= r->apps[k] == APP_QUIC;
-    if (quic)
+    return quic;
+}
+
+const char *response_limit(const struct rule *r)
+{
+    if (of_quic(r))
         return "QUIC ignores forged answers: only a sensor in the wire can stop it";
     if (!(r->transports & RULE_TCP))
         return "an attack of one packet has arrived before any answer: only a sensor in the wire "
@@ -266,22 +271,25 @@ static bool wants_to_prevent(const struct rule *r)
 
 void response_mirror_note(struct rule_set *s)
 {
-    unsigned n = response_lint(s, NULL, NULL);
+    unsigned n = response_lint(s, NULL, NULL, NULL);
     if (n)
         diag_add(&s->diags, DIAG_WARNING, NULL, 0, 0, "riposte check --lint names them",
                  "%u rule%s an answer that a mirror port can't give in time (attacks of one packet, QUIC)", n,
                  n == 1 ? " names" : "s name");
 }
 
-unsigned response_lint(const struct rule_set *s, rules_note_fn *f, void *ctx)
+unsigned response_lint(const struct rule_set *s, rules_note_fn *f, void *ctx, unsigned *quic)
 {
-    unsigned n = 0;
+    unsigned n = 0, n_quic = 0;
     for (uint32_t k = 0; k < s->n_rules; k++) {
         const struct rule *r = s->rules[k];
         const char *why = wants_to_prevent(r) ? response_limit(r) : NULL;
         if (why && f)
-            f(ctx, r, "mirror", why);
+            f(ctx, r, of_quic(r) ? "quic" : "one-packet", why);
         n += why != NULL;
+        n_quic += why && of_quic(r);
     }
+    if (quic)
+        *quic = n_quic;
     return n;
 }

@@ -355,6 +355,29 @@ static void configuration(void **state)
     arena_done(&arena);
 }
 
+/* A drop rule is answered by response.on-drop unless it names an answer of its own, or one end. */
+static void what_a_mirror_answers(void **state)
+{
+    (void)state;
+    const uint8_t on = RESP_RST_BOTH | RESP_ICMP_PORT;
+    static const struct {
+        unsigned action;
+        uint8_t response, answer;
+    } cases[] = {
+        {ACTION_ALERT, 0, 0},
+        {ACTION_ALERT, RESP_RST_SRC, RESP_RST_SRC},
+        {ACTION_DROP, 0, RESP_RST_BOTH | RESP_ICMP_PORT},
+        {ACTION_DROP, RESP_RST_SRC, RESP_RST_SRC},
+        {ACTION_BLOCK, 0, RESP_RST_BOTH | RESP_ICMP_PORT},
+        {ACTION_REJECT, 0, RESP_RST_BOTH | RESP_ICMP_PORT},
+        {ACTION_REJECTSRC, 0, RESP_RST_SRC | RESP_ICMP_PORT},
+        {ACTION_REJECTDST, 0, RESP_RST_DST | RESP_ICMP_PORT},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(response_on_mirror(cases[i].action, cases[i].response, on), cases[i].answer);
+    assert_int_equal(response_on_mirror(ACTION_DROP, 0, 0), 0);
+}
+
 static void what_a_mirror_cannot(void **state)
 {
     (void)state;
@@ -377,6 +400,11 @@ static void what_a_mirror_cannot(void **state)
         assert_int_equal(!why, !cases[i].part);
         if (why)
             assert_non_null(strstr(why, cases[i].part));
+        unsigned quic = 9, n = response_lint(s, NULL, NULL, &quic);
+        assert_int_equal(n, why != NULL);
+        assert_int_equal(quic, why && strstr(why, "QUIC"));
+        response_mirror_note(s);
+        assert_int_equal(s->diags.warnings, n);
         rules_free(s);
     }
 }
@@ -387,7 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words),         cmocka_unit_test(queries),       cmocka_unit_test(networks),
         cmocka_unit_test(by_default),    cmocka_unit_test(other_rules),   cmocka_unit_test(configuration),
-        cmocka_unit_test(what_a_mirror_cannot),
+        cmocka_unit_test(what_a_mirror_cannot), cmocka_unit_test(what_a_mirror_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,11 +229,14 @@ void response_policy_tune(void *policy, const struct image *i, uint32_t rule,
 /* Settings of `response` into *out; own and ctx are set to the policy. */
 void response_config_read(const struct conf *c, struct response_policy *p,
                           struct response_config *out, struct diags *d);
+/* What a mirror port answers: the rule's own response, its action's, and response.on-drop. */
+uint8_t response_on_mirror(unsigned action, uint8_t response, uint8_t on_drop);
 /* Why a mirror port can't prevent what this rule finds, though it names a response; NULL: it can.
  */
 const char *response_limit(const struct rule *r);
-/* Tells f (or nobody) of each rule that wants to prevent and can't on a mirror port; how many. */
-unsigned response_lint(const struct rule_set *s, rules_note_fn *f, void *ctx);
+/* Tells f (or nobody) of each rule that wants to prevent and can't on a mirror port, as "quic" or "one-packet"; how
+ * many, and how many of them can't be killed at all (QUIC; may be NULL). */
+unsigned response_lint(const struct rule_set *s, rules_note_fn *f, void *ctx, unsigned *quic);
 /* Says their number among the set's own warnings. */
 void response_mirror_note(struct rule_set *s);
 
