@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 struct ctl_args {
-    const char *socket;
+    const char *socket, *proto, *src, *dst, *sport, *dport, *host, *port, *state, *limit;
     bool json, all, help;
 };
 #define AT(member) offsetof(struct ctl_args, member)
@@ -23,13 +23,24 @@ static const struct opt rows[] = {
     {"j", "json", NULL, OPT_FLAG, AT(json), "print the answer as it comes"},
     {"a", "all", NULL, OPT_FLAG, AT(all), "losses: also what is zero"},
     {"h", "help", NULL, OPT_FLAG, AT(help), "this text"},
+    {"", NULL, NULL, OPT_HEAD, 0, "flows takes words (host 10.0.0.1 port 80 tcp limit 20), or:"},
+    {"p", "proto", "PROTO", OPT_TEXT, AT(proto), "tcp, udp, icmp or a number"},
+    {"", "host", "ADDRESS[/LEN]", OPT_TEXT, AT(host), "either end"},
+    {"", "src", "ADDRESS[/LEN]", OPT_TEXT, AT(src), "the client"},
+    {"", "dst", "ADDRESS[/LEN]", OPT_TEXT, AT(dst), "the server"},
+    {"", "port", "N", OPT_TEXT, AT(port), "either end's"},
+    {"", "sport", "N", OPT_TEXT, AT(sport), "the client's"},
+    {"", "dport", "N", OPT_TEXT, AT(dport), "the server's"},
+    {"", "state", "STATE", OPT_TEXT, AT(state), "new, established, closed; or TCP's: syn_sent ..."},
+    {"n", "limit", "N", OPT_TEXT, AT(limit), "how many (default: 100, most: 1000)"},
 };
 static const char usage[] =
     "usage: riposte ctl [options] COMMAND\n\n"
     "  status     processes, interfaces, policy\n"
     "  stats      counters of capture, engine and logger\n"
     "  losses     everything that was lost, with stage and reason\n"
-    "  flows      the flow table in numbers\n"
+    "  flows      flows, newest packet first; also: app http, vlan 5, id N, alerted, answered\n"
+    "  responses  what was answered, by rule: injected, failed, damped, died, lived, leaked ...\n"
     "  rules      what is loaded, and what was refused and why\n"
     "  reload     read configuration and rules anew; waits, and says what changed\n"
     "  reopen     open log files anew, after they were moved away\n"
@@ -48,6 +59,15 @@ static int ask(const struct ctl_args *a, const struct texts *words)
     sbuf_init(&answer);
     for (unsigned i = 0; i < words->n && at < sizeof(line); i++)
         at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s", i ? " " : "", words->v[i]);
+    const struct {
+        const char *key, *value;
+    } filter[] = {{"proto", a->proto}, {"host", a->host},   {"src", a->src},
+                  {"dst", a->dst},     {"port", a->port},   {"sport", a->sport},
+                  {"dport", a->dport}, {"state", a->state}, {"limit", a->limit}};
+    for (size_t i = 0; i < ARRAY_LEN(filter) && at < sizeof(line); i++)
+        if (filter[i].value)
+            at += (size_t)snprintf(line + at, sizeof(line) - at, " %s=%s", filter[i].key,
+                                   filter[i].value);
     int rc = at < sizeof(line) ? sensor_control_path(a->socket, path, sizeof(path), &d) : -E2BIG;
     if (!rc)
         rc = sensor_request(path, line, &answer, &d);

@@ -97,6 +97,65 @@ static void print_losses(const json_t *list, bool all)
         printf("nothing was lost\n");
 }
 
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+
+static long long number_of(const json_t *o, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(o, key));
+}
+
+/* In the manner of `conntrack -L`, EVE's words for what it does not know. */
+static void print_flows(const json_t *j)
+{
+    const json_t *list = json_object_get(j, "flows");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *f = json_array_get(list, i);
+        const char *state = text_of(f, "tcp_state"), *app = text_of(f, "app_proto");
+        printf("%-5s %-12s src=%s dst=%s sport=%lld dport=%lld packets=%lld/%lld bytes=%lld/%lld "
+               "age=%lld%s%s%s%s id=%lld\n",
+               text_of(f, "proto"), *state ? state : text_of(f, "state"), text_of(f, "src_ip"),
+               text_of(f, "dest_ip"), number_of(f, "src_port"), number_of(f, "dest_port"),
+               number_of(f, "pkts_toserver"), number_of(f, "pkts_toclient"),
+               number_of(f, "bytes_toserver"), number_of(f, "bytes_toclient"), number_of(f, "age"),
+               *app ? " app=" : "", app,
+               json_is_true(json_object_get(f, "alerted")) ? " alerted" : "",
+               json_is_true(json_object_get(f, "answered")) ? " answered" : "",
+               number_of(f, "flow_id"));
+    }
+    printf("%zu of %lld flows that fit; %lld active in all\n", json_array_size(list),
+           number_of(j, "fitting"), number_of(j, "active"));
+}
+
+static void print_responses(const json_t *j)
+{
+    static const char *const column[] = {"requested",    "injected",       "failed",      "damped",
+                                         "rate_limited", "challenge_acks", "died",        "lived",
+                                         "unknown",      "leaked_packets", "leaked_bytes"};
+    const json_t *list = json_object_get(j, "rules"), *sum = json_object_get(j, "total");
+    printf("%-14s", "gid:sid");
+    for (size_t k = 0; k < sizeof(column) / sizeof(*column); k++)
+        printf(" %s", column[k]);
+    printf("\n");
+    for (size_t i = 0; i <= json_array_size(list); i++) {
+        const json_t *r = i < json_array_size(list) ? json_array_get(list, i) : sum;
+        char name[40] = "all";
+        if (r != sum && number_of(r, "gid"))
+            snprintf(name, sizeof(name), "%lld:%lld", number_of(r, "gid"), number_of(r, "sid"));
+        else if (r != sum)
+            snprintf(name, sizeof(name), "others");
+        printf("%-14s", name);
+        for (size_t k = 0; k < sizeof(column) / sizeof(*column); k++)
+            printf(" %*lld", (int)strlen(column[k]), number_of(r, column[k]));
+        printf("\n");
+    }
+    if (json_object_get(j, "note"))
+        printf("%s\n", text_of(j, "note"));
+}
+
 bool ctl_print(const char *answer, size_t n, bool raw, bool all)
 {
     json_t *j = json_loadb(answer, n, 0, NULL);
@@ -115,6 +174,10 @@ bool ctl_print(const char *answer, size_t n, bool raw, bool all)
                     json_string_value(json_object_get(json_array_get(list, i), "help")));
     } else if (json_object_get(j, "losses")) {
         print_losses(json_object_get(j, "losses"), all);
+    } else if (json_object_get(j, "flows")) {
+        print_flows(j);
+    } else if (json_object_get(j, "total")) {
+        print_responses(j);
     } else {
         print_members(j, 0);
     }

@@ -90,6 +90,14 @@ struct engine_counters {
 };
 void engine_counters(const struct engine *e, struct engine_counters *out);
 void engine_counters_add(struct engine_counters *sum, const struct engine_counters *x);
+/*
+ * For reports, between two bursts: a piece of the flow table (flow_walk), and the counters of each rule that
+ * was answered (gid 0: rules without counters of their own).
+ */
+bool engine_flows(struct engine *e, uint32_t *at, uint32_t places, bool (*f)(void *ctx, struct flow *f), void *ctx);
+void engine_responses(struct engine *e,
+                      void (*f)(void *ctx, uint32_t gid, uint32_t sid, const struct response_counters *c),
+                      void *ctx);
 /* One `stats` event with the sums of all workers, by worker 0. */
 void engine_stats(struct engine *e, const struct engine_counters *sum, const struct capture_counters *cap,
                   uint64_t uptime_s);

@@ -356,6 +356,26 @@ void engine_counters(const struct engine *e, struct engine_counters *out)
     }
 }
 
+bool engine_flows(struct engine *e, uint32_t *at, uint32_t places, bool (*f)(void *ctx, struct flow *f), void *ctx)
+{
+    return flow_walk(e->flows, at, places, f, ctx);
+}
+
+void engine_responses(struct engine *e,
+                      void (*f)(void *ctx, uint32_t gid, uint32_t sid, const struct response_counters *c),
+                      void *ctx)
+{
+    const struct image *i = overlay_image(detect_overlay(e->detect));
+    struct response_counters c;
+    uint32_t rule;
+    for (unsigned n = 0; responder_rule_at(e->responder, n, &rule, &c); n++) {
+        struct image_rule_info info = {.gid = 0};
+        if (rule < image_n_rules(i))
+            image_rule(i, rule, &info);
+        f(ctx, info.gid, info.sid, &c);
+    }
+}
+
 /* All counters are uint64_t without gaps. */
 void engine_counters_add(struct engine_counters *sum, const struct engine_counters *x)
 {

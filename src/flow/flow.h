@@ -170,6 +170,12 @@ void flow_end_all(struct flow_table *t, flow_end_fn *end, void *ctx);
 void flow_swap(struct flow *f); /* client and server change places */
 /* Walks live flows, e.g. for ctl; f returns false to stop. */
 void flow_each(struct flow_table *t, bool (*f)(void *ctx, struct flow *f), void *ctx);
+/*
+ * The same in pieces: at most `places` of the table from *at on (0: its begin), so that a packet in
+ * between waits for one piece and not for all.  False: that was the end.
+ */
+bool flow_walk(struct flow_table *t, uint32_t *at, uint32_t places,
+               bool (*f)(void *ctx, struct flow *f), void *ctx);
 /* Looks a flow up without making one; either direction. */
 struct flow *flow_find(struct flow_table *t, const struct packet *p);
 const struct flow_counters *flow_counters(const struct flow_table *t);

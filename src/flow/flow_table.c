@@ -434,6 +434,22 @@ void flow_each(struct flow_table *t, bool (*f)(void *ctx, struct flow *f), void 
                 return;
 }
 
+bool flow_walk(struct flow_table *t, uint32_t *at, uint32_t places,
+               bool (*f)(void *ctx, struct flow *f), void *ctx)
+{
+    uint64_t all = (uint64_t)t->blocks << BLOCK_SHIFT;
+    uint32_t i = *at;
+    for (; places && i < all; places--, i++) {
+        struct flow *x = &t->block[i >> BLOCK_SHIFT][i & (BLOCK_FLOWS - 1)].f;
+        if (x->live && !f(ctx, x)) {
+            *at = i + 1;
+            return false;
+        }
+    }
+    *at = i;
+    return i < all;
+}
+
 const struct flow_counters *flow_counters(const struct flow_table *t)
 {
     return &t->n;

@@ -422,6 +422,13 @@ static void memcap(void **state)
     flow_table_free(t);
 }
 
+static bool count_all(void *ctx, struct flow *f)
+{
+    (void)f;
+    ++*(unsigned *)ctx;
+    return true;
+}
+
 static bool count_some(void *ctx, struct flow *f)
 {
     unsigned *n = ctx;
@@ -446,6 +453,14 @@ static void walk_and_elephants(void **state)
     unsigned n = 0;
     flow_each(t, count_some, &n);
     assert_int_equal(n, 5);
+    unsigned walked = 0, pieces = 0;
+    uint32_t at = 0;
+    while (flow_walk(t, &at, 3, count_all, &walked))
+        pieces++;
+    assert_int_equal(walked, 11);
+    assert_true(pieces > 2);
+    assert_false(flow_walk(t, &at, 3, count_all, &walked));
+    assert_int_equal(walked, 11);
     f->flags |= FLOW_BYPASS;
     get(t, udp(&p, 1, 2, 5000, 53, SEC));
     assert_string_equal(flow_state_name(f), "bypassed");

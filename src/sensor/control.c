@@ -57,9 +57,26 @@ static void do_losses(struct supervisor *s, struct control_client *c)
 {
     cmd_report(s, c, report_losses);
 }
+static void refuse(struct control_client *c, const char *why)
+{
+    struct json j;
+    begin(c, &j, false);
+    json_cstr(&j, "error", why);
+    end(c, &j);
+}
 static void do_flows(struct supervisor *s, struct control_client *c)
 {
-    cmd_report(s, c, report_flows);
+    struct flow_query q;
+    char why[400];
+    if (flow_query_parse(c->words, &q, why, sizeof(why)))
+        survey_ask(s, c, SURVEY_FLOWS, &q);
+    else
+        refuse(c, why);
+}
+static void do_responses(struct supervisor *s, struct control_client *c)
+{
+    struct flow_query q = {.most = 1};
+    survey_ask(s, c, SURVEY_RESPONSES, &q);
 }
 static void do_rules(struct supervisor *s, struct control_client *c)
 {
@@ -113,7 +130,8 @@ static const struct command {
     {"status", do_status, "processes, interfaces, policy"},
     {"stats", do_stats, "counters of capture, engine and logger"},
     {"losses", do_losses, "everything that was lost, with stage and reason"},
-    {"flows", do_flows, "the flow table in numbers"},
+    {"flows", do_flows, "flows, newest packet first: flows [host A] [port N] [tcp] [limit N] ..."},
+    {"responses", do_responses, "what was answered, by rule: injected, died, lived, leaked ..."},
     {"rules", do_rules, "what is loaded, and what was refused and why"},
     {"reload", do_reload, "read configuration and rules anew; waits, and says what changed"},
     {"reopen", do_reopen, "open log files anew, after they were moved away"},
@@ -142,7 +160,9 @@ static void unknown(struct control_client *c, const char *name)
 static void request(struct supervisor *s, struct control_client *c)
 {
     char *word = c->in + strspn(c->in, " \t\r\n");
-    word[strcspn(word, " \t\r\n")] = 0;
+    size_t n = strcspn(word, " \t\r\n");
+    c->words = word + n + (word[n] != 0);
+    word[n] = 0;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (!strcmp(word, commands[i].name)) {
             commands[i].f(s, c);
@@ -180,6 +200,23 @@ void control_reopened(struct supervisor *s)
     }
 }
 
+void control_surveyed(struct supervisor *s, uint64_t number, bool ok)
+{
+    for (unsigned i = 0; i < SUP_CLIENTS; i++) {
+        struct control_client *c = &s->client[i];
+        struct json j;
+        if (c->fd < 0 || c->survey != number)
+            continue;
+        c->survey = 0;
+        begin(c, &j, ok);
+        if (ok)
+            report_survey(s, &j);
+        else
+            json_cstr(&j, "error", "the engine does not answer");
+        end(c, &j);
+    }
+}
+
 /* ------------------------------------------------------------------ connections */
 
 static void hang_up(struct control_client *c)
@@ -190,6 +227,7 @@ static void hang_up(struct control_client *c)
     c->n = c->sent = 0;
     c->waits = 0;
     c->waits_reopen = false;
+    c->survey = 0;
 }
 
 void control_accept(struct supervisor *s)
@@ -216,7 +254,7 @@ static void take_input(struct supervisor *s, struct control_client *c)
     if (n > 0)
         c->n += (size_t)n;
     c->in[c->n] = 0;
-    bool waiting = c->waits || c->waits_reopen;
+    bool waiting = c->waits || c->waits_reopen || c->survey;
     if (waiting) {
         if (over)
             hang_up(c);
@@ -254,7 +292,7 @@ void control_tick(struct supervisor *s)
     uint64_t now = sup_now();
     for (unsigned i = 0; i < SUP_CLIENTS; i++) {
         struct control_client *c = &s->client[i];
-        bool waiting = c->waits || c->waits_reopen;
+        bool waiting = c->waits || c->waits_reopen || c->survey;
         if (c->fd >= 0 && now - c->since_ns > (waiting ? WAIT_MOST : IDLE_MOST))
             hang_up(c);
     }

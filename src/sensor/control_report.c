@@ -198,6 +198,11 @@ static const struct loss {
          "no room for fragments, or their lengths are wrong", engine.decode.frag_refused),
     LOSS("decoder", "fragment_limit", "datagrams",
          "given up for newer ones: the limit of fragments", engine.decode.frag_max_hit),
+    LOSS("decoder", "fragment_timeout_ipv4", "datagrams", "fragments that never came",
+         engine.decode.frag_ipv4_timeout),
+    LOSS("decoder", "fragment_timeout_ipv6", "datagrams", "fragments that never came",
+         engine.decode.frag_ipv6_timeout),
+    LOSS("decoder", "invalid", "packets", "broken headers: not inspected", engine.decode.invalid),
     LOSS("decoder", "too_many_layers", "packets", "more layers than decoder.max-layers",
          engine.decode.too_many_layers),
     LOSS("flow", "memcap", "packets", "flow.memcap is met: packets without a flow",
@@ -216,6 +221,10 @@ static const struct loss {
          engine.stream.invalid_checksum),
     LOSS("stream", "insert_failed", "segments", "no memory for them",
          engine.stream.insert_data_normal_fail),
+    LOSS("stream", "insert_list", "segments", "more pieces than stream.reassembly.max-regions",
+         engine.stream.insert_list_fail),
+    LOSS("stream", "insert_overlap", "segments", "other data where some was already",
+         engine.stream.insert_data_overlap_fail),
     LOSS("app", "refused", "transactions", "app-layer.memcap is met", engine.app.refused),
     LOSS("detect", "limit", "evaluations", "a rule met its limit of steps",
          engine.detect.limit_hits),
@@ -230,6 +239,11 @@ static const struct loss {
     LOSS("response", "send_failed", "frames", "the kernel refused them", inject.failed),
     LOSS("response", "rate_limited", "responses", "over response.rate-limit",
          engine.response.rate_limited),
+    LOSS("response", "no_port", "responses", "asked for, and there is no response port",
+         engine.response.no_port),
+    LOSS("response", "rows_recycled", "connections",
+         "forgotten before their time: response.table.rows or memcap", engine.response.recycled),
+    LOSS("policy", "swaps_failed", "times", "a worker could not take new rules", swaps_failed),
     LOSS("event", "ring_full", "events", "the logger was too slow", engine.events_lost),
 #undef LOSS
 };
@@ -247,6 +261,31 @@ static uint64_t put_loss(struct json *j, const char *stage, const char *reason, 
     return n;
 }
 
+/* Parsers that gave up: by protocol in stats, in one sum here. */
+static uint64_t put_app_errors(struct json *j, const struct worker_counts *c,
+                               const struct worker_counts *past)
+{
+    static const struct {
+        const char *reason, *text;
+        size_t at;
+    } kinds[] = {
+        {"gap", "a hole in the stream ended the parser",
+         offsetof(struct worker_counts, engine.app.error_gap)},
+        {"parser", "the parser did not understand it",
+         offsetof(struct worker_counts, engine.app.error_parser)},
+        {"alloc", "no memory for the parser",
+         offsetof(struct worker_counts, engine.app.error_alloc)},
+    };
+    uint64_t all = 0;
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        uint64_t n = 0;
+        for (size_t i = 0; i < sizeof(c->engine.app.error_gap) / sizeof(uint64_t); i++)
+            n += value(c, kinds[k].at + i * 8) + value(past, kinds[k].at + i * 8);
+        all += put_loss(j, "app", kinds[k].reason, "flows", kinds[k].text, n);
+    }
+    return all;
+}
+
 void report_losses(struct supervisor *s, struct json *j)
 {
     struct worker_counts *c = &s->sum;
@@ -260,6 +299,7 @@ void report_losses(struct supervisor *s, struct json *j)
         all += put_loss(j, x->stage, x->reason, x->unit, x->text,
                         value(c, x->at) + value(&s->past, x->at));
     }
+    all += put_app_errors(j, c, &s->past);
     all += put_loss(j, "supervisor", "engine_restarts", "packets",
                     "waited in the rings of an engine that ended (at most)", s->lost_frames);
     all += put_loss(j, "supervisor", "flows_forgotten", "flows",

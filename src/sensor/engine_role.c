@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SWAP_MOST_MS = 10000, LOOK_MS = 100 };
+enum { SWAP_MOST_MS = 10000, LOOK_MS = 100, SURVEY_MS = 5 };
 
 static const char *variable(void *ctx, bool port, const char *name)
 {
@@ -229,6 +229,9 @@ static void one_message(struct engine_proc *p, struct message *m)
     case MSG_REPLACE:
         take_replacement(p, m);
         break;
+    case MSG_SURVEY:
+        engine_survey_begin(p, m);
+        break;
     case MSG_LOG:
         child_log(m);
         break;
@@ -249,6 +252,7 @@ static void one_message(struct engine_proc *p, struct message *m)
     case MSG_DEAD_PORT:
     case MSG_RING_DONE:
     case MSG_REOPENED:
+    case MSG_SURVEYED:
     case MSG_TYPES:
         break;
     }
@@ -274,7 +278,7 @@ static void serve(struct engine_proc *p, struct message *m)
 {
     while (!p->stop && !p->closed) {
         struct pollfd f = {.fd = p->child.channel, .events = POLLIN};
-        if (poll(&f, 1, p->started ? LOOK_MS : -1) > 0) {
+        if (poll(&f, 1, p->survey_request ? SURVEY_MS : p->started ? LOOK_MS : -1) > 0) {
             int rc = msg_recv(p->child.channel, FROM_PARENT, false, m);
             if (rc > 0)
                 one_message(p, m);
@@ -283,6 +287,8 @@ static void serve(struct engine_proc *p, struct message *m)
         }
         if (p->started)
             tell_dead(p);
+        if (p->survey_request)
+            engine_survey_look(p);
     }
 }
 

@@ -5,6 +5,7 @@
 #define SENSOR_ENGINE_ROLE_H
 
 #include "sensor/role.h"
+#include "sensor/survey.h"
 #include "sensor/seat.h"
 
 #include <pthread.h>
@@ -38,6 +39,10 @@ struct worker {
     _Atomic int replace[CAPTURE_IFACES]; /* a new socket; -1: none */
     _Atomic uint32_t dead;               /* interfaces that went away */
     _Atomic bool stop;
+    /* A question goes there and comes back answered; in between it is the worker's alone. */
+    _Atomic(struct survey *) survey, surveyed;
+    struct survey *surveying;
+    bool asked; /* main's: not back yet */
 };
 
 struct engine_proc {
@@ -52,7 +57,14 @@ struct engine_proc {
     uint64_t started_ns, stats_every_ns;
     uint32_t dead_told;
     bool started, stop, closed;
+    uint64_t survey_request, survey_until_ns; /* request 0: none */
+    enum survey_kind survey_kind;
+    uint32_t survey_most;
 };
+
+/* engine_survey.c: questions of `ctl` */
+void engine_survey_begin(struct engine_proc *p, const struct message *m);
+void engine_survey_look(struct engine_proc *p); /* sends the answer when it is there */
 
 /* Makes what the worker needs; errors into the child's diags. */
 int worker_open(struct worker *w) MUST_CHECK;

@@ -62,6 +62,9 @@ void worker_close(struct worker *w)
     rec_ring_free(w->ring);
     if (w->ring_mem)
         munmap(w->ring_mem, w->ring_bytes);
+    survey_free(atomic_exchange(&w->survey, NULL));
+    survey_free(atomic_exchange(&w->surveyed, NULL));
+    survey_free(w->surveying);
     overlay_close(atomic_exchange(&w->next, NULL));
     for (unsigned i = 0; i < CAPTURE_IFACES; i++)
         if (w->replace[i] >= 0)
@@ -194,6 +197,12 @@ static void one_turn(struct worker *w)
     }
     if (atomic_load_explicit(&w->next, memory_order_relaxed))
         take_overlay(w);
+    if (atomic_load_explicit(&w->survey, memory_order_relaxed))
+        w->surveying = atomic_exchange_explicit(&w->survey, NULL, memory_order_acq_rel);
+    if (w->surveying && !survey_step(w->surveying, w->engine)) {
+        atomic_store_explicit(&w->surveyed, w->surveying, memory_order_release);
+        w->surveying = NULL;
+    }
     if (now_ns - w->published_ns >= PUBLISH_MS * NS_PER_MS)
         look_around(w, now_ns);
 }

@@ -105,6 +105,29 @@ static bool swapped_ok(const void *body)
     return true;
 }
 
+static bool survey_ok(const void *body)
+{
+    const struct msg_survey *s = body;
+    return s->kind < SURVEY_KINDS && flow_query_good(&s->query);
+}
+
+static bool surveyed_ok(const void *body, uint32_t size)
+{
+    const struct msg_surveyed *s = body;
+    const uint8_t *rows_at = (const uint8_t *)body + sizeof(*s);
+    size_t one = s->kind == SURVEY_FLOWS ? sizeof(struct flow_row) : sizeof(struct response_row);
+    if (s->kind >= SURVEY_KINDS || s->last > 1 || s->n > MSG_BODY ||
+        size != sizeof(*s) + s->n * one)
+        return false;
+    for (uint32_t i = 0; i < s->n && s->kind == SURVEY_FLOWS; i++) {
+        struct flow_row r;
+        memcpy(&r, rows_at + i * one, sizeof(r));
+        if (!flow_row_good(&r))
+            return false;
+    }
+    return true;
+}
+
 static bool body_ok(enum msg_type type, const void *body, uint32_t size)
 {
     switch (type) {
@@ -126,6 +149,10 @@ static bool body_ok(enum msg_type type, const void *body, uint32_t size)
         return rule_file_ok(body, size);
     case MSG_SWAPPED:
         return swapped_ok(body);
+    case MSG_SURVEY:
+        return survey_ok(body);
+    case MSG_SURVEYED:
+        return surveyed_ok(body, size);
     case MSG_RULES:
     case MSG_START:
     case MSG_LOG:

@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "capture/capture.h"
 #include "sensor/sensor.h"
+#include "sensor/survey.h"
 
 #include <stdalign.h>
 
@@ -102,6 +103,18 @@ struct msg_swapped {
         uint8_t pad;
     } sample[MSG_SAMPLE];
 };
+/* A question of `ctl` to the workers, and a piece of the answer. */
+struct msg_survey {
+    uint64_t request;
+    uint32_t kind, pad; /* enum survey_kind */
+    struct flow_query query;
+};
+struct msg_surveyed {
+    uint64_t request;
+    uint64_t seen;          /* flows that fit, told or not */
+    uint32_t kind, n, last; /* n rows follow; last: the answer is complete */
+    uint32_t unheard;       /* workers that did not answer in time */
+};
 struct msg_number {
     uint32_t value, mask;
 };
@@ -118,6 +131,8 @@ struct msg_number {
     X(REPLACE, FROM_PARENT, sizeof(struct msg_worker), sizeof(struct msg_worker), 1, 1)            \
     X(LOG, FROM_PARENT, 0, 0, 1, 1)                                                                \
     X(REOPEN, FROM_PARENT, 0, 0, 0, 0)                                                             \
+    X(SURVEY, FROM_PARENT, sizeof(struct msg_survey), sizeof(struct msg_survey), 0, 0)             \
+    X(SURVEYED, FROM_ENGINE, sizeof(struct msg_surveyed), MSG_BODY, 0, 0)                          \
     X(STOP, FROM_PARENT, 0, 0, 0, 0)                                                               \
     X(DIAG, FROM_ANY, sizeof(struct msg_diag), MSG_BODY, 0, 0)                                     \
     X(READY, FROM_ENGINE | FROM_LOGGER, sizeof(struct msg_number), sizeof(struct msg_number), 0,   \

@@ -254,6 +254,9 @@ static void one_message(struct supervisor *s, struct proc *p, const struct messa
     case MSG_DEAD_PORT:
         ports_lost(s, number->mask);
         break;
+    case MSG_SURVEYED:
+        survey_take(s, m);
+        break;
     case MSG_RING_DONE:
         if (s->old.number && number->value == s->old.number)
             generation_close(&s->old, true);
@@ -271,6 +274,7 @@ static void one_message(struct supervisor *s, struct proc *p, const struct messa
     case MSG_REPLACE:
     case MSG_LOG:
     case MSG_REOPEN:
+    case MSG_SURVEY:
     case MSG_STOP:
     case MSG_TYPES: /* msg_recv lets none of these through */
         break;

@@ -94,7 +94,8 @@ static void keep(void *ctx, const struct setting *x, const char *value, const ch
 /* What an engine takes up with a new overlay; all else it read when it began. */
 static bool taken_up(const char *path)
 {
-    static const char *const live[] = {"vars.",
+    static const char *const live[] = {"response.default",
+                                       "vars.",
                                        "rules",
                                        "rule-files",
                                        "default-rule-path",
@@ -168,6 +169,9 @@ uint64_t sup_reload(struct supervisor *s)
     }
     sbuf_clear(&r->settings);
     settings_compare(s->conf, c, &r->settings);
+    if (r->settings.n && !strstr((const char *)sbuf_z(&r->settings), "\"needs_restart\":[]"))
+        log_at(LOG_AT_WARNING, "reload", "settings that wait for a restart or that changed: %s",
+               (const char *)sbuf_z(&r->settings));
     (void)!sup_compile(s, c);
     return r->request;
 }

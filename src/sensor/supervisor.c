@@ -310,6 +310,7 @@ static void tick(struct supervisor *s)
     ports_look(s);
     watch_beats(s, now);
     control_tick(s);
+    survey_tick(s);
     if (s->reload.again && s->running && s->reload.state == RELOAD_NONE) {
         s->reload.again = false;
         (void)sup_reload(s);
@@ -476,6 +477,7 @@ static void supervisor_free(struct supervisor *s)
         munmap(s->log_page, sizeof(*s->log_page));
     rules_report_done(&s->rules);
     rules_report_done(&s->last_rules);
+    free(s->survey.rows);
     sbuf_done(&s->reload.settings);
     for (unsigned i = 0; i < SUP_CLIENTS; i++)
         sbuf_done(&s->client[i].out);

@@ -14,6 +14,7 @@ enum {
     SUP_CLIENTS = 16,
     SUP_REFUSALS = 200, /* kept for `ctl rules` */
     SUP_NOTES = 64,     /* lines about what a reload changed */
+    SUP_ROWS = 2000,    /* of one survey */
 };
 
 enum proc_state { PROC_NONE, PROC_STARTING, PROC_RUNNING, PROC_STOPPING };
@@ -68,11 +69,24 @@ struct control_client {
     int fd; /* -1: free */
     char in[SENSOR_CONTROL_MAX];
     size_t n;
+    const char *words; /* behind the command, in `in` */
     struct sbuf out;
     size_t sent;
     uint64_t waits; /* for the end of this reload request; 0: not */
     bool waits_reopen;
+    uint64_t survey; /* its question to the workers; 0: none */
+    enum survey_kind survey_kind;
+    struct flow_query query;
     uint64_t since_ns;
+};
+
+struct sup_survey {
+    uint64_t request, last, since_ns, seen;
+    enum survey_kind kind;
+    struct flow_query query;
+    void *rows; /* struct flow_row or response_row */
+    uint32_t n, unheard;
+    bool busy;
 };
 
 struct supervisor {
@@ -102,6 +116,7 @@ struct supervisor {
     int signal_fd, control_fd, ready_fd, pid_fd;
     char control[4096], pidfile[4096];
     struct control_client client[SUP_CLIENTS];
+    struct sup_survey survey;
     struct worker_counts sum; /* room for reports */
     struct message message;
     uint64_t started_ns, started_wall_ns, stalled_told_ns;
@@ -156,6 +171,14 @@ void control_serve(struct supervisor *s, struct control_client *c, short events)
 void control_tick(struct supervisor *s);
 void control_reloaded(struct supervisor *s, uint64_t request, bool ok);
 void control_reopened(struct supervisor *s);
+void control_surveyed(struct supervisor *s, uint64_t request, bool ok);
+
+/* sup_survey.c: what only workers know */
+void survey_ask(struct supervisor *s, struct control_client *c, enum survey_kind kind,
+                const struct flow_query *q);
+void survey_take(struct supervisor *s, const struct message *m);
+void survey_tick(struct supervisor *s);
+void report_survey(struct supervisor *s, struct json *j);
 
 /* control_report.c: JSON of `ctl` commands */
 void report_status(struct supervisor *s, struct json *j);
