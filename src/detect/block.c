@@ -8,7 +8,8 @@
  */
 #include "detect/block.h"
 
-#include <ctype.h>
+#include "base/find.h"
+
 #include <string.h>
 
 enum outcome { FAILS, HOLDS, FAILS_FOR_GOOD /* no other place of what stands before can help */ };
@@ -43,42 +44,6 @@ bool uint_holds(unsigned op, uint64_t v, uint64_t a, uint64_t b)
 }
 
 /* ------------------------------------------------------------------ content */
-
-static const uint8_t *find_folded(const uint8_t *p, size_t n, const uint8_t *what, size_t m)
-{
-    uint8_t lo = what[0], up = (uint8_t)toupper(lo);
-    const uint8_t *end = p + n - m + 1;
-    const uint8_t *a = NULL, *c = NULL; /* next lower, next upper first letter */
-    while (p < end) {
-        if (!a || a < p)
-            a = memchr(p, lo, (size_t)(end - p));
-        if (!a)
-            a = end;
-        if (lo == up)
-            c = end;
-        else if (!c || c < p)
-            c = memchr(p, up, (size_t)(end - p));
-        if (!c)
-            c = end;
-        p = a < c ? a : c;
-        if (p >= end)
-            return NULL;
-        size_t k = 1;
-        while (k < m && tolower(p[k]) == what[k])
-            k++;
-        if (k == m)
-            return p;
-        p++;
-    }
-    return NULL;
-}
-
-static const uint8_t *find(const uint8_t *p, size_t n, struct str what, bool nocase)
-{
-    if (n < what.n)
-        return NULL;
-    return nocase ? find_folded(p, n, what.p, what.n) : memmem(p, n, what.p, what.n);
-}
 
 /* The window in which a content may lie, in offsets of the buffer; false: nowhere. */
 static bool content_window(const struct block *b, const struct img_test *t, int64_t *from, int64_t *to)
@@ -133,7 +98,7 @@ static enum outcome content(struct block *b, const struct img_test *t)
     if ((t->flags & CONTENT_ENDS) && from < (int64_t)in->n - what.n)
         from = (int64_t)in->n - what.n;
     while (to - from >= what.n) {
-        const uint8_t *at = find(in->p + from, (size_t)(to - from), what, t->flags & CONTENT_NOCASE);
+        const uint8_t *at = find_bytes(in->p + from, (size_t)(to - from), what.p, what.n, t->flags & CONTENT_NOCASE);
         if (at && (t->flags & CONTENT_ENDS) && at + what.n != in->p + in->n)
             at = NULL;
         if (negated)

@@ -9,7 +9,7 @@
 
 #include <netinet/in.h>
 
-static void know_classes(struct detect *d)
+void packet_classes(struct detect *d)
 {
     const struct packet *p = d->p;
     const struct overlay *o = d->overlay;
@@ -67,9 +67,7 @@ static bool flow_facts_ok(const struct detect *d, const struct img_rule *r)
     if (!(r->dirs & 1u << p->dir))
         return false;
     if (r->flags & (RULE_ESTABLISHED | RULE_NOT_ESTABLISHED)) {
-        bool est = f->proto == IPPROTO_TCP ? (p->flags & PKT_STREAM_EST) != 0
-                                           : (f->flags & FLOW_SEEN_TO_SERVER) && (f->flags & FLOW_SEEN_TO_CLIENT);
-        if (est != ((r->flags & RULE_ESTABLISHED) != 0))
+        if (flow_is_established(p) != ((r->flags & RULE_ESTABLISHED) != 0))
             return false;
     }
     if (r->app) {
@@ -115,7 +113,7 @@ bool rule_header_ok(struct detect *d, const struct img_rule *r, uint32_t index)
         return !r->addr[0] && !r->addr[1];
     if (!(r->addr[0] | r->addr[1] | r->port[0] | r->port[1]))
         return true;
-    know_classes(d);
+    packet_classes(d);
     bool ports = d->transport <= TR_UDP || d->transport == TR_SCTP;
     if (ports && service_holds(d, r))
         ports = false;

@@ -187,7 +187,13 @@ static bool groups_ok(const struct image *i)
             return false;
     n = img_count(i, SEC_LISTS);
     for (uint64_t k = 0; k < n; k++)
-        if (!range_ok(i->lists[k].refs, i->lists[k].n_refs, refs))
+        if (!range_ok(i->lists[k].refs, i->lists[k].n_refs, refs) ||
+            (i->lists[k].pairs != PAIRS_NONE &&
+             !range_ok(i->lists[k].pairs, i->lists[k].n_refs, img_count(i, SEC_PAIRS))) ||
+            (i->lists[k].pairs == PAIRS_NONE && i->lists[k].kind == LIST_PAYLOAD))
+            return false;
+    for (uint64_t k = 0; k < img_count(i, SEC_PAIRS); k++)
+        if (i->pairs[k] != PAIRS_NONE && ((i->pairs[k] & 0xffff) >= PAIR_PLACES || i->pairs[k] >> 16 >= PAIR_PLACES))
             return false;
     for (uint64_t k = 0; k < refs; k++)
         if (i->refs[k] >= img_count(i, SEC_RULES))

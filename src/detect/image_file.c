@@ -37,6 +37,7 @@ static const uint32_t section_size[SEC_COUNT] = {
     [SEC_PATTERNS] = sizeof(struct img_pattern),
     [SEC_LISTS] = sizeof(struct img_list),
     [SEC_RULE_REFS] = sizeof(uint32_t),
+    [SEC_PAIRS] = sizeof(uint32_t),
     [SEC_THRESHOLDS] = sizeof(struct rule_threshold),
     [SEC_PACKED] = sizeof(struct img_packed),
     [SEC_NOTES] = sizeof(struct img_note),
@@ -130,6 +131,7 @@ static void image_sections(struct image *i)
     i->patterns = AT(SEC_PATTERNS);
     i->lists = AT(SEC_LISTS);
     i->refs = AT(SEC_RULE_REFS);
+    i->pairs = AT(SEC_PAIRS);
     i->thresholds = AT(SEC_THRESHOLDS);
     i->packed = AT(SEC_PACKED);
     i->notes = AT(SEC_NOTES);

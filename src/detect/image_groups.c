@@ -3,8 +3,9 @@
  * Groups: for each (kind of input, transport, direction, buffer) the literals that bring up candidates, and
  * the rules that hang on each; and lists of rules that no literal brings up.
  *
- * Literals under four bytes double the cost of a scan: over payloads their rules stand in a list (ports and
- * flow facts turn most away), in buffers they have a small database of their own.
+ * Literals under four bytes double the cost of a scan: over payloads their rules stand in a list (flow facts,
+ * ports, addresses and a map of the payload's pairs of bytes turn most away), in buffers they have a small
+ * database of their own.
  * Equal sets of literals share one database.
  */
 #include "detect/image_build.h"
@@ -34,7 +35,7 @@ struct use {
 /* One (list, rule). */
 struct listed {
     struct img_list key;
-    uint32_t rule;
+    uint32_t rule, pair;
 };
 struct group_work {
     struct builder *b;
@@ -65,24 +66,36 @@ static bool add_use(struct group_work *w, const struct use *u)
     return true;
 }
 
-static bool add_listed(struct group_work *w, unsigned kind, unsigned dir, unsigned key, uint32_t rule)
+static bool add_pair(struct group_work *w, unsigned kind, unsigned dir, unsigned key, uint32_t rule, uint32_t pair)
 {
     if (!grow((void **)&w->listed, &w->room_listed, w->n_listed, sizeof(*w->listed)))
         return false;
-    w->listed[w->n_listed++] =
-        (struct listed){.key = {.kind = (uint8_t)kind, .dir = (uint8_t)dir, .key = (uint16_t)key}, .rule = rule};
+    w->listed[w->n_listed++] = (struct listed){
+        .key = {.kind = (uint8_t)kind, .dir = (uint8_t)dir, .key = (uint16_t)key}, .rule = rule, .pair = pair};
     return true;
+}
+
+static bool add_listed(struct group_work *w, unsigned kind, unsigned dir, unsigned key, uint32_t rule)
+{
+    return add_pair(w, kind, dir, key, rule, PAIRS_NONE);
 }
 
 static const uint8_t transport_bit[TR_COUNT] = {RULE_TCP,  RULE_UDP,      RULE_ICMP4, RULE_ICMP6,
                                                 RULE_SCTP, RULE_IP_OTHER, RULE_NO_IP};
 
-/* The piece that is searched for; leading NULs are left out, the pattern library refuses them. */
-static struct str literal_of(const struct test_content *c)
+/* The piece that is searched for. */
+static struct str fast_piece(const struct test_content *c)
 {
     struct str s = (c->flags & CONTENT_NOCASE) && c->folded.n ? c->folded : c->bytes;
     if (c->fast_len && (uint32_t)c->fast_offset + c->fast_len <= s.n)
         s = str_of(s.p + c->fast_offset, c->fast_len);
+    return s;
+}
+
+/* The same for the pattern library: leading NULs are left out, it refuses them. */
+static struct str literal_of(const struct test_content *c)
+{
+    struct str s = fast_piece(c);
     if (s.n > LITERAL_MOST)
         s = str_skip(s, s.n - LITERAL_MOST);
     while (s.n && !s.p[0])
@@ -90,12 +103,13 @@ static struct str literal_of(const struct test_content *c)
     return s;
 }
 
-static bool list_packet(struct group_work *w, const struct rule *r, uint32_t rule, unsigned kind, uint8_t dirs)
+static bool list_packet(struct group_work *w, const struct rule *r, uint32_t rule, unsigned kind, uint8_t dirs,
+                        uint32_t pair)
 {
     for (unsigned t = 0; t < TR_COUNT; t++)
         for (unsigned dir = 0; dir < 2; dir++)
             if ((r->transports & transport_bit[t]) && (dirs & 1u << dir) &&
-                !add_listed(w, kind, dir, t, rule))
+                !add_pair(w, kind, dir, t, rule, pair))
                 return false;
     return true;
 }
@@ -133,9 +147,11 @@ static bool add_literal(struct group_work *w, const struct rule *r, uint32_t rul
     struct use u = {.bytes = literal_of(&t->u.content),
                     .nocase = (t->u.content.flags & CONTENT_NOCASE) != 0,
                     .rule = rule};
+    uint32_t pair = pair_word(fast_piece(&t->u.content));
     u.brief = u.bytes.n < LONG_LITERAL;
     if (!u.bytes.n)
-        return ir->of_tx ? list_tx(w, r, rule, LIST_TX, dirs) : list_packet(w, r, rule, buffer == BUF_PAYLOAD ? LIST_PAYLOAD : LIST_PACKET, dirs);
+        return ir->of_tx ? list_tx(w, r, rule, LIST_TX, dirs)
+                         : list_packet(w, r, rule, buffer == BUF_PAYLOAD ? LIST_PAYLOAD : LIST_PACKET, dirs, pair);
     if (buffer != BUF_PAYLOAD) {
         u.key.kind = GROUP_BUFFER;
         u.key.where = t->where;
@@ -147,7 +163,7 @@ static bool add_literal(struct group_work *w, const struct rule *r, uint32_t rul
         return true;
     }
     if (u.brief)
-        return list_packet(w, r, rule, LIST_PAYLOAD, dirs);
+        return list_packet(w, r, rule, LIST_PAYLOAD, dirs, pair);
     for (unsigned tr = 0; tr < TR_COUNT; tr++)
         for (unsigned dir = 0; dir < 2; dir++) {
             if (!(r->transports & transport_bit[tr]) || !(dirs & 1u << dir))
@@ -188,7 +204,7 @@ static bool add_fact(struct group_work *w, const struct rule *r, uint32_t rule, 
     if (r->type == TYPE_PD_ONLY)
         return add_listed(w, LIST_PROTOCOL, 0, 0, rule) && add_listed(w, LIST_PROTOCOL, 1, 0, rule);
     w->b->n_slow++;
-    return list_packet(w, r, rule, LIST_PACKET, dirs);
+    return list_packet(w, r, rule, LIST_PACKET, dirs, PAIRS_NONE);
 }
 
 /* ------------------------------------------------------------------ sorting into groups */
@@ -240,6 +256,7 @@ static void put_lists(struct group_work *w)
     for (size_t i = 0; i < w->n_listed;) {
         struct img_list l = w->listed[i].key;
         l.refs = build_count(w->b, SEC_RULE_REFS, sizeof(uint32_t));
+        l.pairs = l.kind == LIST_PAYLOAD ? build_count(w->b, SEC_PAIRS, sizeof(uint32_t)) : PAIRS_NONE;
         size_t k = i;
         for (; k < w->n_listed && w->listed[k].key.kind == l.kind && w->listed[k].key.key == l.key &&
                w->listed[k].key.dir == l.dir;
@@ -247,6 +264,8 @@ static void put_lists(struct group_work *w)
             if (k > i && w->listed[k].rule == w->listed[k - 1].rule)
                 continue;
             build_put(w->b, SEC_RULE_REFS, &w->listed[k].rule, sizeof(uint32_t), 1);
+            if (l.kind == LIST_PAYLOAD)
+                build_put(w->b, SEC_PAIRS, &w->listed[k].pair, sizeof(uint32_t), 1);
             l.n_refs++;
         }
         build_put(w->b, SEC_LISTS, &l, sizeof(l), 1);

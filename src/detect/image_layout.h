@@ -35,6 +35,7 @@ enum image_section {
     SEC_PATTERNS,   /* struct img_pattern */
     SEC_LISTS,      /* struct img_list: rules without a pattern, by what brings them up */
     SEC_RULE_REFS,  /* u32 rule indices, of patterns and lists */
+    SEC_PAIRS,      /* u32 an entry of LIST_PAYLOAD: pair_word */
     SEC_THRESHOLDS, /* struct rule_threshold */
     SEC_PACKED,     /* struct img_packed: blocks of rules' texts */
     SEC_NOTES,      /* struct img_note: what the compile had to say */
@@ -265,7 +266,19 @@ struct img_list {
     uint8_t kind, dir;
     uint16_t key;
     uint32_t refs, n_refs;
+    uint32_t pairs; /* LIST_PAYLOAD: first in SEC_PAIRS, n_refs of them; others: PAIRS_NONE */
 };
+enum { PAIR_PLACES = 4096 };
+#define PAIRS_NONE UINT32_MAX
+/* Where a pair of neighbouring bytes, in lower case, stands in a map of PAIR_PLACES. */
+static inline uint8_t pair_fold(uint8_t a) { return a >= 'A' && a <= 'Z' ? (uint8_t)(a + 32) : a; }
+static inline uint32_t pair_place(uint8_t a, uint8_t b) { return ((uint32_t)a << 4 ^ b) % PAIR_PLACES; }
+static inline uint32_t pair_of(const uint8_t *p) { return pair_place(pair_fold(p[0]), pair_fold(p[1])); }
+/* First and last pair of a short literal, in 16 bits each; PAIRS_NONE: it has none. */
+static inline uint32_t pair_word(struct str s)
+{
+    return s.n < 2 ? PAIRS_NONE : pair_of(s.p) | pair_of(s.p + s.n - 2) << 16;
+}
 
 struct image {
     const struct img_header *h;
@@ -279,6 +292,7 @@ struct image {
     const struct img_group *groups;
     const struct img_pattern *patterns;
     const struct img_list *lists;
+    const uint32_t *pairs;
     const uint32_t *refs;
     const struct rule_threshold *thresholds;
     const struct img_packed *packed;

@@ -210,7 +210,7 @@ static void scan_payload(struct detect *d, bool stream)
     if (payload && tr == TR_TCP && !(p->flags & PKT_STREAM_ADD) && d->stream_group[dir] >= 0)
         prefilter_scan(d, (uint32_t)d->stream_group[dir], p->payload, p->payload_len, &d->cand);
     if (payload || stream)
-        candidates_list(d, &d->cand, d->list_payload[tr][dir]);
+        candidates_payload(d, d->list_payload[tr][dir]);
 }
 
 static void scan_headers(struct detect *d)
@@ -233,7 +233,8 @@ static void more_views(struct detect *d, struct stream_engine *streams)
         d->count.streams++;
         if (d->stream_group[p->dir] >= 0)
             prefilter_scan(d, (uint32_t)d->stream_group[p->dir], d->stream.data, d->stream.n, &d->cand);
-        candidates_list(d, &d->cand, d->list_payload[d->transport][p->dir]);
+        d->pairs_known = false;
+        candidates_payload(d, d->list_payload[d->transport][p->dir]);
         candidates_sort(&d->cand);
         for (uint32_t k = 0; k < d->cand.n; k++)
             if (!d->rules[d->cand.rule[k]].of_tx)
@@ -247,7 +248,7 @@ const struct matches *detect_packet(struct detect *d, struct packet *p, struct s
 {
     struct flow *f = p->flow;
     d->p = p;
-    d->classes_known = false;
+    d->classes_known = d->pairs_known = false;
     d->has_stream = false;
     d->matches.n = d->matches.overflow = 0;
     d->transport = transport_of(p);
@@ -255,6 +256,8 @@ const struct matches *detect_packet(struct detect *d, struct packet *p, struct s
     if (!image_n_rules(d->image))
         return &d->matches;
     arena_reset(&d->arena);
+    d->cand.gate = d->tx_cand.gate = d->overlay->gate;
+    d->cand.now = d->tx_cand.now = gate_of_packet(d);
     events(d);
     if (!(p->flags & PKT_IGNORE)) {
         if (!(p->flags & PKT_PSEUDO))

@@ -83,6 +83,8 @@ struct tx_detect {
 };
 
 struct candidates {
+    const uint64_t *gate; /* the overlay's, by rule */
+    uint64_t now;         /* the packet's */
     uint32_t *rule;
     uint32_t n, room;
     uint64_t *seen; /* bit a rule */
@@ -126,6 +128,8 @@ struct detect {
     struct packet *p;
     uint16_t addr_class[2], port_class[2]; /* source, destination */
     bool classes_known;
+    bool pairs_known;
+    uint8_t pairs[PAIR_PLACES]; /* of payload and stream view: 1 where there is such a pair */
     struct stream_view stream;
     bool has_stream;
     unsigned transport;
@@ -146,7 +150,17 @@ int regex_init(struct detect *d) MUST_CHECK;
 void regex_done(struct detect *d);
 /* transform.c: false: no memory */
 bool transform_apply(struct detect *d, const struct img_where *w, struct input *in);
+/* gate.c */
+uint64_t gate_of_packet(struct detect *d);
+/* The packet's flow is established as `flow:established` means it. */
+static inline bool flow_is_established(const struct packet *p)
+{
+    const struct flow *f = p->flow;
+    return f->proto == 6 ? (p->flags & PKT_STREAM_EST) != 0
+                         : (f->flags & FLOW_SEEN_TO_SERVER) && (f->flags & FLOW_SEEN_TO_CLIENT);
+}
 /* header.c */
+void packet_classes(struct detect *d);
 bool rule_header_ok(struct detect *d, const struct img_rule *r, uint32_t index);
 bool rule_pre_ok(struct detect *d, const struct img_rule *r, struct app_tx *tx, unsigned dir);
 /* rulestate.c */
@@ -169,6 +183,7 @@ void prefilter_done(struct detect *d);
 void prefilter_scan(struct detect *d, uint32_t group, const uint8_t *p, uint32_t n, struct candidates *out);
 void candidates_add(struct candidates *c, uint32_t rule);
 void candidates_list(const struct detect *d, struct candidates *c, const struct img_list *l);
+void candidates_payload(struct detect *d, const struct img_list *l);
 void candidates_sort(struct candidates *c);
 void candidates_clear(struct candidates *c);
 /* inspect_tx.c */

@@ -2,6 +2,7 @@
 /* Building an overlay: variables resolved, classes of addresses and ports, rules tuned. */
 #include "detect/overlay.h"
 
+#include "base/bytes.h"
 #include "base/hash.h"
 
 #include <errno.h>
@@ -227,14 +228,21 @@ static int build_ports(struct overlay *o, const struct overlay_options *opt, boo
 
 /* ------------------------------------------------------------------ address-only rules */
 
-/* How many classes an expression holds for: the smaller, the better it selects. */
-static uint32_t *expr_spread(const struct overlay *o)
+/* How much of all addresses an expression holds for, v4 and v6 as one: the less, the better it selects. */
+static uint64_t *expr_spread(const struct overlay *o)
 {
     uint32_t n = (uint32_t)img_count(o->image, SEC_ADDRS);
-    uint32_t *s = calloc(n + 1, sizeof(*s));
-    for (uint32_t c = 0; s && c < o->n_addr_classes; c++)
+    uint64_t *s = calloc(n + 1, sizeof(*s)), *size = calloc(o->n_addr_classes + 1, sizeof(*size));
+    for (uint32_t k = 0; size && k < o->n4; k++)
+        size[o->class4[k]] += (k + 1 < o->n4 ? o->start4[k + 1] : (uint64_t)1 << 32) - o->start4[k];
+    for (uint32_t k = 0; size && k < o->n6; k++) /* in units of /32; any bit of one counts */
+        size[o->class6[k]] +=
+            (k + 1 < o->n6 ? be32_at(o->start6[k + 1].b) : (uint64_t)1 << 32) - be32_at(o->start6[k].b) + 1;
+    for (uint32_t c = 0; s && size && c < o->n_addr_classes; c++)
         for (uint32_t k = 0; k < n; k++)
-            s[k] += overlay_addr_has(o, (uint16_t)c, k);
+            if (overlay_addr_has(o, (uint16_t)c, k))
+                s[k] += size[c];
+    free(size);
     return s;
 }
 
@@ -248,7 +256,8 @@ static int build_ip_only(struct overlay *o)
         if (i->lists[k].kind == LIST_IP_ONLY)
             l = &i->lists[k];
     uint32_t n = l ? l->n_refs : 0, n_addr = (uint32_t)img_count(i, SEC_ADDRS);
-    uint32_t *spread = expr_spread(o), *side = calloc(n + 1, sizeof(*side));
+    uint64_t *spread = expr_spread(o);
+    uint32_t *side = calloc(n + 1, sizeof(*side));
     uint32_t *head = calloc(n_addr + 1, sizeof(*head)), *next = calloc(n + 1, sizeof(*next));
     o->ip_only = calloc(o->n_addr_classes + 1, sizeof(*o->ip_only));
     o->ip_any = calloc(n + 1, sizeof(*o->ip_any));
@@ -256,7 +265,7 @@ static int build_ip_only(struct overlay *o)
     for (uint32_t k = n; k-- > 0 && !rc;) { /* backwards: lists come out ascending */
         const struct img_rule *r = &i->rules[i->refs[l->refs + k]];
         uint32_t x = spread[r->addr[0]] <= spread[r->addr[1]] ? r->addr[0] : r->addr[1];
-        side[k] = spread[x] * 2 > o->n_addr_classes ? UINT32_MAX : x;
+        side[k] = spread[x] > (uint64_t)1 << 32 ? UINT32_MAX : x; /* more than a half */
         if (side[k] != UINT32_MAX) {
             next[k] = head[x];
             head[x] = k + 1;
@@ -323,6 +332,8 @@ struct overlay *overlay_build(struct image *i, const struct overlay_options *opt
         if (opt->tune)
             opt->tune(opt->tune_ctx, i, k, &o->rule[k]);
     }
+    if (!rc)
+        rc = gates_build(o);
 done:
     free(bad_addr);
     free(bad_port);
@@ -346,6 +357,7 @@ void overlay_close(struct overlay *o)
         return;
     image_close(o->image);
     free(o->rule);
+    free(o->gate);
     free(o->start4);
     free(o->start6);
     free(o->class4);

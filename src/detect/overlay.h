@@ -21,6 +21,7 @@ struct class_list { /* address-only rules that an address of the class brings up
 struct overlay {
     struct image *image;
     struct overlay_rule *rule;
+    uint64_t *gate; /* by rule (gate.c) */
     uint64_t version;
     uint32_t stamp; /* of version and content: caches in flows compare it */
     /* addresses */
@@ -55,5 +56,8 @@ static inline bool overlay_port_has(const struct overlay *o, uint16_t class, uin
 {
     return o->port_bits[(size_t)class * o->port_words + expr / 64] >> (expr % 64) & 1;
 }
+
+/* gate.c */
+int gates_build(struct overlay *o) MUST_CHECK; /* when all else stands */
 
 #endif

@@ -24,7 +24,7 @@ static void candidates_done(struct candidates *c)
 void candidates_add(struct candidates *c, uint32_t rule)
 {
     uint64_t bit = 1ull << (rule % 64), *w = &c->seen[rule / 64];
-    if (*w & bit)
+    if ((c->gate[rule] & c->now) != c->now || (*w & bit))
         return;
     *w |= bit;
     c->rule[c->n++] = rule;
@@ -37,6 +37,45 @@ void candidates_list(const struct detect *d, struct candidates *c, const struct 
     const uint32_t *r = d->image->refs + l->refs;
     for (uint32_t k = 0; k < l->n_refs; k++)
         candidates_add(c, r[k]);
+}
+
+/* Which pairs of neighbouring bytes there are in what the packet's payload rules look at. */
+static void pairs_add(struct detect *d, const uint8_t *p, uint32_t n)
+{
+    uint8_t last = n ? pair_fold(p[0]) : 0;
+    for (uint32_t k = 1; k < n; k++) {
+        uint8_t now = pair_fold(p[k]);
+        d->pairs[pair_place(last, now)] = 1; /* a byte a place: storing needs no reading */
+        last = now;
+    }
+}
+
+static void know_pairs(struct detect *d)
+{
+    const struct packet *p = d->p;
+    d->pairs_known = true;
+    memset(d->pairs, 0, sizeof(d->pairs));
+    if (p->payload && !(p->flags & PKT_PSEUDO))
+        pairs_add(d, p->payload, p->payload_len);
+    /* Most often the view is the payload itself, or ends with a copy of it. */
+    if (d->has_stream && d->stream.data != p->payload)
+        pairs_add(d, d->stream.data, d->stream.n);
+}
+
+void candidates_payload(struct detect *d, const struct img_list *l)
+{
+    struct candidates *c = &d->cand;
+    if (!l)
+        return;
+    const uint32_t *r = d->image->refs + l->refs, *pair = d->image->pairs + l->pairs;
+    for (uint32_t k = 0; k < l->n_refs; k++) {
+        if ((c->gate[r[k]] & c->now) != c->now)
+            continue;
+        if (!d->pairs_known)
+            know_pairs(d);
+        if (pair[k] == PAIRS_NONE || (d->pairs[pair[k] & 0xffff] && d->pairs[pair[k] >> 16]))
+            candidates_add(c, r[k]);
+    }
 }
 
 void candidates_clear(struct candidates *c)
