@@ -100,6 +100,7 @@ struct capture_live_options {
     uint64_t ring_bytes;  /* an interface and worker; 0: 64 MiB */
     uint32_t v3_timeout_ms;
     uint16_t fanout_group; /* 0: no fanout (one worker) */
+    uint16_t fanout_members; /* each gets the packets of which capture_owner says so; 0: the kernel's own hash */
     const char *bpf;
     bool promisc;
     bool outgoing; /* also what this host sends (no mirror port, but the host's own); not on loopback */
@@ -116,6 +117,14 @@ struct capture_live_options {
 int capture_live_socket(const struct capture_live_options *o, unsigned iface, struct diags *d) MUST_CHECK;
 struct capture *capture_live_attach(const struct capture_live_options *o, const int *fd, unsigned n,
                                     struct diags *d);
+/*
+ * Which of `workers` a packet belongs to, as the fanout has it: the same for both directions.  Ports are those of TCP,
+ * UDP and SCTP, and 0 for all else, fragments included (so that those of one datagram meet).
+ */
+unsigned capture_owner(uint8_t ver, const struct ip_addr *src, const struct ip_addr *dst, uint16_t sp, uint16_t dp,
+                       unsigned workers);
+/* capture_recv of a live capture also ends its wait when fd (an eventfd, stays the caller's) can be read. */
+void capture_live_wake(struct capture *c, int fd);
 /*
  * Interfaces that were removed, as a mask of their indices (one that is only down comes back by itself).
  * The owner opens a new socket when the interface is there again and puts it in its place; the capture

@@ -26,6 +26,7 @@ struct live {
     struct port port[CAPTURE_IFACES];
     char name[CAPTURE_IFACES][IFNAMSIZ];
     uint64_t number, checked_ns;
+    int wake_fd; /* another reason to end a wait; -1: none */
     struct super_pool super;
 };
 
@@ -75,14 +76,19 @@ static void gather(struct live *l, struct burst *b)
 
 static void wait_for_frames(struct live *l, int wait_ms)
 {
-    struct pollfd p[CAPTURE_IFACES];
+    struct pollfd p[CAPTURE_IFACES + 1];
     nfds_t n = 0;
     bool trouble = false;
+    if (l->wake_fd >= 0)
+        p[n++] = (struct pollfd){.fd = l->wake_fd, .events = POLLIN};
     for (unsigned i = 0; i < l->n_ports; i++)
         if (l->port[i].fd >= 0)
             p[n++] = (struct pollfd){.fd = l->port[i].fd, .events = POLLIN};
     if (poll(p, n, wait_ms) <= 0)
         return;
+    uint64_t count;
+    if (l->wake_fd >= 0 && p[0].revents)
+        (void)!read(l->wake_fd, &count, sizeof count);
     for (nfds_t i = 0; i < n; i++)
         trouble |= (p[i].revents & ~POLLIN) != 0;
     if (trouble) /* an interface went down: its error must be fetched, or poll would return at once
@@ -155,6 +161,7 @@ static struct live *live_new(const struct capture_live_options *o)
         return NULL;
     capture_base_init(&l->base, &live_ops, 1);
     l->ring = o->ring;
+    l->wake_fd = -1;
     l->ring_bytes = ring_bytes(o);
     for (unsigned i = 0; i < CAPTURE_IFACES; i++)
         l->port[i].fd = -1;
@@ -191,6 +198,13 @@ struct capture *capture_live_attach(const struct capture_live_options *o, const 
     for (; i < n; i++)
         close(fd[i]);
     return NULL;
+}
+
+void capture_live_wake(struct capture *c, int fd)
+{
+    struct live *l = live_of(c);
+    if (l)
+        l->wake_fd = fd;
 }
 
 uint32_t capture_live_dead(const struct capture *c)

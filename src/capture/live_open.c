@@ -19,6 +19,7 @@
 
 #include <pcap/pcap.h>
 
+#include "capture/fanout.h"
 #include "capture/live.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
@@ -142,6 +143,15 @@ static int configure(const struct opening *w)
     return make_ring(w);
 }
 
+/* The group's program; each member sets the same. */
+static int set_owner(const struct opening *w)
+{
+    struct fanout_program p;
+    fanout_program(&p, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL), (uint32_t)SKF_NET_OFF, w->o->fanout_members);
+    struct sock_fprog f = {.len = (unsigned short)p.n, .filter = p.step};
+    return set(w, SOL_PACKET, PACKET_FANOUT_DATA, &f, sizeof f, "can't set the program of the fanout group");
+}
+
 static int join(const struct opening *w)
 {
     struct sockaddr_ll l = {
@@ -157,9 +167,10 @@ static int join(const struct opening *w)
     }
     if (!w->o->fanout_group)
         return 0;
-    int group = (uint16_t)(w->o->fanout_group + w->index) | PACKET_FANOUT_HASH << 16;
+    int how = w->o->fanout_members ? PACKET_FANOUT_CBPF : PACKET_FANOUT_HASH;
+    int group = (uint16_t)(w->o->fanout_group + w->index) | how << 16;
     if (setsockopt(w->fd, SOL_PACKET, PACKET_FANOUT, &group, sizeof group) == 0)
-        return 0;
+        return w->o->fanout_members ? set_owner(w) : 0;
     int err = -errno;
     return complain(w, err, "can't join the fanout group",
                     err == -EINVAL ? "the interface must be up, and the group no other program's"

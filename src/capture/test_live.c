@@ -249,15 +249,21 @@ static void all_frames(void **state)
     }
 }
 
-/* Two ports, two workers: a flow and its way back at one worker, the same on both ports. */
-static void fanout(void **state)
+static unsigned owner_of(unsigned flow)
 {
-    (void)state;
+    struct ip_addr a = ip_from_v4("\x0a\x09\x00\x01"), b = ip_from_v4("\x0a\x09\x00\x02");
+    return capture_owner(4, &a, &b, (uint16_t)(20000 + flow), 53, WORKERS);
+}
+
+/* Two ports, two workers: a flow and its way back at one worker, the same on both ports. */
+static void fanout_by(unsigned members)
+{
     for (enum capture_ring ring = RING_V2; ring <= RING_V3; ring++) {
         pair_up("lva");
         pair_up("lvb");
         struct capture_live_options o = {
-            .iface = {"lva", "lvb"}, .ring = ring, .fanout_group = 700, .ring_bytes = 8 << 20};
+            .iface = {"lva", "lvb"}, .ring = ring, .fanout_group = 700, .fanout_members = (uint16_t)members,
+            .ring_bytes = 8 << 20};
         int fd[WORKERS][2];
         for (unsigned w = 0; w < WORKERS; w++)
             for (unsigned p = 0; p < 2; p++)
@@ -287,10 +293,23 @@ static void fanout(void **state)
                 assert_int_equal(reports[w].seen[0][2 * k], reports[w].seen[0][2 * k + 1]);
                 assert_int_equal(reports[w].seen[0][2 * k], reports[w].seen[1][2 * k]);
                 assert_int_equal(reports[w].seen[1][2 * k], reports[w].seen[1][2 * k + 1]);
+                if (members && reports[w].seen[0][2 * k] != (w == owner_of(k) ? n / FLOWS / 2 : 0))
+                    fail_msg("worker %u has %ju frames of flow %u", w, (uintmax_t)reports[w].seen[0][2 * k], k);
             }
         pair_down("lva");
         pair_down("lvb");
     }
+}
+static void fanout(void **state)
+{
+    (void)state;
+    fanout_by(0);
+}
+/* By our own program the engine can tell where each packet goes, tagged or not. */
+static void fanout_by_owner(void **state)
+{
+    (void)state;
+    fanout_by(WORKERS);
 }
 
 /* ---- super-frames: a TCP stream from another namespace, as the kernel makes them ---- */
@@ -737,7 +756,7 @@ int main(void)
                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(reports != MAP_FAILED);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_frames),   cmocka_unit_test(fanout),
+        cmocka_unit_test(all_frames),   cmocka_unit_test(fanout), cmocka_unit_test(fanout_by_owner),
         cmocka_unit_test(super_frames), cmocka_unit_test(long_frames),
         cmocka_unit_test(down_and_up),  cmocka_unit_test(replaced),
         cmocka_unit_test(filtered),     cmocka_unit_test(by_libpcap),

@@ -40,6 +40,15 @@ struct engine_settings *engine_settings_new(const struct conf *c, bool replay, b
                                             struct diags *d);
 void engine_settings_free(struct engine_settings *s);
 
+/*
+ * What joins the workers of a sensor: each hands on what it got of another's flows.  Made before the workers, freed
+ * after them; with several workers each capture's fanout goes by capture_owner.  NULL: no memory or descriptors.
+ */
+struct handover;
+struct handover *handover_new(unsigned workers);
+void handover_free(struct handover *h);
+int handover_wake_fd(const struct handover *h, unsigned worker); /* for capture_live_wake */
+
 struct engine_parts {
     const struct engine_settings *settings;
     struct overlay *overlay;  /* taken a reference of */
@@ -51,6 +60,7 @@ struct engine_parts {
     unsigned worker, n_workers;
     uint16_t vips;
     unsigned n_ifaces; /* ports that a packet may be seen on */
+    struct handover *handover; /* NULL: one worker, or replay */
     bool share_frames; /* replay: every worker sees every frame and judges those of its flows */
 };
 struct engine;
@@ -63,6 +73,13 @@ void engine_free(struct engine *e);
 void engine_burst(struct engine *e, struct burst *b, _Atomic uint8_t *verdict);
 /* Time goes on without packets: expiry, watches. */
 void engine_idle(struct engine *e, uint64_t now_ns);
+/*
+ * Judges what other workers handed over (b is only room); how many frames.  Before a worker waits for frames it asks
+ * engine_rest: false means that something is there already; behind the wait comes engine_awake.
+ */
+unsigned engine_take(struct engine *e, struct burst *b);
+bool engine_rest(struct engine *e);
+void engine_awake(struct engine *e);
 /* End of the run: all flows end, all is logged. */
 void engine_finish(struct engine *e);
 /* Takes another overlay between two bursts; the old one's reference is given up. */
@@ -80,6 +97,7 @@ void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o);
 struct engine_counters {
     uint64_t packets, bytes, events, events_lost, alerts;
     uint64_t twins; /* copies of packets that another port had shown: not judged */
+    uint64_t handed_over, handed_in, handover_lost; /* frames, among workers */
     struct decode_counters decode;
     struct flow_counters flow;
     struct stream_counters stream;

@@ -8,6 +8,8 @@
  */
 #include "engine/worker.h"
 
+#include "engine/handover.h"
+
 #include "base/bytes.h"
 #include "base/hash.h"
 
@@ -185,6 +187,8 @@ static bool is_mine(struct engine *e, struct packet *p)
     uint64_t seed = e->settings->flow.hash_seed;
     bool vlan = e->settings->flow.vlan_in_key;
     packet_hash(p, seed, vlan);
+    if (e->parts.handover)
+        return handover_mine(e, p);
     if (!e->parts.share_frames || e->parts.n_workers < 2)
         return true;
     uint32_t h = p->hash;
@@ -218,6 +222,17 @@ static void csum_watch(struct engine *e, struct packet *p)
     }
 }
 
+/* A frame from another worker has been counted there. */
+static unsigned decode(struct engine *e, const struct frame *f)
+{
+    if (!e->hand.taken)
+        return decode_frame(e->decoder, f, e->layer, ENGINE_LAYERS);
+    struct decode_counters before = *decoder_counters(e->decoder);
+    unsigned n = decode_frame(e->decoder, f, e->layer, ENGINE_LAYERS);
+    decoder_uncount(e->decoder, &before);
+    return n;
+}
+
 static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t *verdict)
 {
     e->number = f->number;
@@ -231,9 +246,10 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
             e->swaps_failed++;
         overlay_close(o);
     }
-    bool twin = e->twins && twins_seen(e->twins, f);
+    /* What another worker handed over is no copy: that one looked. */
+    bool twin = e->twins && !e->hand.taken && twins_seen(e->twins, f);
     e->n_twins += twin;
-    unsigned n = twin ? 0 : decode_frame(e->decoder, f, e->layer, ENGINE_LAYERS);
+    unsigned n = twin ? 0 : decode(e, f);
     bool drop = false;
     for (unsigned k = 0; k < n; k++) {
         struct packet *p = &e->layer[k];
@@ -258,8 +274,9 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
         judge_packet(e, p, d);
         drop |= d->drop;
     }
-    e->packets++;
-    e->bytes += f->len;
+    e->packets += !e->hand.taken;
+    e->bytes += e->hand.taken ? 0 : f->len;
+    handover_frame_done(e);
     if (drop && verdict) /* whatever another worker made of the frame */
         atomic_store_explicit(verdict, VERDICT_DROP, memory_order_relaxed);
     place_done(e);
@@ -286,6 +303,7 @@ void engine_burst(struct engine *e, struct burst *b, _Atomic uint8_t *verdict)
             b->verdict[k] = own[k];
     }
     e->burst = NULL;
+    handover_burst_done(e);
     responder_tick(e->responder, e->now_ns);
     decoder_burst_end(e->decoder, e->now_ns);
 }
@@ -341,6 +359,9 @@ void engine_counters(const struct engine *e, struct engine_counters *out)
         .events_lost = emitter_lost(e->out),
         .alerts = e->alerts,
         .twins = e->n_twins,
+        .handed_over = e->handed_over,
+        .handed_in = e->handed_in,
+        .handover_lost = e->handover_lost,
         .decode = *decoder_counters(e->decoder),
         .flow = *flow_counters(e->flows),
         .stream = *stream_counters(e->streams),

@@ -42,6 +42,14 @@ struct engine {
         _Atomic uint64_t done; /* turns */
         _Atomic uint64_t order, order2; /* in the turn behind it */
     } place;
+    struct hand { /* handover.c */
+        bool taken;      /* the frame in work came from another worker */
+        uint64_t frame;  /* who has got the frame in work */
+        uint64_t gave;   /* who has got something since the last burst */
+        const struct packet *rebuilt; /* of this datagram ... */
+        uint64_t rebuilt_to;          /* ... these have got a copy */
+    } hand;
+    uint64_t handed_over, handed_in, handover_lost;
     uint64_t csum_seen, csum_bad;
     bool csum_off;
     bool finishing;

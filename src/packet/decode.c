@@ -89,6 +89,14 @@ const struct decode_counters *decoder_counters(const struct decoder *d)
     return &d->n;
 }
 
+void decoder_uncount(struct decoder *d, const struct decode_counters *before)
+{
+    uint64_t bytes = d->n.frag_mem_bytes, trackers = d->n.frag_trackers;
+    d->n = *before;
+    d->n.frag_mem_bytes = bytes;
+    d->n.frag_trackers = trackers;
+}
+
 bool way_layer(struct way *w)
 {
     if (++w->layers <= w->d->layers_max)

@@ -307,6 +307,8 @@ unsigned decode_frame(struct decoder *d, const struct frame *f, struct packet *o
 /* Drops what rebuilt packets of this burst lived in.  Call after the last use of its packets. */
 void decoder_burst_end(struct decoder *d, uint64_t now_ns);
 const struct decode_counters *decoder_counters(const struct decoder *d);
+/* A frame that another decoder has counted: counters (not what is now) as they were. */
+void decoder_uncount(struct decoder *d, const struct decode_counters *before);
 
 /* Symmetric hash for the flow table, seeded; also sets p->hash. */
 uint32_t packet_hash(struct packet *p, uint64_t seed, bool use_vlan);

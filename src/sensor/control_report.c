@@ -80,6 +80,7 @@ static const struct row stats_rows[] = {
     ROW("capture", "checksum_unfinished", capture.checksum_unfinished),
     ROW("engine", "packets", engine.packets),
     ROW("engine", "bytes", engine.bytes),
+    ROW("engine", "handed_over", engine.handed_over),
     ROW("engine", "alerts", engine.alerts),
     ROW("engine", "events", engine.events),
     ROW("decoder", "invalid", engine.decode.invalid),
@@ -244,6 +245,8 @@ static const struct loss {
     LOSS("response", "rows_recycled", "connections",
          "forgotten before their time: response.table.rows or memcap", engine.response.recycled),
     LOSS("policy", "swaps_failed", "times", "a worker could not take new rules", swaps_failed),
+    LOSS("engine", "handover_full", "frames", "of another worker's flow, whose queue was full",
+         engine.handover_lost),
     LOSS("event", "ring_full", "events", "the logger was too slow", engine.events_lost),
 #undef LOSS
 };

@@ -184,6 +184,8 @@ static int start(struct engine_proc *p)
     if (conf_bool(c->conf, "stats.enabled") && p->settings->wants.stats)
         p->stats_every_ns = conf_ns(c->conf, "stats.interval");
     p->started_ns = clock_mono_ns();
+    if (p->n > 1 && !(p->handover = handover_new(p->n)))
+        return -ENOMEM;
     for (unsigned i = 0; i < p->n; i++) {
         int rc = worker_open(&p->worker[i]);
         if (rc)
@@ -300,6 +302,8 @@ static void finish(struct engine_proc *p)
         if (p->worker[i].running)
             pthread_join(p->worker[i].thread, NULL);
     if (p->started) {
+        for (unsigned i = 0; i < p->n * (p->n > 1 ? 3 : 1); i++) /* handed on, and on once more */
+            worker_drain(&p->worker[i % p->n]);
         for (unsigned i = 0; i < p->n; i++)
             worker_finish(&p->worker[i]);
         if (p->stats_every_ns)
@@ -307,6 +311,7 @@ static void finish(struct engine_proc *p)
     }
     for (unsigned i = 0; i < p->n; i++)
         worker_close(&p->worker[i]);
+    handover_free(p->handover);
     overlay_close(p->overlay);
     state_free(p->state);
     engine_settings_free(p->settings);

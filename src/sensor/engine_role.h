@@ -51,6 +51,7 @@ struct engine_proc {
     struct state *state;
     struct engine_page *page;
     struct overlay *overlay; /* in use */
+    struct handover *handover; /* among several workers */
     struct capture_live_options live;
     struct worker worker[SENSOR_WORKERS];
     unsigned n;
@@ -70,6 +71,9 @@ void engine_survey_look(struct engine_proc *p); /* sends the answer when it is t
 int worker_open(struct worker *w) MUST_CHECK;
 int worker_start(struct worker *w) MUST_CHECK;
 void worker_close(struct worker *w);
+/* What waits in the rings was seen before the end.  After all threads have ended; twice: the second time finds what
+ * the first handed over. */
+void worker_drain(struct worker *w);
 /* The last words: all flows end, all is logged, counters stand.  After the thread has ended. */
 void worker_finish(struct worker *w);
 /* One stats event with the sums of all, by worker 0. */

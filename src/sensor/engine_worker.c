@@ -30,6 +30,8 @@ int worker_open(struct worker *w)
         w->capture_fd[i] = -1;
     if (!w->capture)
         return -EINVAL;
+    if (p->handover)
+        capture_live_wake(w->capture, handover_wake_fd(p->handover, w->number));
     if (w->response_fd[0] >= 0 || w->response_fd[1] >= 0 || w->response_fd[2] >= 0) {
         w->injector = injector_attach(w->response_fd[0], w->response_fd[1], w->response_fd[2],
                                       c->setup.response[0] ? c->setup.response : NULL);
@@ -45,6 +47,7 @@ int worker_open(struct worker *w)
         .worker = w->number,
         .n_workers = p->n,
         .n_ifaces = c->setup.n_ifaces,
+        .handover = p->handover,
     };
     w->slot = &p->page->worker[w->number];
     w->counts.version = overlay_version(p->overlay);
@@ -177,10 +180,23 @@ static void look_around(struct worker *w, uint64_t now_ns)
     }
 }
 
+/* Waits only where no other worker has something for this one. */
+static enum capture_state receive(struct worker *w)
+{
+    bool alone = !w->proc->handover;
+    enum capture_state st = capture_recv(w->capture, &w->burst, alone ? WAIT_MS : 0);
+    if (alone || w->burst.n)
+        return st;
+    if (engine_rest(w->engine))
+        st = capture_recv(w->capture, &w->burst, WAIT_MS);
+    engine_awake(w->engine);
+    return st;
+}
+
 static void one_turn(struct worker *w)
 {
     struct burst *b = &w->burst;
-    enum capture_state st = capture_recv(w->capture, b, WAIT_MS);
+    enum capture_state st = receive(w);
     uint64_t now_ns = clock_mono_ns();
     atomic_store_explicit(&w->slot->beat_ns, now_ns, memory_order_relaxed);
     if (b->n) {
@@ -195,6 +211,8 @@ static void one_turn(struct worker *w)
         if (st != CAPTURE_MORE) /* libpcap's interface has gone: don't spin */
             usleep(WAIT_MS * 1000);
     }
+    if (w->proc->handover)
+        (void)engine_take(w->engine, b);
     if (atomic_load_explicit(&w->next, memory_order_relaxed))
         take_overlay(w);
     if (atomic_load_explicit(&w->survey, memory_order_relaxed))
@@ -247,9 +265,8 @@ int worker_start(struct worker *w)
     return -rc;
 }
 
-void worker_finish(struct worker *w)
+void worker_drain(struct worker *w)
 {
-    /* What waits in the rings was seen before the end. */
     for (unsigned turn = 0; turn < 100000; turn++) {
         enum capture_state st = capture_recv(w->capture, &w->burst, 0);
         if (st != CAPTURE_MORE || !w->burst.n)
@@ -257,6 +274,12 @@ void worker_finish(struct worker *w)
         engine_burst(w->engine, &w->burst, NULL);
         capture_verdict(w->capture, &w->burst);
     }
+    while (w->proc->handover && engine_take(w->engine, &w->burst))
+        ;
+}
+
+void worker_finish(struct worker *w)
+{
     engine_finish(w->engine);
     publish(w);
 }

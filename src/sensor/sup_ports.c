@@ -91,6 +91,7 @@ static int open_port(struct supervisor *s, unsigned iface)
         o.bpf = s->plan.filter[iface];
     o.outgoing = s->plan.with_address >> iface & 1;
     o.fanout_group = s->plan.workers > 1 ? group_of(s) : 0;
+    o.fanout_members = s->plan.workers > 1 ? (uint16_t)s->plan.workers : 0;
     return capture_live_socket(&o, iface, &s->diags);
 }
 
