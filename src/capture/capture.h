@@ -125,6 +125,8 @@ unsigned capture_owner(uint8_t ver, const struct ip_addr *src, const struct ip_a
                        unsigned workers);
 /* capture_recv of a live capture also ends its wait when fd (an eventfd, stays the caller's) can be read. */
 void capture_live_wake(struct capture *c, int fd);
+/* Packet time up to which capture_recv has delivered all that could be seen (only behind capture_live_wake). */
+uint64_t capture_live_horizon(const struct capture *c);
 /*
  * Interfaces that were removed, as a mask of their indices (one that is only down comes back by itself).
  * The owner opens a new socket when the interface is there again and puts it in its place; the capture

@@ -27,6 +27,7 @@ struct live {
     char name[CAPTURE_IFACES][IFNAMSIZ];
     uint64_t number, checked_ns;
     int wake_fd; /* another reason to end a wait; -1: none */
+    uint64_t horizon_ns;
     struct super_pool super;
 };
 
@@ -110,14 +111,21 @@ static void live_done(struct capture *base, struct burst *b UNUSED)
     l->super.used = 0;
 }
 
+static void look(struct live *l, struct burst *b)
+{
+    uint64_t now_ns = l->wake_fd >= 0 ? clock_wall_ns() : 0;
+    gather(l, b);
+    l->horizon_ns = b->n == BURST_MAX ? b->frame[b->n - 1].ts_ns : now_ns;
+}
+
 static enum capture_state live_recv(struct capture *base, struct burst *b, int wait_ms)
 {
     struct live *l = (struct live *)base;
     live_done(base, b); /* also where an empty burst got no verdict */
-    gather(l, b);
+    look(l, b);
     if (!b->n && wait_ms) {
         wait_for_frames(l, wait_ms);
-        gather(l, b);
+        look(l, b);
     }
     b->now_ns = settle(base->now_ns, b->n ? b->frame[b->n - 1].ts_ns : clock_wall_ns());
     live_count(base);
@@ -205,6 +213,12 @@ void capture_live_wake(struct capture *c, int fd)
     struct live *l = live_of(c);
     if (l)
         l->wake_fd = fd;
+}
+
+uint64_t capture_live_horizon(const struct capture *c)
+{
+    const struct live *l = live_of(c);
+    return l ? l->horizon_ns : UINT64_MAX;
 }
 
 uint32_t capture_live_dead(const struct capture *c)

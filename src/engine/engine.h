@@ -74,10 +74,11 @@ void engine_burst(struct engine *e, struct burst *b, _Atomic uint8_t *verdict);
 /* Time goes on without packets: expiry, watches. */
 void engine_idle(struct engine *e, uint64_t now_ns);
 /*
- * Judges what other workers handed over (b is only room); how many frames.  Before a worker waits for frames it asks
- * engine_rest: false means that something is there already; behind the wait comes engine_awake.
+ * Judges what other workers handed over, up to packet time until_ns: what this worker's own capture has shown by
+ * then comes first (b is only room).  How many frames.  Before a worker waits for frames it asks engine_rest: false
+ * means that something is there already; behind the wait comes engine_awake.
  */
-unsigned engine_take(struct engine *e, struct burst *b);
+unsigned engine_take(struct engine *e, uint64_t until_ns, struct burst *b);
 bool engine_rest(struct engine *e);
 void engine_awake(struct engine *e);
 /* End of the run: all flows end, all is logged. */

@@ -30,7 +30,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { TAKE_MAX = 64 }; /* of each ring before its own frames come again */
+enum { TAKE_MAX = 64 }; /* before its own frames come again */
 #define RING_PAYLOAD (1u << 20)
 #define HANDED_NUMBER                                                                              \
     (1ull << 48) /* numbers of handed frames: none that the worker's own capture gives */
@@ -239,31 +239,45 @@ void engine_awake(struct engine *e)
                           memory_order_relaxed);
 }
 
-static unsigned take_from(struct engine *e, struct rec_ring *r, struct burst *b)
+/* The ring whose oldest frame is the oldest of all. */
+static struct rec_ring *oldest(struct engine *e, uint64_t until_ns, struct frame *f,
+                               const void **data)
 {
-    const void *rec;
+    struct handover *h = e->parts.handover;
+    struct rec_ring *best = NULL;
+    f->ts_ns = until_ns;
+    for (unsigned from = 0; from < h->n; from++) {
+        struct rec_ring *r = h->pair[from * h->n + e->parts.worker].out;
+        const void *rec;
+        struct frame x;
+        if (from == e->parts.worker || rec_ring_peek(r, &rec) <= 0)
+            continue;
+        memcpy(&x, rec, sizeof(x));
+        if (x.ts_ns > f->ts_ns)
+            continue;
+        *f = x;
+        *data = (const uint8_t *)rec + sizeof(x);
+        best = r;
+    }
+    return best;
+}
+
+unsigned engine_take(struct engine *e, uint64_t until_ns, struct burst *b)
+{
+    struct rec_ring *r;
+    struct frame *f = &b->frame[0];
+    const void *data;
     unsigned n = 0;
-    for (; n < TAKE_MAX && rec_ring_peek(r, &rec) > 0; n++) {
-        memcpy(&b->frame[0], rec, sizeof(b->frame[0]));
-        b->frame[0].data = (const uint8_t *)rec + sizeof(b->frame[0]);
-        b->frame[0].number = HANDED_NUMBER + e->handed_in++;
+    for (; n < TAKE_MAX && (r = oldest(e, until_ns, f, &data)); n++) {
+        f->data = data;
+        f->number = HANDED_NUMBER + e->handed_in++;
         b->n = 1;
         b->verdict[0] = VERDICT_PASS;
-        b->now_ns = b->frame[0].ts_ns;
+        b->now_ns = f->ts_ns;
         e->hand.taken = true;
         engine_burst(e, b, NULL); /* one at a time: the record is borrowed */
         e->hand.taken = false;
         rec_ring_next(r);
     }
-    return n;
-}
-
-unsigned engine_take(struct engine *e, struct burst *b)
-{
-    struct handover *h = e->parts.handover;
-    unsigned n = 0;
-    for (unsigned from = 0; h && from < h->n; from++)
-        if (from != e->parts.worker)
-            n += take_from(e, h->pair[from * h->n + e->parts.worker].out, b);
     return n;
 }

@@ -92,7 +92,7 @@ static void settle(struct crew *c)
     while (more) {
         more = false;
         for (unsigned k = 0; k < c->n; k++)
-            more |= engine_take(c->e[k], &room) > 0;
+            more |= engine_take(c->e[k], UINT64_MAX, &room) > 0;
     }
 }
 
@@ -307,6 +307,40 @@ static void as_one_worker(void **state)
         }
 }
 
+/* The hash of a flow table is seeded in a sensor: an error must find the flow nevertheless, on one
+ * worker or two. */
+static void icmp_errors_are_of_their_flow(void **state)
+{
+    (void)state;
+    static struct crew c;
+    for (unsigned workers = 1; workers <= 2; workers++) {
+        struct maker m = {.c = &c, .by_fanout = true};
+        struct engine_counters n;
+        crew_open(&c, workers);
+        for (unsigned i = 0; i < 20; i++) {
+            struct et_talk u = {.ver = 4,
+                                .proto = IPPROTO_UDP,
+                                .client = 1,
+                                .server = 2,
+                                .sp = (uint16_t)(1000 + i),
+                                .dp = 9};
+            uint64_t alerts[2] = {0};
+            say(&m, PLAIN, &u, 0, "a marker");
+            for (unsigned k = 0; k < 2; k++) {
+                for (unsigned w = 0; w < workers; w++) {
+                    engine_counters(c.e[w], &n);
+                    alerts[k] += n.alerts;
+                }
+                if (!k)
+                    unreachable(&m, &u);
+            }
+            assert_int_equal(alerts[1] - alerts[0], 2); /* sid 3, and 5 by the flow's bit */
+        }
+        crew_close(&c);
+        assert_int_equal(c.sum.flow.total, 20);
+    }
+}
+
 /* Nobody takes: the ring takes what it can, the rest is counted, and the worker goes on. */
 static void a_full_ring_is_counted(void **state)
 {
@@ -348,6 +382,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_one_worker),
+        cmocka_unit_test(icmp_errors_are_of_their_flow),
         cmocka_unit_test(a_full_ring_is_counted),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

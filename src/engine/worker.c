@@ -67,6 +67,7 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
     struct flow_config fc = s->flow;
     if (!s->replay && random_bytes(&fc.hash_seed, sizeof(fc.hash_seed)))
         fc.hash_seed = 0;
+    e->hash_seed = fc.hash_seed;
     struct detect_config dc = s->detect;
     dc.worker = parts->worker;
     dc.state = parts->state;
@@ -184,7 +185,7 @@ static void time_to(struct engine *e, uint64_t ts_ns)
 /* Whose flow is it?  An ICMP error goes where the flow is that it speaks of. */
 static bool is_mine(struct engine *e, struct packet *p)
 {
-    uint64_t seed = e->settings->flow.hash_seed;
+    uint64_t seed = e->hash_seed;
     bool vlan = e->settings->flow.vlan_in_key;
     packet_hash(p, seed, vlan);
     if (e->parts.handover)

@@ -27,6 +27,7 @@ struct engine {
     struct arena burst_memory; /* changed frames of the burst */
     uint8_t *changed[BURST_MAX];
     uint64_t swaps_failed;
+    uint64_t hash_seed; /* of the flow table: one hash a packet for all */
     uint64_t now_ns, next_tick_ns;
     uint64_t seq;          /* events of the packet in work */
     uint64_t number;       /* packet in work */

@@ -212,7 +212,7 @@ static void one_turn(struct worker *w)
             usleep(WAIT_MS * 1000);
     }
     if (w->proc->handover)
-        (void)engine_take(w->engine, b);
+        (void)engine_take(w->engine, capture_live_horizon(w->capture), b);
     if (atomic_load_explicit(&w->next, memory_order_relaxed))
         take_overlay(w);
     if (atomic_load_explicit(&w->survey, memory_order_relaxed))
@@ -274,7 +274,7 @@ void worker_drain(struct worker *w)
         engine_burst(w->engine, &w->burst, NULL);
         capture_verdict(w->capture, &w->burst);
     }
-    while (w->proc->handover && engine_take(w->engine, &w->burst))
+    while (w->proc->handover && engine_take(w->engine, UINT64_MAX, &w->burst))
         ;
 }
 

@@ -145,7 +145,8 @@ static enum capture_ring ring_of(const struct conf *c, const struct port_plan *p
         return RING_V2;
     if (r && !strcmp(r, "v3"))
         return RING_V3;
-    return p->response || p->raw ? RING_V2 : RING_V3;
+    /* Blocks of V3 come milliseconds late, each ring's at another time: frames of several would change places. */
+    return p->response || p->raw || p->n > 1 || p->workers > 1 ? RING_V2 : RING_V3;
 }
 
 static uint64_t power_of_two(uint64_t n)
