@@ -72,10 +72,20 @@ static void ports(void **state)
     assert_string_equal(p->filter[1], "tcp");
     assert_string_equal(p->live.bpf, "ip");
     assert_int_equal(p->workers, 3);
-    assert_int_equal(p->live.ring, RING_V3); /* nothing is answered: what costs least */
+    assert_int_equal(p->live.ring, RING_V2); /* several rings: their frames keep their order */
     assert_int_equal(p->event_bytes, 131072);
     assert_null(p->response);
     port_plan_done(p);
+    struct conf *all = w->c;
+    w->c = conf_new();
+    assert_non_null(w->c);
+    set(w, "capture.interfaces", "eth1");
+    set(w, "workers", "1");
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_int_equal(p->live.ring, RING_V3); /* one ring, and nothing is answered: what costs least */
+    port_plan_done(p);
+    conf_free(w->c);
+    w->c = all;
     set(w, "response.interface", "eth3");
     set(w, "workers", "0");
     assert_int_equal(port_plan(w->c, p, &w->d), 0);
