@@ -368,7 +368,7 @@ static const struct rule_case flows[] = {
      "limit: 1 in 60 s for each source"},
     {SU, NULL, "threshold:type both,count 3,seconds 9,track by_dst;",
      "both: 3 in 9 s for each destination"},
-    {SU, NULL, "threshold:type backoff, track by_flow, count 1, multiplier 10;", "backoff: 1"},
+    {SU, NULL, "threshold:type backoff, track by_flow, count 1, multiplier 10;", "backoff: at 1"},
     {S2, NULL, "detection_filter:track by_src, count 5, seconds 60;",
      "detection filter: 5 in 60 s"},
     {SU, NULL, "tag:session;", "log 256 more"},
