@@ -178,6 +178,11 @@ static void print_json(const struct args *a, const struct rule_set *s)
         text(f->path, &j, "path");
         json_cstr(&j, "dialect", rule_dialect_name(f->dialect));
         json_bool(&j, "dialect_given", f->told);
+        json_open(&j, "marks");
+        json_u64(&j, "snort2", f->marks[0]);
+        json_u64(&j, "snort3", f->marks[1]);
+        json_u64(&j, "suricata", f->marks[2]);
+        json_close(&j);
         json_u64(&j, "loaded", f->loaded);
         json_u64(&j, "disabled", f->disabled);
         json_u64(&j, "refused", f->refused);
@@ -213,8 +218,10 @@ static void print_text(const struct args *a, const struct rule_set *s)
     unsigned quic, not_on_mirror = response_lint(s, a->lint ? note_text : NULL, NULL, &quic);
     for (uint32_t k = 0; k < s->n_files; k++) {
         const struct rule_file_info *f = &s->files[k];
-        printf("%s: %s%s, %u loaded, %u disabled, %u refused\n", f->path, rule_dialect_name(f->dialect),
-               f->told ? "" : " (by its marks)", f->loaded, f->disabled, f->refused);
+        printf("%s: %s", f->path, rule_dialect_name(f->dialect));
+        if (!f->told)
+            printf(" (by its marks: snort2 %u, snort3 %u, suricata %u)", f->marks[0], f->marks[1], f->marks[2]);
+        printf(", %u loaded, %u disabled, %u refused\n", f->loaded, f->disabled, f->refused);
     }
     printf("%u rules loaded, %u disabled, %u refused\n", s->n_rules, s->disabled, s->n_refusals);
     if (s->n_replaced || s->skipped)

@@ -88,7 +88,10 @@ void image_rule_file(const struct image *i, uint32_t n, struct rule_file_info *o
 {
     const struct img_file *f = &i->files[n];
     const char *path = cstr_of(i, f->path);
-    *out = (struct rule_file_info){path ? path : "?", (enum rule_dialect)f->dialect,
-                                   f->told,           f->loaded,
-                                   f->disabled,       f->refused};
+    *out = (struct rule_file_info){.path = path ? path : "?",
+                                   .dialect = (enum rule_dialect)f->dialect,
+                                   .told = f->told,
+                                   .loaded = f->loaded,
+                                   .disabled = f->disabled,
+                                   .refused = f->refused};
 }

@@ -161,6 +161,9 @@ bool kw_metadata(struct parse *p, const struct keyword *k, struct str v)
         value = str_trim(value);
         if (!key.n)
             continue;
+        if (str_eq(key, STR("riposte_dialect")) && rule_dialect_find(value) <= 0)
+            return bad(p, "riposte_dialect snort2, snort3 or suricata",
+                       "unknown dialect '" STR_FMT "'", STR_ARG(value));
         if (p->d == DIALECT_SNORT2 && str_eq(key, STR("engine")) && str_eq(value, STR("shared")))
             return bad(p, NULL, "the rule's body is in a shared object");
         if (p->d == DIALECT_SNORT2 && str_eq(key, STR("service")))

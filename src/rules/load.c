@@ -328,8 +328,9 @@ static int split_all(struct rule_loader *l, struct raw_rules *raw)
         return -ENOMEM;
     for (uint32_t i = 0; i < l->n; i++) {
         struct source *s = &l->src[i];
+        struct marks m = {0};
         if (!s->told)
-            s->dialect = (uint8_t)source_dialect(str_of(s->bytes, s->n));
+            s->dialect = (uint8_t)source_dialect(str_of(s->bytes, s->n), &m);
         uint32_t before = raw->disabled;
         if (source_split(s, i, (enum rule_dialect)s->dialect, l->o.keep_disabled, &w->pub.arena,
                          raw) < 0)
@@ -337,6 +338,7 @@ static int split_all(struct rule_loader *l, struct raw_rules *raw)
         files[i] = (struct rule_file_info){.path = s->name,
                                            .dialect = (enum rule_dialect)s->dialect,
                                            .told = s->told,
+                                           .marks = {m.snort2, m.snort3, m.suricata},
                                            .disabled = raw->disabled - before};
     }
     w->pub.files = w->files = files;

@@ -183,10 +183,11 @@ void rule_marks(struct str rule, struct marks *m)
     arena_done(&x.arena);
 }
 
-enum rule_dialect source_dialect(struct str text)
+enum rule_dialect source_dialect(struct str text, struct marks *out)
 {
     struct mark_ctx x;
     struct marks m = {0};
+    *out = m;
     if (!mark_ctx_init(&x)) {
         arena_done(&x.arena);
         return DIALECT_SURICATA;
@@ -204,6 +205,7 @@ enum rule_dialect source_dialect(struct str text)
     }
     arena_done(&x.arena);
     m.snort3 += m.weak_snort3;
+    *out = m;
     if (m.suricata >= m.snort2 && m.suricata >= m.snort3 && m.suricata)
         return DIALECT_SURICATA;
     if (m.snort3 > m.snort2)

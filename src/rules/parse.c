@@ -282,6 +282,12 @@ static enum rule_dialect dialect_told(const struct raw_rule *raw)
     int64_t at = str_find(raw->text, STR("riposte_dialect "));
     if (at < 0)
         return DIALECT_AUTO;
+    /* A word of metadata, not of a message or content. */
+    int64_t from = at;
+    while (from > 0 && raw->text.p[from - 1] != ';' && raw->text.p[from - 1] != '(')
+        from--;
+    if (!str_starts(str_trim(str_skip(raw->text, (uint32_t)from)), STR("metadata")))
+        return DIALECT_AUTO;
     struct str rest = str_skip(raw->text, (uint32_t)at + 16);
     uint32_t n = 0;
     while (n < rest.n && rest.p[n] != ',' && rest.p[n] != ';' && rest.p[n] != ' ')

@@ -83,7 +83,8 @@ struct source {
 /* Bytes of a file, gunzipped if need be; negative errno. */
 int source_read(const char *path, uint8_t **bytes, size_t *n) MUST_CHECK;
 /* The dialect by the majority of telling marks; Suricata when there are none. */
-enum rule_dialect source_dialect(struct str text);
+struct marks;
+enum rule_dialect source_dialect(struct str text, struct marks *out);
 /* Finds all rules of a source; -ENOMEM. */
 int source_split(const struct source *s, uint32_t file, enum rule_dialect d, bool keep_disabled,
                  struct arena *a, struct raw_rules *out) MUST_CHECK;

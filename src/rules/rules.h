@@ -503,6 +503,7 @@ struct rule_file_info {
     const char *path;
     enum rule_dialect dialect; /* what it was taken as */
     bool told;                 /* by option or setting; else found out by its marks */
+    uint32_t marks[3];         /* words found that only Snort 2, Snort 3, Suricata have; not told */
     uint32_t loaded, disabled, refused;
 };
 

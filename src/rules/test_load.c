@@ -145,6 +145,52 @@ static void twice_in_two_files(void **state)
     rules_free(s);
 }
 
+/*
+ * Whose words hold: the rule's own metadata, what is told for its file, what is told for all, the
+ * marks.  dsize:5<>5 tells: Snort 2 counts the ends in.
+ */
+static void dialects_are_told(void **state)
+{
+    (void)state;
+    const enum rule_dialect AUTO = DIALECT_AUTO, S2 = DIALECT_SNORT2, S3 = DIALECT_SNORT3, SU = DIALECT_SURICATA;
+    const struct {
+        enum rule_dialect all, file;
+        const char *text;
+        enum rule_dialect want; /* 0: refused */
+        bool told;
+    } cases[] = {
+        {AUTO, AUTO, TCP "(msg:\"a\"; content:\"x\"; sid:1;)", SU, false},
+        {AUTO, AUTO, "sdrop tcp any any -> any any (msg:\"a\"; content:\"x\"; sid:1;)", S2, false},
+        {AUTO, AUTO, TCP "(msg:\"a\"; content:\"x\",nocase; sid:1;)", S3, false},
+        {AUTO, AUTO, "alert http any any -> any any (http.uri; content:\"x\"; sid:1;)", SU, false},
+        {S2, AUTO, TCP "(msg:\"a\"; dsize:5<>5; sid:1;)", S2, true},
+        {SU, AUTO, TCP "(msg:\"a\"; dsize:5<>5; sid:1;)", AUTO, true},
+        {SU, S2, TCP "(msg:\"a\"; dsize:5<>5; sid:1;)", S2,
+         true}, /* the file's setting goes before the option */
+        {SU, SU, TCP "(msg:\"a\"; dsize:5<>5; metadata:riposte_dialect snort2; sid:1;)", S2, true},
+        {SU, AUTO, TCP "(msg:\"a\"; metadata:a b, riposte_dialect snort2, c d; dsize:5<>5; sid:1;)",
+         S2, true},
+        {S2, AUTO, TCP "(msg:\"a\"; content:\"x\",nocase; metadata:riposte_dialect snort3; sid:1;)",
+         S3, true},
+        {S2, AUTO, TCP "(msg:\"a\"; dsize:5<>5; metadata:riposte_dialect suricata; sid:1;)", AUTO,
+         true},
+        {S2, AUTO, TCP "(msg:\"riposte_dialect suricata\"; dsize:5<>5; sid:1;)", S2,
+         true}, /* no metadata */
+        {S2, AUTO, TCP "(msg:\"a\"; metadata:riposte_dialect snort9; sid:1;)", AUTO, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rules_options o = {.var = test_var, .dialect = cases[i].all};
+        struct rule_set *s = rules_of(cases[i].text, cases[i].file, &o, 1);
+        enum rule_dialect got = s->n_rules ? (enum rule_dialect)s->rules[0]->dialect : DIALECT_AUTO;
+        if (got != cases[i].want || s->files[0].told != cases[i].told)
+            fail_msg("%s: %s", cases[i].text,
+                     s->n_rules ? rule_dialect_name(got) : s->refusals[0].reason);
+        if (!cases[i].told && cases[i].want == S2)
+            assert_true(s->files[0].marks[0] > s->files[0].marks[2]);
+        rules_free(s);
+    }
+}
+
 static void disabled_rules(void **state)
 {
     (void)state;
@@ -265,8 +311,8 @@ static void notes(void **state)
                                       "drop udp any any -> any any (content:\"abcd\"; sid:7;)\n",
                                   DIALECT_SURICATA, NULL, 1);
     rules_lint(s, take_note, &n);
-    assert_string_equal(
-        n.text, "1 bit-never-set\n4 short-literal\n5 no-literal\n6 negated-literal\n");
+    assert_string_equal(n.text,
+                        "1 bit-never-set\n4 short-literal\n5 no-literal\n6 negated-literal\n");
     rules_free(s);
 }
 
@@ -345,6 +391,7 @@ int main(void)
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(twice),
         cmocka_unit_test(twice_in_two_files),
+        cmocka_unit_test(dialects_are_told),
         cmocka_unit_test(disabled_rules),
         cmocka_unit_test(mixed_dialects),
         cmocka_unit_test(files),

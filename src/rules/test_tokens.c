@@ -237,9 +237,10 @@ static void dialect_by_marks(void **state)
         {DIALECT_SNORT3, "alert tcp any any -> any any ( bufferlen:>5; sid:1; )"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        if (source_dialect(str_cstr(cases[i].text)) != cases[i].d)
-            fail_msg("'%s' is taken as %s", cases[i].text,
-                     rule_dialect_name(source_dialect(str_cstr(cases[i].text))));
+        if (source_dialect(str_cstr(cases[i].text), &(struct marks){0}) != cases[i].d)
+            fail_msg(
+                "'%s' is taken as %s", cases[i].text,
+                rule_dialect_name(source_dialect(str_cstr(cases[i].text), &(struct marks){0})));
 }
 
 int main(void)
