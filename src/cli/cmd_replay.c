@@ -285,7 +285,8 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
     char capture_name[4096];
     snprintf(capture_name, sizeof(capture_name), "%s", a->capture);
     struct logger_identity id = {.host = conf_str(c, "sensor-name"), .vips = vips, .app_name = eve_name,
-                                 .pcap_name = input_name, .ctx = capture_name, .version = RIPOSTE_VERSION};
+                                 .pcap_name = input_name, .ctx = capture_name, .version = RIPOSTE_VERSION,
+                                 .claims = !a->config ? CLAIMS_SET : conf_format(c) == CONF_FORMAT_RIPOSTE ? CLAIMS_ALL : CLAIMS_NONE};
     struct logger *l = logger_new(c, a->out_dir, &id, d);
     if (!l)
         return -ENOMEM;

@@ -279,11 +279,21 @@ static void put_verdict(const struct eve_common *c, const struct event_view *v, 
             json_str(j, NULL, STR("icmp-prohib"));
         json_array_end(j);
     }
-    if (c->id->extended && d.status)
+    bool told = c->id->extended || c->id->claims;
+    if (told && d.status)
         json_cstr(j, "status", status[d.status]);
-    if (c->id->extended && reason.n)
+    if (told && reason.n)
         json_str(j, "reason", reason);
     json_close(j);
+}
+
+static bool claims(const struct eve_common *c, const struct event_view *v, bool alert)
+{
+    struct event_verdict d;
+    struct str reason;
+    if (!alert || !c->id->claims || !view_verdict(v, &d, &reason))
+        return false;
+    return c->id->claims == CLAIMS_ALL || d.status != STATUS_NONE;
 }
 
 static void put_payload(const struct eve_options *o, const struct event_view *v, struct json *j)
@@ -344,7 +354,8 @@ static bool put_parts(struct eve_common *c, const struct eve_options *o, const s
         ok = put_alert(c, o, v, j);
     put_app(c, h, j);
     ok &= fields_play(j, v->section[SECTION_FIELDS], &c->times);
-    if (c->id->extended || (alert && o->verdict) || (drop && o->drop_verdict))
+    if (c->id->extended || (alert && o->verdict) || (drop && o->drop_verdict) ||
+        claims(c, v, alert))
         put_verdict(c, v, j);
     if (alert)
         put_payload(o, v, j);

@@ -313,6 +313,8 @@ enum log_format {
 };
 struct conf;
 struct logger;
+/* CLAIMS_SET: of events that claim something (blocked, answered, would have ...); CLAIMS_ALL: of each alert. */
+enum event_claims { CLAIMS_NONE, CLAIMS_SET, CLAIMS_ALL };
 struct logger_identity {
     const char *sensor, *host, *tenant; /* host: EVE's `host` when sensor-name is set, else NULL */
     const char *const *vips;            /* names by number; NULL ends */
@@ -322,6 +324,7 @@ struct logger_identity {
     const char *(*pcap_name)(void *ctx, uint64_t pcap_file); /* for `pcap-file: yes`; may be NULL */
     void *ctx;
     const char *version; /* for `suricata-version: yes`; may be NULL */
+    enum event_claims claims; /* verdict.status and its reason, whatever the output's own `verdict` says */
     bool extended;       /* event_id, vips, tenant, policy in EVE; off in plain replay */
 };
 /*

@@ -238,6 +238,44 @@ static void test_drop(void **state)
            "\"reject\":[\"tcp-reset\",\"icmp-prohib\"]}}");
 }
 
+/* What an alert claims stands there without `verdict: yes` where the configuration is nobody
+ * else's. */
+static void test_claims(void **state)
+{
+    (void)state;
+    static const struct {
+        enum event_claims claims;
+        unsigned status;
+        const char *verdict;
+    } cases[] = {
+        {CLAIMS_NONE, STATUS_WOULD, ""},
+        {CLAIMS_SET, STATUS_NONE, ""},
+        {CLAIMS_SET, STATUS_WOULD, ",\"verdict\":{\"action\":\"alert\",\"status\":\"would\"}"},
+        {CLAIMS_SET, STATUS_DONE, ",\"verdict\":{\"action\":\"alert\",\"status\":\"done\"}"},
+        {CLAIMS_ALL, STATUS_NONE, ",\"verdict\":{\"action\":\"alert\"}"},
+        {CLAIMS_ALL, STATUS_COULD_NOT,
+         ",\"verdict\":{\"action\":\"alert\",\"status\":\"could_not\"}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench b;
+        struct logger_identity id = plain;
+        id.claims = cases[i].claims;
+        bench_new(&b, 1 << 16, 0);
+        (void)bench_event(&b, EVENT_ALERT);
+        struct event_alert a = {.gid = 1, .sid = 1, .rev = 1, .priority = 3};
+        event_section(b.e, SECTION_ALERT, &a, sizeof(a));
+        struct event_verdict d = {.status = (uint8_t)cases[i].status};
+        event_section(b.e, SECTION_VERDICT, &d, sizeof(d));
+        char want[1024];
+        snprintf(want, sizeof(want),
+                 HEAD "\"pcap_cnt\":5,\"event_type\":\"alert\"," ADDR
+                      ",\"alert\":{\"action\":\"allowed\",\"gid\":1,\"signature_id\":1,\"rev\":1,"
+                      "\"signature\":\"\",\"category\":\"\",\"severity\":3}%s}",
+                 cases[i].verdict);
+        golden(&b, stock, &id, want);
+    }
+}
+
 static void test_stats(void **state)
 {
     (void)state;
@@ -561,13 +599,14 @@ static void test_time(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alert),        cmocka_unit_test(test_http),
-        cmocka_unit_test(test_flow),         cmocka_unit_test(test_netflow_icmp6),
-        cmocka_unit_test(test_fileinfo),     cmocka_unit_test(test_anomaly),
-        cmocka_unit_test(test_drop),         cmocka_unit_test(test_stats),
-        cmocka_unit_test(test_alert_full),   cmocka_unit_test(test_community),
-        cmocka_unit_test(test_filter),       cmocka_unit_test(test_two_logs),
-        cmocka_unit_test(test_random_bytes), cmocka_unit_test(test_time),
+        cmocka_unit_test(test_alert),     cmocka_unit_test(test_http),
+        cmocka_unit_test(test_flow),      cmocka_unit_test(test_netflow_icmp6),
+        cmocka_unit_test(test_fileinfo),  cmocka_unit_test(test_anomaly),
+        cmocka_unit_test(test_drop),      cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_stats),     cmocka_unit_test(test_alert_full),
+        cmocka_unit_test(test_community), cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_two_logs),  cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_time),
     };
     setenv("TZ", "UTC", 1);
     cmocka_set_message_output(CM_OUTPUT_TAP);
