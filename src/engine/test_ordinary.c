@@ -177,6 +177,7 @@ enum kind {
     K_VLAN,
     K_PING,
     K_SUPER,
+    K_TWO_WORKERS,
     K_NEW_UDP,
     K_GUILTY,
     KINDS
@@ -191,6 +192,7 @@ static const char *const kind_name[KINDS] = {"udp",
                                              "vlan",
                                              "ping",
                                              "super-frames",
+                                             "udp, half of it of another worker",
                                              "new flows",
                                              "heap, lock and call on purpose"};
 
@@ -299,6 +301,7 @@ static void exchange(struct traffic *t, unsigned i)
     switch (t->kind) {
     case K_UDP:
     case K_UDP6:
+    case K_TWO_WORKERS:
     case K_VLAN:
         say(t, i, 0, 0, data, 80 + t->round % 500);
         say(t, i, 1, 0, data, 300);
@@ -405,6 +408,11 @@ static void child(enum kind kind, int out)
                                  .state = state,
                                  .ring = rec_ring_format(mem, bytes),
                                  .n_workers = 1};
+    if (kind == K_TWO_WORKERS) { /* who does not sleep: its ring fills up, which is counted */
+        parts.n_workers = 2;
+        parts.handover = handover_new(2);
+        assert_non_null(parts.handover);
+    }
     static struct traffic x;
     x.e = engine_new(&parts, &t.diags);
     x.kind = kind;
