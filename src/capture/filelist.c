@@ -71,6 +71,8 @@ static int walk_entry(struct file_list *l, const char *folder, const char *name,
     if (S_ISLNK(st.st_mode) && (stat(path, &st) != 0 || !S_ISREG(st.st_mode)))
         return 0;
     if (S_ISDIR(st.st_mode))
+        l->skipped += !recursive;
+    if (S_ISDIR(st.st_mode))
         return recursive && depth < DEPTH_MAX ? walk(l, path, true, depth + 1, d) : 0;
     if (!S_ISREG(st.st_mode))
         return 0;
@@ -140,6 +142,10 @@ int file_list_folder(struct file_list *l, const char *folder, bool recursive, bo
         diag_add(d, DIAG_ERROR, folder, 0, 0, NULL, "can't read the folder: %s", strerror(-r));
         return r;
     }
+    if (l->skipped)
+        diag_add(d, DIAG_WARNING, folder, 0, 0, "--pcap-file-recursive reads them, too",
+                 "%zu folder%s in it %s left out", l->skipped, l->skipped == 1 ? "" : "s",
+                 l->skipped == 1 ? "is" : "are");
     if (by_time)
         for (size_t i = 0; i < l->n; i++)
             l->entry[i].first_ns = first_time(l->entry[i].path);

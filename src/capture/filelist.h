@@ -13,6 +13,7 @@ struct file_entry {
 struct file_list {
     struct file_entry *entry;
     size_t n, room;
+    size_t skipped; /* folders inside, left out */
 };
 /*
  * Fills the list from a folder: regular files that begin as a capture file does, ordered by path or

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* riposte replay: capture files through the engine. Options as Suricata's users know them. */
+#include "cli/about.h"
 #include "cli/cli.h"
+#include "cli/launch.h"
 #include "cli/load.h"
 
 #include "base/clock.h"
@@ -10,7 +12,6 @@
 #include "engine/engine.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,57 +19,61 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPT_SET = 256, OPT_INIT_FATAL, OPT_SIMULATE, OPT_FIREWALL, OPT_DATA_DIR, OPT_SUMMARY, OPT_WORKERS, OPT_DIALECT,
-       OPT_NO_CACHE, OPT_RECURSIVE, OPT_RUNMODE, OPT_PIDFILE, OPT_HELP, OPT_BPF, OPT_FORMAT };
-enum { SETS = 128, FILES = 64 };
-
-static const struct option long_options[] = {
-    {"set", required_argument, NULL, OPT_SET},
-    {"init-errors-fatal", no_argument, NULL, OPT_INIT_FATAL},
-    {"simulate-ips", no_argument, NULL, OPT_SIMULATE},
-    {"firewall-rules-exclusive", required_argument, NULL, OPT_FIREWALL},
-    {"data-dir", required_argument, NULL, OPT_DATA_DIR},
-    {"summary", required_argument, NULL, OPT_SUMMARY},
-    {"workers", required_argument, NULL, OPT_WORKERS},
-    {"dialect", required_argument, NULL, OPT_DIALECT},
-    {"config-format", required_argument, NULL, OPT_FORMAT},
-    {"no-cache", no_argument, NULL, OPT_NO_CACHE},
-    {"pcap-file-recursive", no_argument, NULL, OPT_RECURSIVE},
-    {"runmode", required_argument, NULL, OPT_RUNMODE},
-    {"pidfile", required_argument, NULL, OPT_PIDFILE},
-    {"bpf", required_argument, NULL, OPT_BPF},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-static const char usage[] =
-    "usage: riposte replay -r CAPTURE [options] [BPF filter]\n"
-    "  -r CAPTURE            capture file or folder, - for standard input\n"
-    "  -c FILE               configuration: ours, a suricata.yaml or a snort.conf\n"
-    "  -S FILE               load exactly this rule file (may be given more than once)\n"
-    "  -s FILE               load this rule file besides those of the configuration\n"
-    "  -l DIR                folder of the output (default: .)\n"
-    "  -k all|none           verify checksums (default: as configured)\n"
-    "  -T                    test configuration and rules, then end\n"
-    "  --set KEY=VALUE       override a setting\n"
-    "  --simulate-ips        treat the capture as inline traffic; writes forwarded.pcap\n"
-    "  --init-errors-fatal   a rule that can't be loaded ends the run\n"
-    "  --workers N           worker threads (default 1); the events are the same for any number\n"
-    "  --dialect D           snort2, snort3, suricata (default: by file)\n"
-    "  --config-format F     riposte, suricata, snort (default: by its marks)\n"
-    "  --summary FILE        one JSON object about the run\n"
-    "  --data-dir DIR        folder of saved data sets\n"
-    "  --no-cache            compile the rules anew\n";
-
+enum { WORKERS_MOST = 64 };
 struct args {
-    const char *capture, *config, *out_dir, *firewall, *data_dir, *summary, *bpf;
-    const char *only[FILES], *more[FILES], *set[SETS];
-    unsigned n_only, n_more, n_set, workers;
+    const char *capture, *config, *out_dir, *firewall, *data_dir, *summary, *bpf, *bpf_file, *csum_word,
+        *dialect_word, *format_word, *runmode, *live;
+    struct texts only, more, set, habit;
+    uint64_t workers;
+    struct about_args about;
+    bool test, simulate, fatal, no_cache, recursive, quiet, verbose, delete_after, help;
+    /* made of them */
     int csum;
     enum rule_dialect dialect;
     enum conf_format format;
-    bool test, simulate, fatal, no_cache, recursive, quiet, exclusive;
-    char filter[2048];
+    char *filter;
 };
+#define AT(member) offsetof(struct args, member)
+static const struct opt rows[] = {
+    {"r", "read", "CAPTURE", OPT_TEXT, AT(capture), "capture file or folder, - for standard input"},
+    {"c", "config", "FILE", OPT_TEXT, AT(config), "configuration: ours, a suricata.yaml or a snort.conf"},
+    {"S", NULL, "FILE", OPT_LIST, AT(only), "load exactly this rule file (again for more)"},
+    {"s", NULL, "FILE", OPT_LIST, AT(more), "load this rule file besides those of the configuration"},
+    {"l", "log-dir", "DIR", OPT_TEXT, AT(out_dir), "folder of the outputs (default: .)"},
+    {"k", NULL, "all|none", OPT_TEXT, AT(csum_word), "verify checksums (default: as configured)"},
+    {"T", "test", NULL, OPT_FLAG, AT(test), "test configuration and rules, then end"},
+    {"F", NULL, "FILE", OPT_TEXT, AT(bpf_file), "BPF filter from a file"},
+    {"", "set", "KEY=VALUE", OPT_LIST, AT(set), "override a setting"},
+    {"", "simulate-ips", NULL, OPT_FLAG, AT(simulate), "treat the capture as inline traffic; writes forwarded.pcap"},
+    {"", "init-errors-fatal", NULL, OPT_FLAG, AT(fatal), "a rule that can't be loaded ends the run"},
+    {"", "workers", "N", OPT_NUMBER, AT(workers), "worker threads (default 1); the events are the same for any number"},
+    {"", "pcap-file-recursive", NULL, OPT_FLAG, AT(recursive), "also the folders inside the folder"},
+    {"", "pcap-file-delete", NULL, OPT_FLAG, AT(delete_after), "delete the capture file when it was read whole"},
+    {"", "dialect", "D", OPT_TEXT, AT(dialect_word), "snort2, snort3, suricata (default: by file)"},
+    {"", "config-format", "F", OPT_TEXT, AT(format_word), "riposte, suricata, snort (default: by its marks)"},
+    {"", "summary", "FILE", OPT_TEXT, AT(summary), "one JSON object about the run"},
+    {"", "data-dir", "DIR", OPT_TEXT, AT(data_dir), "folder of saved data sets"},
+    {"", "firewall-rules-exclusive", "FILE", OPT_TEXT, AT(firewall), "firewall rules"},
+    {"", "no-cache", NULL, OPT_FLAG, AT(no_cache), "compile the rules anew"},
+    {"", "bpf", "FILTER", OPT_TEXT, AT(bpf), "BPF filter (or the words behind the options)"},
+    {"", "runmode", "MODE", OPT_TEXT, AT(runmode), "single, workers or autofp: there is one way to replay"},
+    {"q", NULL, NULL, OPT_FLAG, AT(quiet), "fewer messages"},
+    {"v", "verbose", NULL, OPT_FLAG, AT(verbose), "more messages"},
+    ABOUT_ROWS(AT(about)),
+    {"h", "help", NULL, OPT_FLAG, AT(help), "this text"},
+    {"", NULL, NULL, OPT_HEAD, 0, "Taken and without meaning here:"},
+    {"", "pidfile", "FILE", OPT_EMPTY, AT(habit), "a replay ends by itself"},
+    {"D", "daemon", NULL, OPT_EMPTY, AT(habit), "a replay stays in the foreground"},
+    {"", "user", "USER", OPT_EMPTY, AT(habit), "a replay runs as who starts it"},
+    {"", "group", "GROUP", OPT_EMPTY, AT(habit), "a replay runs as who starts it"},
+    {"", "pcap-buffer-size", "N", OPT_EMPTY, AT(habit), "files are mapped"},
+    {"i", "interface", "IF", OPT_ABSENT, 0, "riposte run -i IF watches a port"},
+    {"", "af-packet", "IF", OPT_ABSENT, 0, "riposte run -i IF watches a port"},
+    {"", "pcap", "IF", OPT_ABSENT, 0, "riposte run --pcap=IF watches a port"},
+    ABSENT_ROWS,
+};
+static const char usage[] = "usage: riposte replay -r CAPTURE [options] [BPF filter]\n\n"
+                            "Capture files through the engine, one after the other.";
 
 static int bad(const char *what, const char *value)
 {
@@ -91,122 +96,81 @@ static int format_of(const char *s, enum conf_format *out)
     return bad("--config-format takes riposte, suricata or snort", s);
 }
 
-static int one_option(struct args *a, int o)
+/* Comments as in Snort's files: from # to the end of the line. */
+static char *filter_read(const char *path)
 {
-    uint64_t n;
-    int dialect;
-    switch (o) {
-    case 'r':
-        if (a->capture)
-            return bad("-r stands more than once; give a folder", optarg);
-        a->capture = optarg;
-        return 0;
-    case 'c':
-        a->config = optarg;
-        return 0;
-    case 'l':
-        a->out_dir = optarg;
-        return 0;
-    case 'S':
-        a->exclusive = true;
-        if (a->n_only == FILES)
-            return bad("too many -S", NULL);
-        a->only[a->n_only++] = optarg;
-        return 0;
-    case 's':
-        if (a->n_more == FILES)
-            return bad("too many -s", NULL);
-        a->more[a->n_more++] = optarg;
-        return 0;
-    case 'k':
-        if (strcmp(optarg, "all") && strcmp(optarg, "none"))
-            return bad("-k takes all or none", optarg);
-        a->csum = !strcmp(optarg, "all");
-        return 0;
-    case 'T':
-        a->test = true;
-        return 0;
-    case 'q':
-        a->quiet = true;
-        return 0;
-    case 'v':
-        log_set_level(LOG_AT_DEBUG);
-        return 0;
-    case OPT_SET:
-        if (a->n_set == SETS)
-            return bad("too many --set", NULL);
-        a->set[a->n_set++] = optarg;
-        return 0;
-    case OPT_INIT_FATAL:
-        a->fatal = true;
-        return 0;
-    case OPT_SIMULATE:
-        a->simulate = true;
-        return 0;
-    case OPT_FIREWALL:
-        a->firewall = optarg;
-        return 0;
-    case OPT_DATA_DIR:
-        a->data_dir = optarg;
-        return 0;
-    case OPT_SUMMARY:
-        a->summary = optarg;
-        return 0;
-    case OPT_WORKERS:
-        if (!str_u64(str_cstr(optarg), &n) || !n || n > 64)
-            return bad("--workers takes 1 to 64", optarg);
-        a->workers = (unsigned)n;
-        return 0;
-    case OPT_DIALECT:
-        dialect = rule_dialect_find(str_cstr(optarg));
-        if (dialect < 0)
-            return bad("--dialect takes snort2, snort3 or suricata", optarg);
-        a->dialect = (enum rule_dialect)dialect;
-        return 0;
-    case OPT_FORMAT:
-        return format_of(optarg, &a->format);
-    case OPT_NO_CACHE:
-        a->no_cache = true;
-        return 0;
-    case OPT_RECURSIVE:
-        a->recursive = true;
-        return 0;
-    case OPT_BPF:
-        a->bpf = optarg;
-        return 0;
-    case OPT_RUNMODE:
-    case OPT_PIDFILE: /* of habit; there is one way to replay */
-        return 0;
-    default:
-        return -EINVAL;
+    FILE *f = fopen(path, "re");
+    struct sbuf b;
+    char part[1024];
+    if (!f) {
+        (void)bad("-F: the filter can't be read", path);
+        return NULL;
     }
+    sbuf_init(&b);
+    while (fgets(part, sizeof(part), f)) {
+        part[strcspn(part, "#")] = 0;
+        sbuf_cstr(&b, part);
+        sbuf_byte(&b, ' ');
+    }
+    (void)fclose(f);
+    const char *z = sbuf_z(&b);
+    char *out = z ? strdup(z) : NULL;
+    sbuf_done(&b);
+    return out;
 }
 
-static int parse(struct args *a, int argc, char **argv, bool *help)
+static int values(struct args *a)
 {
-    *a = (struct args){.csum = -1, .workers = 1, .out_dir = "."};
-    optind = 1;
-    for (int o; (o = getopt_long(argc, argv, "r:c:l:S:s:k:Tqv", long_options, NULL)) != -1;) {
-        if (o == OPT_HELP) {
-            *help = true;
-            return 0;
-        }
-        int rc = one_option(a, o);
-        if (rc)
-            return rc;
-    }
-    if (optind < argc && !a->bpf) { /* the words that are left are the filter */
-        size_t at = 0;
-        for (int k = optind; k < argc; k++) {
-            int n = snprintf(a->filter + at, sizeof(a->filter) - at, "%s%s", k > optind ? " " : "", argv[k]);
-            if (n < 0 || (size_t)n >= sizeof(a->filter) - at)
-                return bad("the filter is too long", NULL);
-            at += (size_t)n;
-        }
+    static const char *const modes[] = {"single", "workers", "autofp"};
+    bool known = !a->runmode;
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+        known |= a->runmode && !strcmp(a->runmode, modes[i]);
+    int dialect = a->dialect_word ? rule_dialect_find(str_cstr(a->dialect_word)) : DIALECT_AUTO;
+    if (!known)
+        return bad("--runmode takes single, workers or autofp", a->runmode);
+    if (a->csum_word && strcmp(a->csum_word, "all") && strcmp(a->csum_word, "none"))
+        return bad("-k takes all or none", a->csum_word);
+    if (a->workers > WORKERS_MOST)
+        return bad("--workers takes 1 to 64", NULL);
+    if (dialect < 0)
+        return bad("--dialect takes snort2, snort3 or suricata", a->dialect_word);
+    a->csum = a->csum_word ? !strcmp(a->csum_word, "all") : -1;
+    a->dialect = (enum rule_dialect)dialect;
+    a->workers = a->workers ? a->workers : 1;
+    a->out_dir = a->out_dir ? a->out_dir : ".";
+    return a->format_word ? format_of(a->format_word, &a->format) : 0;
+}
+
+static int parse(struct args *a, int argc, char **argv)
+{
+    struct texts rest = {.n = 0};
+    struct stat st;
+    unsigned readers = 0;
+    for (int i = 1; i < argc; i++)
+        readers += !strcmp(argv[i], "-r");
+    int rc = readers > 1 ? bad("-r stands more than once; give a folder", NULL) : 0;
+    if (!rc)
+        rc = options_parse("replay", rows, ARRAY_LEN(rows), a, argc, argv, &rest);
+    if (rc || a->help)
+        return rc;
+    rc = values(a);
+    if (rc || about_asked(&a->about))
+        return rc;
+    if (a->verbose)
+        log_set_level(LOG_AT_DEBUG);
+    for (unsigned i = 0; i < a->habit.n && !a->quiet; i++)
+        log_at(LOG_AT_WARNING, "replay", "without meaning here: %s%s", strlen(a->habit.v[i]) == 1 ? "-" : "--",
+               a->habit.v[i]);
+    if (a->bpf_file && !(a->filter = filter_read(a->bpf_file)))
+        return -EINVAL;
+    if (!a->filter && rest.n) /* the words that are left are the filter */
+        a->filter = launch_join(&rest);
+    if (!a->bpf)
         a->bpf = a->filter;
-    }
     if (!a->capture && !a->test)
         return bad("-r CAPTURE is missing", NULL);
+    if (a->delete_after && (stat(a->capture, &st) || !S_ISREG(st.st_mode)))
+        return bad("--pcap-file-delete is for one file; of a folder read them one by one", a->capture);
     return 0;
 }
 
@@ -216,8 +180,8 @@ static struct conf *configuration(const struct args *a, struct diags *d)
     int rc = c ? 0 : -ENOMEM;
     if (!rc)
         rc = a->config ? conf_load(c, a->config, a->format, d) : conf_load_stock(c);
-    for (unsigned k = 0; k < a->n_set && !rc; k++)
-        rc = conf_set(c, a->set[k], d);
+    for (unsigned k = 0; k < a->set.n && !rc; k++)
+        rc = conf_set(c, a->set.v[k], d);
     if (!rc && a->data_dir) {
         char set[4200];
         snprintf(set, sizeof(set), "data-dir=%s", a->data_dir);
@@ -275,6 +239,17 @@ static const char *input_name(void *ctx, uint64_t pcap_file)
     return ctx;
 }
 
+/* A capture of a sending host has checksums that its card was to make: what that means is said once. */
+static void say_checksums(const struct engine_counters *n)
+{
+    if (n->csum_bad * 2 <= n->packets)
+        return;
+    log_at(LOG_AT_WARNING, "replay",
+           "%llu of %llu packets had bad checksums; `-k none` takes them as they are (a capture made on the sending "
+           "host has such)",
+           (unsigned long long)n->csum_bad, (unsigned long long)n->packets);
+}
+
 static int replay(const struct args *a, struct conf *c, struct overlay *o, double load_s, struct diags *d)
 {
     if (mkdir(a->out_dir, 0755) && errno != EEXIST) {
@@ -294,9 +269,9 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
         .capture = a->capture,
         .out_dir = a->out_dir,
         .bpf = a->bpf,
-        .workers = a->workers,
+        .workers = (unsigned)a->workers,
         .simulate_ips = a->simulate,
-        .recursive = a->recursive,
+        .recursive = a->recursive || conf_bool(c, "pcap-file.recursive"),
         .check_csum = a->csum,
         .conf = c,
         .overlay = o,
@@ -314,6 +289,12 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
     if (r && !a->quiet)
         log_at(LOG_AT_NOTICE, "replay", "%llu packets, %llu bytes, %llu alerts, %llu events", (unsigned long long)r->packets,
                (unsigned long long)r->bytes, (unsigned long long)r->alerts, (unsigned long long)r->events);
+    if (r)
+        say_checksums(&r->counters);
+    if (!rc && a->delete_after && unlink(a->capture)) {
+        log_at(LOG_AT_ERROR, "replay", "%s can't be deleted: %s", a->capture, strerror(errno));
+        rc = -errno;
+    }
     if (r && (!rc || rc == -EIO) && a->summary && summary(a, r, load_s))
         rc = -EIO;
     logger_free(l);
@@ -321,37 +302,43 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
     return rc;
 }
 
-int cmd_replay(int argc, char **argv)
+static int about(const struct args *a)
 {
-    struct args a;
-    bool help = false;
-    if (parse(&a, argc, argv, &help))
-        return 2;
-    if (help) {
-        fputs(usage, stdout);
-        return 0;
-    }
     struct arena mem;
     struct diags d;
     arena_init(&mem, 1 << 14, 0);
     diags_init(&d, &mem);
-    struct conf *c = configuration(&a, &d);
+    struct conf *c = a->about.config ? configuration(a, &d) : NULL;
+    print_diags(&d, a->quiet);
+    int status = a->about.config && !c ? 1 : about_print(&a->about, c);
+    conf_free(c);
+    arena_done(&mem);
+    return status;
+}
+
+static int run(const struct args *a)
+{
+    struct arena mem;
+    struct diags d;
+    arena_init(&mem, 1 << 14, 0);
+    diags_init(&d, &mem);
+    struct conf *c = configuration(a, &d);
     struct image *image = NULL;
     struct overlay *overlay = NULL;
     uint64_t t0 = clock_mono_ns();
     int rc = c ? 0 : -EINVAL;
     struct load_options lo = {
         .conf = c,
-        .only = a.only,
-        .n_only = a.n_only,
-        .more = a.more,
-        .n_more = a.n_more,
-        .no_rules = !a.exclusive && (!a.config || a.firewall),
-        .firewall = a.firewall,
-        .dialect = a.dialect,
-        .init_errors_fatal = a.fatal || (c && conf_bool(c, "init-errors-fatal")),
-        .no_cache = a.no_cache,
-        .quiet = a.quiet || (!a.exclusive && !a.config),
+        .only = a->only.v,
+        .n_only = a->only.n,
+        .more = a->more.v,
+        .n_more = a->more.n,
+        .no_rules = !a->only.n && (!a->config || a->firewall),
+        .firewall = a->firewall,
+        .dialect = a->dialect,
+        .init_errors_fatal = a->fatal || (c && conf_bool(c, "init-errors-fatal")),
+        .no_cache = a->no_cache,
+        .quiet = a->quiet || (!a->only.n && !a->config),
         .threads = 2,
     };
     if (!rc)
@@ -361,16 +348,29 @@ int cmd_replay(int argc, char **argv)
     if (!rc && (!overlay || (d.errors && lo.init_errors_fatal)))
         rc = -EINVAL;
     double load_s = (double)(clock_mono_ns() - t0) / 1e9;
-    if (!rc && a.test) { /* what the run would refuse */
-        engine_settings_free(engine_settings_new(c, true, a.simulate, a.csum, &d));
+    if (!rc && a->test) { /* what the run would refuse */
+        engine_settings_free(engine_settings_new(c, true, a->simulate, a->csum, &d));
         rc = d.errors ? -EINVAL : 0;
     }
-    if (!rc && !a.test)
-        rc = replay(&a, c, overlay, load_s, &d);
-    print_diags(&d, a.quiet);
+    if (!rc && !a->test)
+        rc = replay(a, c, overlay, load_s, &d);
+    print_diags(&d, a->quiet);
     overlay_close(overlay);
     image_close(image);
     conf_free(c);
     arena_done(&mem);
     return rc ? 1 : 0;
+}
+
+int cmd_replay(int argc, char **argv)
+{
+    static const struct args none;
+    struct args a = none;
+    int status = parse(&a, argc, argv) ? 2 : a.help ? 0 : -1;
+    if (a.help && !status)
+        options_help(usage, rows, ARRAY_LEN(rows));
+    if (status < 0)
+        status = about_asked(&a.about) ? about(&a) : run(&a);
+    free(a.filter);
+    return status;
 }

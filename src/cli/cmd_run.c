@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* riposte run: the sensor.  Options as Suricata's users know them. */
+#include "cli/about.h"
 #include "cli/cli.h"
 #include "cli/launch.h"
 
@@ -14,10 +15,11 @@
 
 struct run_args {
     const char *config, *capture, *log_dir, *queue, *csum, *pidfile, *response, *user, *group,
-        *dialect, *format, *control, *name;
-    struct texts only, more, iface, set;
+        *dialect, *format, *control, *name, *bpf_file, *af_packet, *pcap, *runmode, *data_dir;
+    struct texts only, more, iface, set, habit;
     uint64_t workers;
-    bool test, background, simulate, fatal, verbose, no_cache, help;
+    struct about_args about;
+    bool test, background, simulate, fatal, verbose, no_cache, recursive, delete_after, help;
     /* made of them */
     char *filter, *home, *rules, *starting;
 };
@@ -62,7 +64,20 @@ static const struct opt rows[] = {
     {"q", "queue", "N", OPT_MAYBE, AT(queue),
      "without a number: fewer messages (NFQUEUE is not there yet)"},
     {"v", "verbose", NULL, OPT_FLAG, AT(verbose), "more messages"},
+    {"F", NULL, "FILE", OPT_TEXT, AT(bpf_file), "BPF filter from a file"},
+    {"", "af-packet", "IF", OPT_JOINED, AT(af_packet),
+     "--af-packet=IF: as -i IF; alone: the ports of the configuration"},
+    {"", "pcap", "IF", OPT_JOINED, AT(pcap), "--pcap=IF: as -i IF, captured by libpcap"},
+    {"", "runmode", "MODE", OPT_TEXT, AT(runmode), "single (one worker), workers or autofp"},
+    {"", "pcap-file-recursive", NULL, OPT_FLAG, AT(recursive), "with -r: folders in the folder"},
+    {"", "pcap-file-delete", NULL, OPT_FLAG, AT(delete_after),
+     "with -r: delete the file when it was read whole"},
+    {"", "data-dir", "DIR", OPT_TEXT, AT(data_dir), "folder of saved data sets"},
+    ABOUT_ROWS(AT(about)),
     {"h", "help", NULL, OPT_FLAG, AT(help), "this text"},
+    {"", "disable-detection", NULL, OPT_ABSENT, 0, "-S /dev/null runs without rules"},
+    {"", "pcap-buffer-size", "N", OPT_ABSENT, 0, "--set capture.ring-size=64mb"},
+    ABSENT_ROWS,
 };
 static const char usage[] =
     "usage: riposte run -i IF [-i IF ...] [--response IF] [options] [BPF filter]\n\n"
@@ -152,6 +167,9 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
         {"vips.name", a->name},
         {"control.socket", a->control},
         {"capture.bpf-filter", a->filter},
+        {"capture.bpf-file", a->bpf_file},
+        {"capture.library", a->pcap ? "pcap" : NULL},
+        {"data-dir", a->data_dir},
         {"daemon", a->background ? "yes" : NULL},
         {"quiet", a->queue ? "yes" : NULL},
         {"verbose", a->verbose ? "yes" : NULL},
@@ -202,6 +220,11 @@ static int replay(const struct run_args *a)
     add_all(w, "-S", &a->only);
     add_all(w, "-s", &a->more);
     add_all(w, "--set", &a->set);
+    add(w, "--runmode", a->runmode);
+    add(w, "--data-dir", a->data_dir);
+    add(w, "-F", a->bpf_file);
+    add(w, NULL, a->recursive ? "--pcap-file-recursive" : NULL);
+    add(w, NULL, a->delete_after ? "--pcap-file-delete" : NULL);
     add(w, "--dialect", a->dialect);
     add(w, "--config-format", a->format);
     snprintf(number, sizeof(number), "%llu", (unsigned long long)a->workers);
@@ -228,6 +251,15 @@ static int check(struct run_args *a)
                    a->queue);
     if (a->csum && strcmp(a->csum, "all") && strcmp(a->csum, "none"))
         return bad("-k takes all or none", a->csum);
+    const char *const joined[] = {a->af_packet, a->pcap};
+    for (unsigned i = 0; i < 2; i++)
+        if (joined[i] && *joined[i] && a->iface.n < TEXTS_MOST)
+            a->iface.v[a->iface.n++] = joined[i];
+    if (a->runmode && strcmp(a->runmode, "single") && strcmp(a->runmode, "workers") &&
+        strcmp(a->runmode, "autofp"))
+        return bad("--runmode takes single, workers or autofp", a->runmode);
+    if (a->runmode && !strcmp(a->runmode, "single") && !a->workers)
+        a->workers = 1;
     if (a->workers > SENSOR_WORKERS)
         return bad("--workers takes 1 to 64", NULL);
     if (a->capture && a->iface.n)
@@ -262,6 +294,24 @@ static int start(struct run_args *a, int dialect)
     return sensor_run(&o);
 }
 
+static int about(struct run_args *a)
+{
+    struct launch l = {.config = a->config, .set = &a->set, .adjust = adjust, .ctx = a};
+    struct arena mem;
+    struct diags d;
+    if (a->format && format_of(a->format, &l.format))
+        return 2;
+    arena_init(&mem, 0, 0);
+    diags_init(&d, &mem);
+    struct conf *c = a->about.config ? launch_configure(&l, &d) : NULL;
+    for (const struct diag *x = d.first; x; x = x->next)
+        log_at(x->level == DIAG_ERROR ? LOG_AT_ERROR : LOG_AT_WARNING, "run", "%s", x->reason);
+    int status = a->about.config && !c ? 1 : about_print(&a->about, c);
+    conf_free(c);
+    arena_done(&mem);
+    return status;
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct run_args *a = calloc(1, sizeof(*a));
@@ -271,6 +321,10 @@ int cmd_run(int argc, char **argv)
         return 1;
     if (options_parse("run", rows, ARRAY_LEN(rows), a, argc, argv, &rest) || (!a->help && check(a)))
         goto out;
+    if (about_asked(&a->about)) {
+        status = about(a);
+        goto out;
+    }
     if (a->help || (!a->config && !a->iface.n && !a->capture && !a->test)) {
         options_help(usage, rows, ARRAY_LEN(rows));
         status = a->help ? 0 : 2;

@@ -42,6 +42,7 @@ static int store(const struct parse *p, const struct opt *o, const char *shown, 
         memcpy(to, &yes, sizeof(yes));
         return 0;
     case OPT_TEXT:
+    case OPT_JOINED:
     case OPT_MAYBE:
         memcpy(to, &v, sizeof(v));
         return 0;
@@ -57,6 +58,8 @@ static int store(const struct parse *p, const struct opt *o, const char *shown, 
             return bad(p, "takes a number", shown);
         memcpy(to, &number, sizeof(number));
         return 0;
+    case OPT_ABSENT:
+        return bad(p, o->help, shown);
     case OPT_HEAD:
         break;
     }
@@ -73,11 +76,13 @@ static bool is_number(const char *s)
 static int with_value(struct parse *p, const struct opt *o, const char *shown, const char *joined)
 {
     const char *next = p->at + 1 < p->argc ? p->argv[p->at + 1] : NULL;
+    if (o->kind == OPT_ABSENT)
+        return bad(p, o->help, shown);
     if (!o->arg)
         return joined ? bad(p, "takes no value", shown) : store(p, o, shown, NULL);
     if (joined)
         return store(p, o, shown, joined);
-    if (o->kind == OPT_MAYBE && !is_number(next))
+    if (o->kind == OPT_JOINED || (o->kind == OPT_MAYBE && !is_number(next)))
         return store(p, o, shown, "");
     if (!next)
         return bad(p, "needs a value", shown);
@@ -151,7 +156,7 @@ void options_help(const char *usage, const struct opt *rows, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct opt *o = &rows[i];
         char left[64] = "";
-        if (!o->help)
+        if (!o->help || o->kind == OPT_ABSENT)
             continue;
         if (o->kind == OPT_HEAD) {
             printf("\n%s\n", o->help);

@@ -22,8 +22,10 @@ enum opt_kind {
     OPT_LIST,   /* struct texts */
     OPT_NUMBER, /* uint64_t */
     OPT_MAYBE,  /* const char *: the next word if it is a number, else "" */
+    OPT_JOINED, /* const char *: what stands behind '=', else "" */
     OPT_EMPTY,  /* takes its value, means nothing here: struct texts of the options that were given
                  */
+    OPT_ABSENT, /* refused: the help says what does it */
     OPT_HEAD,   /* a line of the help */
 };
 struct opt {

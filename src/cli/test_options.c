@@ -11,6 +11,7 @@
 
 struct args {
     const char *text, *maybe;
+    const char *joined;
     struct texts list, empty;
     uint64_t number;
     bool flag, other;
@@ -24,6 +25,7 @@ static const struct opt rows[] = {
     {"q", NULL, "N", OPT_MAYBE, offsetof(struct args, maybe), "perhaps a number"},
     {"d", NULL, NULL, OPT_EMPTY, offsetof(struct args, empty), "nothing"},
     {"", "perf", "F", OPT_EMPTY, offsetof(struct args, empty), "nothing"},
+    {"", "joined", "J", OPT_JOINED, offsetof(struct args, joined), "with = or nothing"},
     {"", NULL, NULL, OPT_HEAD, 0, "Head"},
 };
 
@@ -73,6 +75,11 @@ static void taken(void **state)
     assert_int_equal(a.empty.n, 3);
     assert_string_equal(a.empty.v[0], "d");
     assert_string_equal(a.empty.v[1], "perf");
+    assert_int_equal(parse("--joined word --flag", &a, &r), 0);
+    assert_string_equal(a.joined, "");
+    assert_int_equal(r.n, 1);
+    assert_int_equal(parse("--joined=eth0", &a, &r), 0);
+    assert_string_equal(a.joined, "eth0");
     assert_int_equal(parse("", &a, &r), 0);
 }
 

@@ -96,6 +96,7 @@ bool engine_waits(const struct engine *e, const struct engine *other);
 void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o);
 
 struct engine_counters {
+    uint64_t csum_bad; /* packets with a wrong checksum, tested and judged by it or not */
     uint64_t packets, bytes, events, events_lost, alerts;
     uint64_t twins; /* copies of packets that another port had shown: not judged */
     uint64_t handed_over, handed_in, handover_lost; /* frames, among workers */

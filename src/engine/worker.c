@@ -256,9 +256,11 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
         struct packet *p = &e->layer[k];
         e->seq = (uint64_t)k << 32; /* workers that share a frame's packets keep their order */
         place_set(e, PLACE_PACKETS, k);
+        bool csum_bad = (p->flags & (PKT_IP_CSUM_BAD | PKT_L4_CSUM_BAD)) != 0;
         csum_watch(e, p);
         if (!is_mine(e, p))
             continue;
+        e->n_csum_bad += csum_bad;
         struct decision *d = &e->decision;
         d->n_alerts = d->suppressed = d->overflow = 0;
         d->drop = d->pass = d->reject = false;
@@ -354,6 +356,7 @@ void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o)
 void engine_counters(const struct engine *e, struct engine_counters *out)
 {
     *out = (struct engine_counters){
+        .csum_bad = e->n_csum_bad,
         .packets = e->packets,
         .bytes = e->bytes,
         .events = emitter_count(e->out),

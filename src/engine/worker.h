@@ -51,7 +51,7 @@ struct engine {
         uint64_t rebuilt_to;          /* ... these have got a copy */
     } hand;
     uint64_t handed_over, handed_in, handover_lost;
-    uint64_t csum_seen, csum_bad;
+    uint64_t csum_seen, csum_bad, n_csum_bad;
     bool csum_off;
     bool finishing;
     uint64_t swap_at;
