@@ -68,8 +68,12 @@ class Lab:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def run(self, *words, **kw):
-        return subprocess.run([SHELL, '-p', self.name, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              check=False, **kw)
+        words = [SHELL, '-p', self.name, *words]
+        try: # no command waits without end: a live test that hangs tells nothing
+            return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                                  **{'timeout': 240, **kw})
+        except subprocess.TimeoutExpired as e:
+            return subprocess.CompletedProcess(words, 124, (e.stdout or b'').decode('utf-8', 'replace') + 'no end in time')
 
     def start(self, node, *words, **kw):
         """A process in a node; ended with the lab."""
@@ -113,7 +117,7 @@ def end(p):
             p.wait(10)
         except subprocess.TimeoutExpired:
             os.killpg(p.pid, signal.SIGKILL)
-            p.wait()
+            p.wait(60)
 
 
 class Sensor:

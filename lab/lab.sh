@@ -238,7 +238,7 @@ http {
     }
 }
 EOF
-    ns "$1" nginx -p "$d" -c "$d/nginx.conf" || die "nginx does not start in $1 (see $d/error.log)"
+    ns "$1" timeout 30 nginx -p "$d" -c "$d/nginx.conf" || die "nginx does not start in $1 (see $d/error.log)"
     # Not by ns: a shell that waits for it would keep the lock.
     nsenter --net="/run/netns/$prefix-$1" setsid "$python" "$here/app.py" 8000 >"$d/app.log" 2>&1 </dev/null &
 }
@@ -257,7 +257,7 @@ address=/mail.lab.test/$(addr4 "$1")
 address=/malware.lab.test/192.0.2.66
 local=/lab.test/
 EOF
-    ns "$1" dnsmasq -C "$d/dnsmasq.conf" || die "dnsmasq does not start in $1"
+    ns "$1" timeout 30 dnsmasq -C "$d/dnsmasq.conf" || die "dnsmasq does not start in $1"
 }
 ssh_server() {
     local d=$run/$1
@@ -270,7 +270,7 @@ StrictModes no
 UsePAM no
 PasswordAuthentication no
 EOF
-    ns "$1" /usr/sbin/sshd -f "$d/sshd.conf" -E "$d/sshd.log" || die "sshd does not start in $1"
+    ns "$1" timeout 30 /usr/sbin/sshd -f "$d/sshd.conf" -E "$d/sshd.log" || die "sshd does not start in $1"
 }
 servers() {
     local n
@@ -283,7 +283,7 @@ servers() {
         web_server $n; dns_server $n; ssh_server $n
     done
     for n in s1 s2; do # ready when they answer
-        ns $n "$python" "$here/victim.py" wait --timeout 5 127.0.0.1:80 127.0.0.1:443 127.0.0.1:53 127.0.0.1:22 127.0.0.1:8000 ||
+        ns $n "$python" "$here/victim.py" wait --timeout 20 127.0.0.1:80 127.0.0.1:443 127.0.0.1:53 127.0.0.1:22 127.0.0.1:8000 ||
             die "a server of $n does not answer"
     done
 }
@@ -318,7 +318,7 @@ up() {
     echo "vlan=${vlan:-none} offload=${offload} trunk-mirrored=${mirror_trunk:-no}" >"$run/up"
     echo "lab $prefix is up: clients c1 c2, servers s1 s2; sensor: riposte lab exec ips riposte run -i mon1 -i mon2 --response rsp"
 }
-pids() { there "$1" && ip netns pids "$prefix-$1" 2>/dev/null; }
+pids() { there "$1" && timeout 20 ip netns pids "$prefix-$1" 2>/dev/null; }
 # All that runs in our namespaces is ours, whoever started it.
 end_processes() {
     local n p sig t
@@ -329,7 +329,8 @@ end_processes() {
                 for p in $(pids "$n"); do
                     [ "$p" = $$ ] && continue
                     left=1
-                    [ $t = 1 ] && kill -$sig "$p" 2>/dev/null
+                    # Again each time: what was being started when the first signal went is not forgotten.
+                    kill -$sig "$p" 2>/dev/null
                 done
             done
             [ -z "$left" ] && return
@@ -341,9 +342,9 @@ remove() {
     local n
     end_processes
     for n in $nodes; do
-        there "$n" && ip netns del "$prefix-$n"
+        there "$n" && timeout 20 ip netns del "$prefix-$n"
     done
-    umount "$run/bpf" 2>/dev/null
+    [ -d "$run/bpf" ] && timeout 10 umount "$run/bpf" 2>/dev/null
     rm -rf "$run"
     rmdir "$base" 2>/dev/null
     return 0
@@ -426,7 +427,7 @@ web() { # web URL-PATH [curl options]
 timed() {
     local t0 t1 rc
     t0=${EPOCHREALTIME/./}
-    detail=$(ns "$from" "$@" 2>&1)
+    detail=$(ns "$from" timeout 30 "$@" 2>&1)
     rc=$?
     t1=${EPOCHREALTIME/./}
     ms=$(((t1 - t0) / 1000)).$(((t1 - t0) % 1000 / 100))
@@ -552,11 +553,21 @@ command=${1:-}
 locked() { # one up or down at a time
     mkdir -p "$(dirname "$base")"
     exec 9>"$(dirname "$base")/.riposte-lab.lock" || die "can't write in $(dirname "$base")"
-    flock 9
+    flock -w "${RIPOSTE_LAB_WAIT:-120}" 9 ||
+        die "another lab command has not ended in ${RIPOSTE_LAB_WAIT:-120} s (fuser -v $(dirname "$base")/.riposte-lab.lock names it)"
+}
+# What builds or removes the lab never waits without end, whatever hangs in it: the lock goes with the process.
+bounded() {
+    [ -z "${RIPOSTE_LAB_BOUNDED:-}" ] || return 0
+    local rc most=${RIPOSTE_LAB_MOST:-180}
+    RIPOSTE_LAB_BOUNDED=1 timeout --kill-after=10 "$most" "$here/lab.sh" -p "$prefix" "$command" "$@"
+    rc=$?
+    [ $rc = 124 ] || [ $rc = 137 ] && echo "lab: $command did not end in $most s; riposte lab down removes what is left" >&2
+    exit $rc
 }
 case $command in
-up) [ "$(id -u)" = 0 ] || die "needs root"; locked; up "$@" 9>&- ;;
-down) [ "$(id -u)" = 0 ] || die "needs root"; locked; remove 9>&- ;;
+up) [ "$(id -u)" = 0 ] || die "needs root"; bounded "$@"; locked; up "$@" 9>&- ;;
+down) [ "$(id -u)" = 0 ] || die "needs root"; bounded "$@"; locked; remove 9>&- ;;
 status) status "$@" ;;
 attack) attack "$@" ;;
 resets) resets "$@" ;;

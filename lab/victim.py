@@ -27,6 +27,7 @@ import errno
 import json
 import random
 import select
+import signal
 import socket
 import struct
 import sys
@@ -255,9 +256,12 @@ def sniff(a):
     s.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE
     print(json.dumps({'listening': a.iface}), flush=True)
     sums, pairs, end = collections.Counter(largest=0), collections.Counter(), time.monotonic() + a.duration
-    while (left := end - time.monotonic()) > 0:
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))  # says what it has, too
+    while not stop and (left := end - time.monotonic()) > 0:
+        left = min(left, 0.1)
         if not select.select([s], [], [], left)[0]:
-            break
+            continue
         d, aux, _, sender = s.recvmsg(131072, 256)
         sums['out' if sender[2] == OUTGOING else 'in'] += 1
         sums['largest'] = max(sums['largest'], len(d))
