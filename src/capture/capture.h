@@ -103,6 +103,7 @@ struct capture_live_options {
     uint16_t fanout_members; /* each gets the packets of which capture_owner says so; 0: the kernel's own hash */
     const char *bpf;
     bool promisc;
+    const char *bpf_of[CAPTURE_IFACES]; /* libpcap: filter of one interface, instead of bpf; NULL: bpf */
     bool outgoing; /* also what this host sends (no mirror port, but the host's own); not on loopback */
 };
 /*

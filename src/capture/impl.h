@@ -31,4 +31,8 @@ struct capture {
 void capture_base_init(struct capture *c, const struct capture_ops *ops, uint64_t hold_cap_bytes);
 void capture_base_done(struct capture *c);
 
+/* live_pcap.c: NULL where c is no libpcap capture or has no such port. */
+const struct capture_iface_counters *live_pcap_iface(const struct capture *c, unsigned iface);
+uint32_t live_pcap_dead(const struct capture *c);
+
 #endif

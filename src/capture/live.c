@@ -228,7 +228,7 @@ uint32_t capture_live_dead(const struct capture *c)
     for (unsigned i = 0; l && i < l->n_ports; i++)
         if (l->port[i].fd < 0)
             mask |= 1u << i;
-    return mask;
+    return l ? mask : live_pcap_dead(c);
 }
 
 int capture_live_replace(struct capture *c, unsigned iface, int fd)
@@ -245,5 +245,7 @@ int capture_live_replace(struct capture *c, unsigned iface, int fd)
 const struct capture_iface_counters *capture_live_iface(const struct capture *c, unsigned iface)
 {
     const struct live *l = live_of(c);
-    return l && iface < l->n_ports ? &l->port[iface].count : NULL;
+    if (!l)
+        return live_pcap_iface(c, iface);
+    return iface < l->n_ports ? &l->port[iface].count : NULL;
 }

@@ -27,6 +27,7 @@ struct pcap_port {
     uint16_t link;
     bool ns, broken;
     char name[IFNAMSIZ];
+    struct capture_iface_counters count;
 };
 struct live_pcap {
     struct capture base;
@@ -36,6 +37,41 @@ struct live_pcap {
     uint64_t number, checked_ns;
 };
 
+static uint32_t sum16(uint32_t sum, const uint8_t *p, uint32_t n)
+{
+    for (uint32_t i = 0; i + 1 < n; i += 2)
+        sum += (uint32_t)p[i] << 8 | p[i + 1];
+    return sum;
+}
+
+/*
+ * Does the transport's checksum stand as the kernel leaves it for a card to finish: the sum over
+ * the pseudo header alone?  A frame of this host's virtual links does, and libpcap does not say so.
+ */
+static bool is_unfinished(const uint8_t *p, uint32_t n)
+{
+    uint32_t at = 12, proto, head, l4_len, sum;
+    while (at + 6 <= n && ((p[at] == 0x81 && !p[at + 1]) || (p[at] == 0x88 && p[at + 1] == 0xa8)))
+        at += 4;
+    if (at + 42 > n)
+        return false;
+    bool v4 = p[at] == 8 && !p[at + 1], v6 = p[at] == 0x86 && p[at + 1] == 0xdd;
+    const uint8_t *ip = p + at + 2;
+    n -= at + 2;
+    if (!v4 && !v6)
+        return false;
+    proto = v4 ? ip[9] : ip[6];
+    head = v4 ? (ip[0] & 15u) * 4 : 40;
+    l4_len = v4 ? ((uint32_t)ip[2] << 8 | ip[3]) - head : (uint32_t)ip[4] << 8 | ip[5];
+    uint32_t field = head + (proto == 6 ? 16 : 6);
+    if ((proto != 6 && proto != 17) || l4_len > 65535 || field + 2 > n)
+        return false;
+    sum = sum16(proto + l4_len, v4 ? ip + 12 : ip + 8, v4 ? 8 : 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return sum == ((uint32_t)ip[field] << 8 | ip[field + 1]);
+}
+
 static bool take(struct live_pcap *l, unsigned i, struct burst *b)
 {
     struct pcap_port *p = &l->port[i];
@@ -43,7 +79,7 @@ static bool take(struct live_pcap *l, unsigned i, struct burst *b)
     const u_char *data;
     int r = p->broken ? 0 : pcap_next_ex(p->h, &h, &data);
     if (r < 0 && !p->broken) {
-        p->broken = true;
+        p->broken = p->count.dead = true;
         snprintf(l->base.error, sizeof l->base.error, "%s: %.300s", p->name, pcap_geterr(p->h));
     }
     if (r <= 0)
@@ -51,6 +87,8 @@ static bool take(struct live_pcap *l, unsigned i, struct burst *b)
     uint8_t *to = l->mem + (size_t)b->n * ROOM;
     uint32_t n = u32_min(h->caplen, ROOM);
     memcpy(to, data, n);
+    p->count.received++;
+    p->count.bytes += n;
     b->frame[b->n++] = (struct frame){
         .data = to,
         .len = n,
@@ -60,6 +98,8 @@ static bool take(struct live_pcap *l, unsigned i, struct burst *b)
         .number = ++l->number,
         .link = p->link,
         .iface = (uint16_t)i,
+        .csum = p->link == LINK_ETHERNET && is_unfinished(to, n) ? FRAME_CSUM_UNFINISHED
+                                                                 : FRAME_CSUM_CHECK,
     };
     return true;
 }
@@ -85,6 +125,8 @@ static void pcap_count(struct capture *base)
         struct pcap_stat st;
         if (pcap_stats(l->port[i].h, &st) != 0)
             continue;
+        l->port[i].count.kernel_packets = st.ps_recv;
+        l->port[i].count.kernel_drops = (uint64_t)st.ps_drop + st.ps_ifdrop;
         packets += st.ps_recv;
         drops += (uint64_t)st.ps_drop + st.ps_ifdrop;
     }
@@ -151,8 +193,8 @@ static bool set_filter(struct pcap_port *p, const char *text, struct diags *d)
     return ok;
 }
 
-static bool open_one(struct pcap_port *p, const char *iface, const struct capture_live_options *o,
-                     struct diags *d)
+static bool open_one(struct pcap_port *p, const char *iface, const char *bpf,
+                     const struct capture_live_options *o, struct diags *d)
 {
     char err[PCAP_ERRBUF_SIZE] = "";
     snprintf(p->name, sizeof p->name, "%s", iface);
@@ -179,7 +221,22 @@ static bool open_one(struct pcap_port *p, const char *iface, const struct captur
     int dlt = pcap_datalink(p->h);
     p->link = (uint16_t)(dlt == DLT_RAW ? LINK_RAW : dlt);
     p->fd = pcap_get_selectable_fd(p->h);
-    return !o->bpf || !o->bpf[0] || set_filter(p, o->bpf, d);
+    return !bpf || !bpf[0] || set_filter(p, bpf, d);
+}
+
+const struct capture_iface_counters *live_pcap_iface(const struct capture *c, unsigned iface)
+{
+    const struct live_pcap *l = (const struct live_pcap *)c;
+    return c && c->ops == &pcap_ops && iface < l->n ? &l->port[iface].count : NULL;
+}
+
+uint32_t live_pcap_dead(const struct capture *c)
+{
+    const struct live_pcap *l = (const struct live_pcap *)c;
+    uint32_t mask = 0;
+    for (unsigned i = 0; c && c->ops == &pcap_ops && i < l->n; i++)
+        mask |= l->port[i].broken ? 1u << i : 0;
+    return mask;
 }
 
 struct capture *capture_pcap_open(const struct capture_live_options *o, struct diags *d)
@@ -194,7 +251,7 @@ struct capture *capture_pcap_open(const struct capture_live_options *o, struct d
     l->mem = ok ? m : NULL;
     for (unsigned i = 0; ok && i < CAPTURE_IFACES && o->iface[i]; i++) {
         l->n++;
-        ok = open_one(&l->port[i], o->iface[i], o, d);
+        ok = open_one(&l->port[i], o->iface[i], o->bpf_of[i] ? o->bpf_of[i] : o->bpf, o, d);
     }
     if (ok && l->n)
         return &l->base;

@@ -5,6 +5,7 @@
  * Nothing is opened here but through libpcap, and that before the rights are gone.
  */
 #include "sensor/engine_role.h"
+#include "sensor/place.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -341,8 +342,21 @@ static int early(struct child *c)
                strerror(errno));
     if (!c->setup.library)
         return 0;
-    p->worker[0].capture = capture_pcap_open(&p->live, &c->diags);
-    int rc = p->worker[0].capture ? 0 : -EINVAL;
+    struct port_plan *plan = calloc(1, sizeof(*plan));
+    int rc = plan ? port_plan(c->conf, plan, &c->diags) : -ENOMEM;
+    if (!rc) { /* one filter, or one a port */
+        p->live.bpf = plan->live.bpf;
+        p->live.promisc = plan->live.promisc;
+        for (unsigned i = 0; i < plan->n; i++)
+            p->live.bpf_of[i] = plan->filter[i];
+        p->worker[0].capture = capture_pcap_open(&p->live, &c->diags);
+        rc = p->worker[0].capture ? 0 : -EINVAL;
+    }
+    if (plan)
+        port_plan_done(plan);
+    free(plan);
+    p->live.bpf = NULL;
+    memset(p->live.bpf_of, 0, sizeof(p->live.bpf_of));
     child_tell(c);
     return rc;
 }

@@ -78,17 +78,24 @@ static int begin(struct child *c, struct message *m, int (*early)(struct child *
     c->page_fd = msg_take_fd(m, 1);
     c->dir_fd = msg_take_fd(m, 2);
     msg_done(m);
-    rc = early ? early(c) : 0;
+    /* libpcap opens with a filter of the configuration; only then that is read with the rights there. */
+    if (early && c->setup.library) {
+        c->conf = child_conf(conf_fd);
+        conf_fd = -1;
+    }
+    rc = early && c->setup.library && !c->conf ? -ENOMEM : early ? early(c) : 0;
     if (!rc && c->dir_fd >= 0 && fchdir(c->dir_fd))
         rc = -errno;
     if (!rc)
         rc = role_confine(c->role, c->setup.drop, c->setup.uid, c->setup.gid);
     if (rc) {
         log_at(LOG_AT_ERROR, role_name[c->role], "rights can't be given up: %s", strerror(-rc));
-        close(conf_fd);
+        if (conf_fd >= 0)
+            close(conf_fd);
         return rc;
     }
-    c->conf = child_conf(conf_fd);
+    if (conf_fd >= 0)
+        c->conf = child_conf(conf_fd);
     return c->conf ? 0 : -ENOMEM;
 }
 

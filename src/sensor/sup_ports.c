@@ -251,6 +251,12 @@ static bool port_back(struct supervisor *s, unsigned i)
         return false;
     if (!is_up(name))
         return false;
+    if (s->plan.pcap) { /* opened by the engine with its rights: the next one has it */
+        log_at(LOG_AT_NOTICE, "capture", "%s is there again: the engine starts anew", name);
+        if (s->engine.state == PROC_RUNNING)
+            (void)!msg_send(s->engine.channel, MSG_STOP, NULL, 0, NULL, 0);
+        return true;
+    }
     for (unsigned w = 0; w < s->now.workers; w++) {
         int fd = open_port(s, i);
         struct msg_worker x = {.worker = w, .mask = i};
