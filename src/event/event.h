@@ -313,7 +313,8 @@ enum log_format {
 };
 struct conf;
 struct logger;
-/* CLAIMS_SET: of events that claim something (blocked, answered, would have ...); CLAIMS_ALL: of each alert. */
+/* CLAIMS_SET: of events that claim something (blocked, answered, would have ...); CLAIMS_ALL: of
+ * each alert. */
 enum event_claims { CLAIMS_NONE, CLAIMS_SET, CLAIMS_ALL };
 struct logger_identity {
     const char *sensor, *host, *tenant; /* host: EVE's `host` when sensor-name is set, else NULL */
@@ -324,8 +325,9 @@ struct logger_identity {
     const char *(*pcap_name)(void *ctx, uint64_t pcap_file); /* for `pcap-file: yes`; may be NULL */
     void *ctx;
     const char *version; /* for `suricata-version: yes`; may be NULL */
-    enum event_claims claims; /* verdict.status and its reason, whatever the output's own `verdict` says */
-    bool extended;       /* event_id, vips, tenant, policy in EVE; off in plain replay */
+    enum event_claims
+        claims;    /* verdict.status and its reason, whatever the output's own `verdict` says */
+    bool extended; /* event_id, vips, tenant, policy in EVE; off in plain replay */
 };
 /*
  * Opens what the `outputs` of the configuration name, below `dir`.  Errors in d.  NULL: none could
@@ -348,6 +350,9 @@ struct logger_counters {
 const struct logger_counters *logger_counters(const struct logger *l);
 const char *
 logger_last_error(const struct logger *l); /* e.g. "eve.json: No space left on device" */
+/* What happened to outputs since the last call: one begins to fail, or (*good) is written again.
+ * False: nothing. */
+bool logger_news(struct logger *l, char *text, size_t room, bool *good);
 void logger_free(struct logger *l);
 
 enum { EVENT_EVES = 8 };

@@ -7,6 +7,7 @@
 #include "event/logger_impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +131,17 @@ void logger_reopen(struct logger *l)
 const struct logger_counters *logger_counters(const struct logger *l)
 {
     return &l->st.count;
+}
+
+bool logger_news(struct logger *l, char *text, size_t room, bool *good)
+{
+    struct out_state *st = &l->st;
+    if (!st->news_n)
+        return false;
+    snprintf(text, room, "%s", st->news[0].text);
+    *good = st->news[0].good;
+    memmove(&st->news[0], &st->news[1], --st->news_n * sizeof(st->news[0]));
+    return true;
 }
 
 const char *logger_last_error(const struct logger *l)

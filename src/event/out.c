@@ -10,18 +10,42 @@
 
 enum { RETRY_EVERY = 64 };
 
-void out_error(struct out *o, int err)
+static void news(struct out *o, bool good, const char *text)
+{
+    struct out_state *st = o->st;
+    if (st->news_n == ARRAY_LEN(st->news))
+        return;
+    snprintf(st->news[st->news_n].text, sizeof(st->news[0].text), "%.190s", text);
+    st->news[st->news_n++].good = good;
+}
+
+static const char *short_name(const struct out *o)
 {
     const char *slash = strrchr(o->path, '/');
+    return slash ? slash + 1 : o->path;
+}
+
+void out_error(struct out *o, int err)
+{
+    bool sock = o->c.kind == OUT_DGRAM || o->c.kind == OUT_STREAM;
+    bool nobody = sock && (err == ENOENT || err == ECONNREFUSED);
     o->st->count.write_errors++;
-    if (o->c.kind == OUT_DGRAM || o->c.kind == OUT_STREAM) {
-        bool nobody = err == ENOENT || err == ECONNREFUSED;
-        snprintf(o->st->error, sizeof(o->st->error), "%.120s: %s%s%s", o->path,
-                 nobody ? "nobody listens there (" : "", strerror(err), nobody ? ")" : "");
+    snprintf(o->st->error, sizeof(o->st->error), "%.120s: %s%s%s", sock ? o->path : short_name(o),
+             nobody ? "nobody listens there (" : "", strerror(err), nobody ? ")" : "");
+    if (o->told_err != err)
+        news(o, false, o->st->error);
+    o->told_err = err;
+}
+
+/* Writing works; if it did not, that is news. */
+static void out_good(struct out *o)
+{
+    char text[200];
+    if (!o->told_err)
         return;
-    }
-    snprintf(o->st->error, sizeof(o->st->error), "%.120s: %s", slash ? slash + 1 : o->path,
-             strerror(err));
+    o->told_err = 0;
+    snprintf(text, sizeof(text), "%.120s is written again", short_name(o));
+    news(o, true, text);
 }
 
 int out_new(const struct out_config *c, struct out_state *st, struct out **out)
@@ -143,6 +167,8 @@ static void flush_records(struct out *o, uint32_t n)
     if (err)
         out_error(o, err);
     take(o, done, whole);
+    if (!err && !o->ends_n) /* all that waited is written, not only a piece into the last gap */
+        out_good(o);
 }
 
 void out_commit(struct out *o)

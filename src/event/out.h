@@ -42,7 +42,13 @@ struct out_config {
 };
 struct out_state { /* the logger's, shared by all outputs */
     struct logger_counters count;
-    char error[256];
+    char error[256]; /* the last one */
+    /* Told to nobody yet: an output that begins to fail, or is written again. */
+    struct {
+        char text[200];
+        bool good;
+    } news[16];
+    unsigned news_n;
 };
 
 struct out;

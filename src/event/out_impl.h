@@ -15,6 +15,7 @@ struct out {
     uint32_t *ends; /* of the whole records in buf */
     uint32_t ends_n;
     uint32_t refused;
+    int told_err; /* 0: it works, as far as was told */
     bool failing;  /* the last write failed */
     bool reopen;   /* a reopen that failed and is tried again */
     bool partial;  /* the buffer begins inside a record */

@@ -164,10 +164,13 @@ static void publish(struct role_log *l)
     l->counts.logger = *logger_counters(l->logger);
     const char *e = logger_last_error(l->logger);
     if (e && strncmp(e, l->counts.error, sizeof(l->counts.error) - 1) != 0) {
-        log_at(LOG_AT_WARNING, "logger", "%s", e);
         strncpy(l->counts.error, e, sizeof(l->counts.error) - 1);
         l->counts.error_ns = clock_wall_ns();
     }
+    char text[256];
+    for (bool good; logger_news(l->logger, text, sizeof(text), &good);)
+        log_at(good ? LOG_AT_NOTICE : LOG_AT_WARNING, "logger", "%s%s", text,
+               good ? "" : "; what is lost is counted (riposte ctl losses)");
     snapshot_put(&l->page->seq, l->page->word, &l->counts, sizeof(l->counts));
 }
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -171,6 +172,12 @@ static int prepare_files(struct supervisor *s)
     s->dir_fd = place_logs(s->conf, &s->setup, &s->diags);
     if (s->dir_fd < 0)
         return s->dir_fd;
+    /* Held by all who write there; two are told of each other and go on. */
+    if (flock(s->dir_fd, LOCK_EX | LOCK_NB))
+        log_at(LOG_AT_WARNING, "supervisor",
+               "another sensor writes into %s: the lines of both stand in the same files "
+               "(-l DIR gives each its own)",
+               conf_str(s->conf, "default-log-dir"));
     if (pid && *pid) {
         s->pid_fd = pidfile_take(pid, &s->diags);
         if (s->pid_fd < 0)
