@@ -30,6 +30,13 @@ static const char usage[] = "usage: riposte check -S FILE [-S FILE ...] [options
                             "  --lint         also notes: rules without a literal, flowbits never set ...\n"
                             "  --set K=V      override a setting\n";
 
+const struct opt *check_options(size_t *n, const char **text)
+{
+    *n = 0;
+    *text = usage;
+    return NULL;
+}
+
 struct args {
     const char *file[FILES], *set[SETS], *config;
     unsigned n_files, n_set;

@@ -12,6 +12,13 @@
 
 static const char usage[] = "usage: riposte config show [-c FILE] [--set KEY=VALUE ...] [PREFIX]\n";
 
+const struct opt *config_options(size_t *n, const char **text)
+{
+    *n = 0;
+    *text = usage;
+    return NULL;
+}
+
 struct shown {
     const char *prefix;
     unsigned n;

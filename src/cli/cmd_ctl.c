@@ -47,6 +47,13 @@ static const char usage[] =
     "  shutdown   end\n"
     "  version    of the program that runs\n";
 
+const struct opt *ctl_options(size_t *n, const char **text)
+{
+    *n = ARRAY_LEN(rows);
+    *text = usage;
+    return rows;
+}
+
 static int ask(const struct ctl_args *a, const struct texts *words)
 {
     char path[PATH_MAX], line[SENSOR_CONTROL_MAX];

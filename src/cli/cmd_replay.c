@@ -75,6 +75,13 @@ static const struct opt rows[] = {
 static const char usage[] = "usage: riposte replay -r CAPTURE [options] [BPF filter]\n\n"
                             "Capture files through the engine, one after the other.";
 
+const struct opt *replay_options(size_t *n, const char **text)
+{
+    *n = ARRAY_LEN(rows);
+    *text = usage;
+    return rows;
+}
+
 static int bad(const char *what, const char *value)
 {
     log_at(LOG_AT_ERROR, "replay", "%s%s%s (riposte replay --help lists the options)", what, value ? ": " : "",

@@ -14,6 +14,13 @@
 #include <unistd.h>
 
 static const char usage[] = "usage: riposte rules show [GID:]SID [-S FILE ...] [-c FILE] [--dialect D] [--set K=V]\n";
+
+const struct opt *rules_options(size_t *n, const char **text)
+{
+    *n = 0;
+    *text = usage;
+    return NULL;
+}
 enum { FILES = 64, SETS = 64, OPT_DIALECT = 256, OPT_HELP, OPT_SET };
 
 /* What this configuration makes of the rules: an image and its overlay, as a sensor would load them. */

@@ -84,6 +84,13 @@ static const char usage[] =
     "Watches mirror ports, writes alerts, and with --response ends forbidden connections.\n"
     "Signals: TERM, INT end; HUP opens log files anew; USR2 reloads; USR1 logs counters.";
 
+const struct opt *run_options(size_t *n, const char **text)
+{
+    *n = ARRAY_LEN(rows);
+    *text = usage;
+    return rows;
+}
+
 static int bad(const char *what, const char *value)
 {
     log_at(LOG_AT_ERROR, "run", "%s%s%s (riposte run --help lists the options)", what,

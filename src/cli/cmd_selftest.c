@@ -36,6 +36,13 @@ static const char usage[] =
     "says whether it died, or which step failed.  Without --address this host must reach the "
     "server.";
 
+const struct opt *selftest_options_table(size_t *n, const char **text)
+{
+    *n = ARRAY_LEN(rows);
+    *text = usage;
+    return rows;
+}
+
 struct show {
     struct sbuf text;
     struct json j;

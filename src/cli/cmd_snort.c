@@ -19,6 +19,12 @@ static const char usage[] =
     "usage: riposte snort [options] [BPF filter]\n\n"
     "The command line of Snort 2.  Two of them may watch two ports side by side.";
 
+const struct opt *snort_command_options(size_t *n, const char **text)
+{
+    *text = usage;
+    return snort_options(n);
+}
+
 static int bad(const char *what, const char *value)
 {
     log_at(LOG_AT_ERROR, "snort", "%s%s%s (riposte snort --help lists the options)", what,

@@ -8,21 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *help;
-} commands[] = {
-    {"run", cmd_run, "watch mirror ports and answer what rules forbid"},
-    {"replay", cmd_replay, "run capture files through the engine"},
-    {"check", cmd_check, "load rules and say what is refused and why"},
-    {"rules", cmd_rules, "show a rule's compiled form: rules show SID"},
-    {"config", cmd_config, "show every effective setting and where it comes from"},
-    {"ctl", cmd_ctl, "talk to a running sensor: status, stats, losses, reload ..."},
-    {"snort", cmd_snort, "the Snort 2 command line"},
-    {"lab", cmd_lab, "network namespaces with clients, switches, mirror ports, servers"},
-    {"selftest", cmd_selftest, "prove that the response port works"},
-    {"dev", cmd_dev, "tables of the program as JSON"},
+static const struct command commands[] = {
+    {"run", cmd_run, "watch mirror ports and answer what rules forbid", run_options},
+    {"replay", cmd_replay, "run capture files through the engine", replay_options},
+    {"check", cmd_check, "load rules and say what is refused and why", check_options},
+    {"rules", cmd_rules, "show a rule's compiled form: rules show SID", rules_options},
+    {"config", cmd_config, "show every effective setting and where it comes from", config_options},
+    {"ctl", cmd_ctl, "talk to a running sensor: status, stats, losses, reload ...", ctl_options},
+    {"snort", cmd_snort, "the Snort 2 command line", snort_command_options},
+    {"lab", cmd_lab, "network namespaces with clients, switches, mirror ports, servers", NULL},
+    {"selftest", cmd_selftest, "prove that the response port works", selftest_options_table},
+    {"dev", cmd_dev, "tables of the program as JSON", NULL},
 };
 
 static int usage(FILE *f)
@@ -30,7 +26,7 @@ static int usage(FILE *f)
     fprintf(f, "riposte " RIPOSTE_VERSION ", a network intrusion prevention system\n\nusage: riposte COMMAND [options]\n\n");
     for (unsigned k = 0; k < ARRAY_LEN(commands); k++)
         fprintf(f, "  %-10s %s\n", commands[k].name, commands[k].help);
-    fprintf(f, "\nriposte COMMAND --help tells the options.\n");
+    fprintf(f, "\nriposte COMMAND --help tells the options; riposte help --man prints the manual page.\n");
     return f == stdout ? 0 : 2;
 }
 
@@ -38,6 +34,9 @@ int main(int argc, char **argv)
 {
     if (argc < 2)
         return usage(stderr);
+    int status = !strcmp(argv[1], "help") ? help_print(argc, argv, commands, ARRAY_LEN(commands)) : -1;
+    if (status >= 0)
+        return status;
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
         return usage(stdout);
     if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
