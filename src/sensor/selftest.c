@@ -13,10 +13,13 @@
 #include "packet/packet.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { SEE_MS = 2000, TH_RST = 4, TH_SYN_ACK = 0x12 };
@@ -36,6 +39,7 @@ struct selftest {
     uint8_t link[64]; /* link header for a frame to the server */
     size_t link_n;
     char text[256];
+    bool challenged; /* the server answered the reset with an acknowledgement */
 };
 
 static int say(struct selftest *t, const char *step, int rc)
@@ -56,14 +60,43 @@ static void why(struct selftest *t, const char *dflt)
         snprintf(t->text, sizeof(t->text), "%s", dflt);
 }
 
+/* A port that is down, or without a cable, takes frames and sends none. */
+static int port_state(const char *name, char *why_not, size_t room)
+{
+    struct ifreq r = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = 0;
+    strncpy(r.ifr_name, name, sizeof(r.ifr_name) - 1);
+    if (fd >= 0 && !ioctl(fd, SIOCGIFFLAGS, &r)) {
+        rc = !(r.ifr_flags & IFF_UP) || !(r.ifr_flags & IFF_RUNNING) ? -ENETDOWN : 0;
+        if (rc)
+            snprintf(why_not, room, "%s %s", name,
+                     r.ifr_flags & IFF_UP
+                         ? "has no carrier: is its cable in, and the switch's port on?"
+                         : "is down: `ip link set dev IF up`");
+    }
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 static int open_response(struct selftest *t)
 {
+    for (unsigned i = 0; i < t->o->n_mirror; i++)
+        if (!strcmp(t->o->mirror[i], t->o->response)) {
+            snprintf(t->text, sizeof(t->text),
+                     "%s is the mirror port, too: a mirror port sends nothing, name another port",
+                     t->o->response);
+            return -EINVAL;
+        }
     int fd = injector_socket(t->o->response, &t->d);
     if (fd < 0) {
         why(t, "can't be opened");
         return fd;
     }
     t->inject = injector_attach(fd, -1, -1, t->o->response);
+    int rc = port_state(t->o->response, t->text, sizeof(t->text));
+    if (rc)
+        return rc;
     const uint8_t *m = t->inject ? injector_mac(t->inject) : NULL;
     if (!m)
         return -ENOMEM;
@@ -203,6 +236,15 @@ static int see_own(struct selftest *t)
     return -ENOENT;
 }
 
+/* A server that finds the numbers wrong says which it expects (RFC 5961 3.2). */
+static bool is_challenge(struct selftest *t, const struct packet *p)
+{
+    enum { TH_ACK = 16 };
+    return p->ver == t->to.ver && p->sp == t->to.port && p->dp == t->own.port &&
+           same(p->ver, &p->src, &t->to.a) && same(p->ver, &p->dst, &t->own.a) &&
+           p->tcp.flags == TH_ACK && !p->payload_len;
+}
+
 static int send_reset(struct selftest *t)
 {
     uint8_t frame[256], mac[6];
@@ -230,7 +272,10 @@ static int send_reset(struct selftest *t)
         return -EIO;
     }
     snprintf(t->text, sizeof(t->text), "sequence number %u", seq);
-    usleep(50000); /* across the switch */
+    if (t->capture) /* across the switch, and back */
+        t->challenged = see(t, clock_mono_ns() + 100 * NS_PER_MS, is_challenge);
+    else
+        usleep(50000);
     return 0;
 }
 
@@ -241,10 +286,16 @@ static int look_dead(struct selftest *t)
         snprintf(t->text, sizeof(t->text), "the server has forgotten it");
         return 0;
     }
-    snprintf(t->text, sizeof(t->text),
-             "it lives on: the reset did not reach the server, or it did not believe it (does the "
-             "switch forward what enters at %s?)",
-             t->o->response);
+    if (t->challenged)
+        snprintf(t->text, sizeof(t->text),
+                 "it lives on: the reset arrived with wrong numbers, and the server named others "
+                 "(does something between rewrite sequence numbers?)");
+    else
+        snprintf(
+            t->text, sizeof(t->text),
+            "it lives on: the reset did not reach the server, or it did not believe it (does the "
+            "switch forward what enters at %s?)",
+            t->o->response);
     return rc < 0 ? rc : -ETIME;
 }
 
