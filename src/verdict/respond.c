@@ -247,11 +247,14 @@ static struct answered *row_for(struct responder *r, struct answered *a, const s
         if ((p->flags & PKT_TCP) && same_connection(r, &old, p)) {
             a->rounds = (uint8_t)(old.rounds + 1);
             a->sends = old.sends;
+            a->begun_ns = old.begun_ns;
             a->foreign = old.foreign;
         }
     }
     a->rule = d->response_rule;
     a->asked_ns = a->sent_ns = a->last_ns = p->ts_ns;
+    if (!a->begun_ns)
+        a->begun_ns = p->ts_ns;
     a->flow = p->flow;
     if (p->flow) {
         a->flow_id = p->flow->id;

@@ -30,6 +30,7 @@ enum {
     HEAD_ROOM = 176, /* Ethernet and tags; twice, with a tunnel over IPv6 between them */
     HEAD_SUMS = 3,
     SENDS_OF_TWO = 8, /* the same where another sensor resets it, too */
+    BULK_AFTER = 16384, /* so much passed behind the answer: no time to see who else resets */
     ROUNDS_MOST = 4,  /* times that a connection which lived on is answered again */
     LIMIT_SLOTS = 11, /* of 100 ms: any second lies within eleven */
 };
@@ -37,6 +38,7 @@ enum {
 #define REPEAT_NS                                                                                  \
     20000000ull             /* a number that was told and did not work is told again after this    \
                              */
+#define ALONE_NS 50000000ull /* no other sensor's reset for so long: there is none */
 #define LOOK_NS 20000000ull /* between two looks at what is watched */
 
 /*
@@ -99,6 +101,7 @@ struct answered {
     const char *reason;
     uint32_t sends, round_sends; /* packets for this connection; in this round */
     uint32_t earlier;            /* packets of the sender before the answer */
+    uint64_t begun_ns; /* the first answer of all rounds */
     uint64_t asked_ns, sent_ns,
         last_ns; /* the packet that matched; first send; last sign of an end */
     uint64_t challenge_acks, chased;

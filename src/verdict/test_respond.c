@@ -240,6 +240,34 @@ static void chase_ends(void **state)
     lab_free(w);
 }
 
+/*
+ * Another sensor's resets may still be on their way: for 50 ms a chase keeps to its part of what two may
+ * send, unless bytes pour in.
+ */
+static void waits_for_others(void **state)
+{
+    (void)state;
+    for (unsigned bulk = 0; bulk < 2; bulk++) {
+        struct lab *w = opened(4);
+        unsigned len = bulk ? 1448 : 10, k = 0;
+        w->response = RESP_RST_BOTH;
+        lab_tcp(w, 'c', "PA", 1001, 5001, 100, 0);
+        for (; k < 40; k++) {
+            lab_tcp(w, 's', "PA", 5001 + k * len, 1101, len, 0);
+            w->now_ns += MSEC;
+        }
+        if (bulk)
+            assert_true(w->n_sent > 20);
+        else
+            assert_int_equal(w->n_sent, SENDS_OF_TWO);
+        unsigned before = w->n_sent;
+        w->now_ns += 20 * MSEC; /* nobody else did anything */
+        lab_tcp(w, 's', "PA", 5001 + k * len, 1101, len, 0);
+        assert_true(w->n_sent > before);
+        lab_free(w);
+    }
+}
+
 static void no_chase(void **state)
 {
     (void)state;
@@ -318,6 +346,7 @@ int main(void)
         cmocka_unit_test(midstream),
         cmocka_unit_test(challenge),
         cmocka_unit_test(chase_ends),
+        cmocka_unit_test(waits_for_others),
         cmocka_unit_test(no_chase),
         cmocka_unit_test(chase_one_side),
         cmocka_unit_test(two_sensors),

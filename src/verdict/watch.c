@@ -259,6 +259,16 @@ static void tell_now(struct responder *r, struct answered *a, unsigned side)
 }
 
 /*
+ * Another sensor's resets may be on their way while this one chases: until that is known, its own part
+ * is all it takes.  A connection whose bytes pour in can't wait for that.
+ */
+static bool must_wait(const struct responder *r, const struct answered *a)
+{
+    return a->sends >= SENDS_OF_TWO && r->now_ns < a->begun_ns + ALONE_NS &&
+           a->end[0].after_bytes + a->end[1].after_bytes < BULK_AFTER;
+}
+
+/*
  * Tells an end a number, if that is any news to it: when the burst is over, for what is behind in
  * it may know a better one.
  */
@@ -266,7 +276,7 @@ static void tell(struct responder *r, struct answered *a, const struct packet *p
                  uint32_t number, uint32_t ack, uint8_t flags)
 {
     struct end *e = &a->end[side];
-    if (!r->config.chase || !e->wanted || e->chases >= CHASE_MOST)
+    if (!r->config.chase || !e->wanted || e->chases >= CHASE_MOST || must_wait(r, a))
         return;
     if (e->told && r->now_ns - e->told_ns < REPEAT_NS && !seq_gt(number, e->number))
         return;
