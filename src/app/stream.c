@@ -209,6 +209,9 @@ static void nothing_found(struct app_flow *af)
 static void fail_direction(struct app_flow *af, unsigned dir)
 {
     say_detected(af, dir, APP_FAILED);
+    /* The first datagram decides; should the other side's tell more, that counts. */
+    if (af->flow->proto == IPPROTO_UDP && !af->detected[1 - dir])
+        af->flow->app_proto_any = APP_FAILED;
     if (af->detected[1 - dir] && af->proto[1 - dir] == APP_FAILED)
         nothing_found(af);
 }

@@ -168,7 +168,7 @@ static void put_facts(struct builder *b, const struct rule *r, struct img_rule *
     o->response = r->response;
     o->target = r->target;
     o->scope = r->scope;
-    o->noalert = (r->flags & RULE_NOALERT) != 0;
+    o->noalert = r->flags & RULE_NOALERT ? RULE_SILENT : r->secondary & SECOND_ALERT ? RULE_LOUD : RULE_USUAL;
     o->n_references = r->n_references;
     o->references = put_references(b, r);
     o->n_metadata = r->n_metadata;

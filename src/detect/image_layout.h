@@ -93,6 +93,9 @@ struct img_bit_group { /* Snort: a flowbit belongs to a group */
     uint16_t group, name; /* group: of a name, + 1 */
 };
 
+/* Is a match written?  As its action says, never, or always (`alert` beside `pass`). */
+enum rule_voice { RULE_USUAL, RULE_SILENT, RULE_LOUD };
+
 /* What a candidate is tested against first stands in the first 64 bytes. */
 struct img_rule {
     uint32_t flags; /* enum rule_flag */
@@ -117,7 +120,7 @@ struct img_rule {
     uint32_t gid, sid, rev, priority;
     uint16_t class_id;
     uint8_t action, dialect;
-    uint8_t response, target, scope, noalert;
+    uint8_t response, target, scope, noalert; /* enum rule_voice */
     uint16_t n_references, n_metadata;
     uint32_t references, metadata; /* first in SEC_TEXTS; metadata: key, value pairs */
     struct img_text msg;

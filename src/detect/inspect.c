@@ -73,6 +73,9 @@ bool packet_buffer(const struct packet *p, unsigned buffer, struct input *out)
             return false;
         out->p = p->l4;
         out->n = p->payload && p->payload > p->l4 ? (uint32_t)(p->payload - p->l4) : p->l4_len;
+        /* A router advertisement's header has the routers in it (RFC 1256): their number, words each. */
+        if (buffer == BUF_ICMPV4_HDR && p->icmp_type == 9 && p->l4_len >= 8)
+            out->n = u32_min(p->l4_len, 8 + (uint32_t)p->l4[4] * p->l4[5] * 4);
         return true;
     }
     default:
@@ -117,6 +120,11 @@ bool payload_block(struct detect *d, const struct img_rule *r, const struct img_
     return packet_buffer(p, BUF_PAYLOAD, &in) && block_match(d, t, b->n, &in);
 }
 
+unsigned match_voice(const struct img_rule *r)
+{
+    return r->noalert == RULE_SILENT ? MATCH_NOALERT : r->noalert == RULE_LOUD ? MATCH_ALERT : 0u;
+}
+
 /* A rule without a transaction. */
 static void judge(struct detect *d, uint32_t index)
 {
@@ -142,8 +150,7 @@ static void judge(struct detect *d, uint32_t index)
     unsigned flags = in_stream ? MATCH_STREAM : 0;
     if (r->type == TYPE_IP_ONLY || r->type == TYPE_LIKE_IP_ONLY)
         flags |= MATCH_IP_ONLY;
-    if (r->noalert)
-        flags |= MATCH_NOALERT;
+    flags |= match_voice(r);
     match_add(d, index, flags, NULL, d->p->dir);
 }
 

@@ -296,7 +296,7 @@ static void judge_tx(struct tx_work *w, uint32_t index)
         return;
     s->over = true;
     rule_post(d, r, w->tx);
-    match_add(d, index, MATCH_TX | (in_stream ? MATCH_STREAM : 0u) | (r->noalert ? MATCH_NOALERT : 0u), w->tx, w->dir);
+    match_add(d, index, MATCH_TX | (in_stream ? MATCH_STREAM : 0u) | match_voice(r), w->tx, w->dir);
 }
 
 void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir)

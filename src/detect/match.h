@@ -190,6 +190,7 @@ void candidates_clear(struct candidates *c);
 struct tx_detect *tx_memory(struct detect *d, struct app_tx *tx, uint32_t more); /* NULL: no memory */
 void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir);
 /* inspect.c */
+unsigned match_voice(const struct img_rule *r); /* enum match_flag */
 void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *tx, unsigned dir);
 bool packet_buffer(const struct packet *p, unsigned buffer, struct input *out);
 bool payload_block(struct detect *d, const struct img_rule *r, const struct img_block *b, bool *in_stream);

@@ -71,6 +71,10 @@ static void ether(const struct engine *e, struct event *ev, const struct packet 
     memcpy(ev->mac[1], p->l2, 6);
     memcpy(ev->mac[0], p->l2 + 6, 6);
     ev->flags |= EVENT_HAS_ETHER;
+    if (!p->ver && p->data_len >= 14 && p->l2 == p->data) { /* nothing else says what it was */
+        unsigned type = (unsigned)p->l2[12] << 8 | p->l2[13];
+        ev->ether_type = (uint16_t)(type >= 0x600 ? type : 0);
+    }
 }
 
 /*

@@ -133,7 +133,17 @@ static void alert_section(struct engine *e, const struct alert *a, const struct 
     sbuf_done(&b);
 }
 
-static void verdict_section(struct engine *e, const struct decision *d, unsigned status)
+/* What is sent, by protocol: an action asks for a reset, and for an error where there is nothing to reset. */
+static uint8_t reject_kinds(unsigned asked, const struct packet *p)
+{
+    unsigned icmp = asked & (RESP_ICMP_ALL | RESP_ICMP_ADMIN);
+    if (!(p->flags & PKT_TCP) && p->proto != IPPROTO_TCP)
+        return icmp || !(asked & RESP_RST_BOTH) ? REJECT_ICMP_PROHIB : 0;
+    bool error = icmp && (!(asked & RESP_RST_BOTH) || icmp != RESP_ICMP_PORT);
+    return (uint8_t)((asked & RESP_RST_BOTH ? REJECT_TCP_RESET : 0) | (error ? REJECT_ICMP_PROHIB : 0));
+}
+
+static void verdict_section(struct engine *e, const struct decision *d, const struct packet *p, unsigned status)
 {
     struct event_verdict v;
     memset(&v, 0, sizeof(v));
@@ -142,8 +152,7 @@ static void verdict_section(struct engine *e, const struct decision *d, unsigned
     if (d->reject || d->response) {
         bool src = d->response & RESP_RST_SRC, dst = d->response & RESP_RST_DST;
         v.reject_target = src && dst ? REJECT_BOTH : (src != (d->response_dir == 1)) ? REJECT_TO_CLIENT : REJECT_TO_SERVER;
-        v.reject = (d->response & RESP_RST_BOTH ? REJECT_TCP_RESET : 0) |
-                   (d->response & (RESP_ICMP_ALL | RESP_ICMP_ADMIN) ? REJECT_ICMP_PROHIB : 0);
+        v.reject = reject_kinds(d->response, p);
     }
     const char *reason = d->drop ? drop_reason_text(d->drop_reason) : d->response_why ? d->response_why : "";
     v.reason = (struct event_text){sizeof(v), (uint32_t)strlen(reason)};
@@ -256,7 +265,7 @@ static void one_alert(struct engine *e, struct packet *p, const struct decision 
     if (w->alert_payload || w->alert_payload_printable || w->packet_bytes)
         payload_section(e, a, p, ev);
     alert_section(e, a, p);
-    verdict_section(e, d, a->status);
+    verdict_section(e, d, p, a->status);
     if (w->alert_packet || w->packet_bytes)
         packet_section(e, p);
     struct fields *out = event_fields(e->out);
@@ -331,7 +340,7 @@ void emit_drop(struct engine *e, struct packet *p, const struct decision *d)
     fields_cstr(out, "reason", drop_reason_text(d->drop_reason));
     fields_close(out);
     if (w->drop_verdict)
-        verdict_section(e, d, STATUS_DONE);
+        verdict_section(e, d, p, STATUS_DONE);
     if (w->drop_alerts && d->drop_rule >= 0) {
         struct alert a = {.rule = (uint32_t)d->drop_rule, .blocked = true, .status = STATUS_DONE};
         alert_section(e, &a, p);
@@ -362,6 +371,39 @@ void emit_anomalies(struct engine *e, struct packet *p)
         fields_close(out);
         event_end(e->out);
     }
+}
+
+/* ------------------------------------------------------------------ ARP */
+
+static void arp_side(struct fields *out, const char *mac_key, const char *ip_key, const uint8_t *at)
+{
+    char t[24];
+    struct ip_addr a = ip_from_v4(at + 6);
+    snprintf(t, sizeof(t), "%02x:%02x:%02x:%02x:%02x:%02x", at[0], at[1], at[2], at[3], at[4], at[5]);
+    fields_cstr(out, mac_key, t);
+    fields_ip(out, ip_key, 4, &a);
+}
+
+/* The decoder has checked that it is Ethernet's for IPv4, and whole. */
+void emit_arp(struct engine *e, struct packet *p)
+{
+    static const char *const opcodes[] = {
+        [1] = "request",       [2] = "reply",           [3] = "request_reverse", [4] = "reply_reverse",
+        [8] = "request_inarp", [9] = "reply_inarp", [10] = "arp_nak"};
+    unsigned op = (unsigned)p->l4[6] << 8 | p->l4[7];
+    struct event *ev = emit_begin(e, EVENT_APP, p, NULL, 0xff);
+    if (!ev)
+        return;
+    event_section(e->out, SECTION_NAME, "arp", 3);
+    struct fields *out = event_fields(e->out);
+    fields_open(out, "arp");
+    fields_cstr(out, "hw_type", "ethernet");
+    fields_cstr(out, "proto_type", "ipv4");
+    fields_cstr(out, "opcode", op < ARRAY_LEN(opcodes) && opcodes[op] ? opcodes[op] : "unknown");
+    arp_side(out, "src_mac", "src_ip", p->l4 + 8);
+    arp_side(out, "dest_mac", "dest_ip", p->l4 + 18);
+    fields_close(out);
+    event_end(e->out);
 }
 
 /* ------------------------------------------------------------------ tagged packets */

@@ -11,6 +11,7 @@ enum { LOG_ROWS = 8 };
 
 int emit_app_init(struct engine *e)
 {
+    e->arp_wanted = event_wants_app(&e->settings->wants, "arp") != NULL;
     for (unsigned id = 0; id < APP_COUNT; id++) {
         const struct app_proto_def *def = app_def(id);
         for (unsigned k = 0; def && def->logs && def->logs[k].event_type && k < LOG_ROWS; k++) {

@@ -51,16 +51,19 @@ static void hex2(struct fields *out, const char *key, uint8_t v)
 static void tcp_object(struct fields *out, const struct flow *f)
 {
     struct tcp_side s[2] = {{0}};
-    if (!f->tcp || !tcp_side_get(f, 0, &s[0]) || !tcp_side_get(f, 1, &s[1]))
+    bool session = f->tcp && tcp_side_get(f, 0, &s[0]) && tcp_side_get(f, 1, &s[1]);
+    if (f->proto != IPPROTO_TCP)
         return;
     fields_open(out, "tcp");
     hex2(out, "tcp_flags", s[0].flags_seen | s[1].flags_seen);
     hex2(out, "tcp_flags_ts", s[0].flags_seen);
     hex2(out, "tcp_flags_tc", s[1].flags_seen);
     flags_written(out, s[0].flags_seen | s[1].flags_seen);
-    fields_cstr(out, "state", tcp_state_name(tcp_flow_state(f)));
-    fields_u64(out, "ts_max_regions", s[0].max_regions);
-    fields_u64(out, "tc_max_regions", s[1].max_regions);
+    if (session) {
+        fields_cstr(out, "state", tcp_state_name(tcp_flow_state(f)));
+        fields_u64(out, "ts_max_regions", s[0].max_regions);
+        fields_u64(out, "tc_max_regions", s[1].max_regions);
+    }
     fields_close(out);
 }
 
@@ -77,6 +80,15 @@ static void exceptions(struct fields *out, const struct flow *f)
         fields_close(out);
     }
     fields_array_end(out);
+}
+
+/* What the other side answered with. */
+static void icmp_answer(struct fields *out, const struct flow *f)
+{
+    if ((f->proto != IPPROTO_ICMP && f->proto != IPPROTO_ICMPV6) || !(f->flags & FLOW_SEEN_TO_CLIENT))
+        return;
+    fields_u64(out, "response_icmp_type", f->port[1]);
+    fields_u64(out, "response_icmp_code", f->icmp_code[1]);
 }
 
 /* MAC addresses of the two ends, as lists: a flow may have more. */
@@ -107,6 +119,7 @@ void emit_flow(struct engine *e, const struct flow *f)
     ev->ts_ns = e->now_ns;
     ev->app_proto = f->app_proto_any;
     struct fields *out = event_fields(e->out);
+    icmp_answer(out, f);
     if (e->settings->wants.ether)
         ether_object(out, f);
     emit_app_protos(out, f);
@@ -128,7 +141,8 @@ void emit_flow(struct engine *e, const struct flow *f)
     if (f->flags & (FLOW_ELEPHANT_TO_SERVER | FLOW_ELEPHANT_TO_CLIENT))
         fields_bool(out, "elephant", true);
     exceptions(out, f);
-    if (f->flags & FLOW_DROP)
+    /* A capture file's flows are nobody's: the rules' word stands.  A sensor claims only what it did. */
+    if ((f->flags & FLOW_DROP) || ((f->flags & FLOW_WOULD_DROP) && e->settings->replay))
         fields_cstr(out, "action", "drop");
     else if (f->flags & FLOW_ACCEPT)
         fields_cstr(out, "action", "accept");

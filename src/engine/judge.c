@@ -19,7 +19,7 @@ static void flow_verdict(struct engine *e, const struct packet *p, struct decisi
 static void inspect(struct engine *e, struct packet *p, struct decision *d)
 {
     const struct flow *f = p->flow;
-    if (f && (f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION)))
+    if (f && (f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION | FLOW_WOULD_DROP)))
         return;
     const struct matches *m = detect_packet(e->detect, p, e->streams);
     if (m->n)
@@ -99,11 +99,12 @@ static void report(struct engine *e, struct packet *p, struct decision *d)
         emit_drop(e, p, d);
     if (p->n_events)
         emit_anomalies(e, p);
+    if (e->arp_wanted && (p->flags & PKT_ARP))
+        emit_arp(e, p);
 }
 
 void judge_packet(struct engine *e, struct packet *p, struct decision *d)
 {
-    bool dropped_before = d->drop;
     if (responder_own(e->responder, p)) /* came back through a mirror port */
         return;
     if (!(p->flags & PKT_IGNORE))
@@ -123,7 +124,7 @@ void judge_packet(struct engine *e, struct packet *p, struct decision *d)
     app_gave_up(e, p, d);
     if (!d->drop && !d->pass)
         inspect(e, p, d);
-    else if (d->drop && d->drop_reason != DROP_FLOW_DROP && !dropped_before)
+    else if (d->drop && d->drop_reason != DROP_FLOW_DROP)
         inspect(e, p, d);
     report(e, p, d);
     if (f && f->app) {
@@ -174,6 +175,15 @@ static void pseudo(struct engine *e, struct flow *f, unsigned dir)
         *d = kept;
 }
 
+/* Transactions of which rules have not seen the last in this direction. */
+static bool uninspected(const struct flow *f, unsigned dir)
+{
+    for (const struct app_tx *tx = f->app ? f->app->first : NULL; tx; tx = tx->next)
+        if (!tx->inspected[dir])
+            return true;
+    return false;
+}
+
 void judge_flow_end(void *ctx, struct flow *f)
 {
     struct engine *e = ctx;
@@ -191,15 +201,18 @@ void judge_flow_end(void *ctx, struct flow *f)
             e->tick_order = f->first_number;
         place_set(e, e->tick_order, e->tick_order2);
     }
+    bool open = f->tcp && tcp_flow_state(f) != TCP_CLOSED;
     if (f->tcp)
         stream_flush(e->streams, f, &e->sink);
+    bool dropped = (f->flags & FLOW_DROP) && e->settings->verdict.place == PLACE_INLINE;
     bool inspected = !(f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION | FLOW_DROP));
     if (f->app)
         app_finish(f);
-    if (inspected && (f->tcp || (f->app && f->app->first)))
+    if (inspected && f->tcp)
         for (unsigned dir = 0; dir < 2; dir++)
-            pseudo(e, f, dir);
-    if (f->app)
+            if (open || uninspected(f, dir) || stream_raw_waits(f, dir))
+                pseudo(e, f, dir);
+    if (f->app && !dropped) /* what was cut off is no transaction */
         emit_app(e, NULL, f, true);
     if (f->flags & FLOW_RESPONDED)
         responder_flow_end(e->responder, f);

@@ -176,8 +176,10 @@ static void decode_read(struct engine_settings *s, const struct conf *c)
         ports_read(c, d->vxlan_ports, v);
     if ((v = conf_str(c, "decoder.geneve.ports")))
         ports_read(c, d->geneve_ports, v);
-    if ((v = conf_str(c, "decoder.teredo.ports")))
+    if ((v = conf_str(c, "decoder.teredo.ports"))) {
+        d->teredo_any = !strcmp(v, "any");
         ports_read(c, d->teredo_ports, v);
+    }
 }
 
 static void timeouts_read(const struct conf *c, const char *proto, struct flow_timeouts *t)
@@ -201,6 +203,7 @@ static void flow_read(struct engine_settings *s, const struct conf *c)
         .emergency_recovery = (uint32_t)conf_int(c, "flow.emergency-recovery"),
         .memcap_policy = policy_read(c, "flow.memcap-policy", s->inline_mode, false),
         .vlan_in_key = conf_bool(c, "vlan.use-for-tracking"),
+        .depth_in_key = conf_bool(c, "decoder.recursion-level.use-for-tracking"),
     };
     timeouts_read(c, "tcp", &f->tcp);
     timeouts_read(c, "udp", &f->udp);

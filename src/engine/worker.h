@@ -62,6 +62,7 @@ struct engine {
     struct decision decision;
     const struct conf_node *app_options[APP_COUNT][8]; /* EVE type's options by protocol and log row */
     bool app_wanted[APP_COUNT][8];
+    bool arp_wanted;
 };
 
 /* worker.c: this worker's place in its turn */
@@ -79,6 +80,7 @@ void emit_app_protos(struct fields *out, const struct flow *f);
 void emit_alerts(struct engine *e, struct packet *p, const struct decision *d);
 void emit_drop(struct engine *e, struct packet *p, const struct decision *d);
 void emit_tagged(struct engine *e, struct packet *p);
+void emit_arp(struct engine *e, struct packet *p);
 void emit_anomalies(struct engine *e, struct packet *p);
 void emit_response(void *ctx, const struct response_report *r);
 /* emit_flow.c */

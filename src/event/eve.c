@@ -97,6 +97,10 @@ static uint8_t *put_transport(uint8_t *to, const struct event *h)
         to = LIT(to, ",\"ip_v\":");
         *to++ = (uint8_t)('0' + h->ver);
     }
+    if (h->ver && h->proto == 50) { /* ESP: the SPI lies where others have ports */
+        to = LIT(to, ",\"spi\":");
+        to = put_u64(to, (uint32_t)h->sp << 16 | h->dp);
+    }
     if (h->flags & EVENT_ICMP) {
         to = LIT(to, ",\"icmp_type\":");
         to = put_u64(to, h->sp);

@@ -74,6 +74,7 @@ enum flow_flag {
     FLOW_REJECT = 1u << 21,
     FLOW_DROP_SAID_TO_SERVER = 1u << 22, /* a drop event was written for this direction */
     FLOW_DROP_SAID_TO_CLIENT = 1u << 23,
+    FLOW_WOULD_DROP = 1u << 24, /* a rule wants to drop the rest, and nothing can be dropped here */
 };
 
 struct app_flow;    /* app/app.h */
@@ -135,6 +136,7 @@ struct flow_config {
     struct flow_timeouts tcp, udp, icmp, other;
     enum exception_policy memcap_policy;
     bool vlan_in_key;
+    bool depth_in_key; /* a tunnel's inner flow is another than one of the same ends outside */
     uint64_t hash_seed;
     uint64_t elephant_bytes; /* 0: off */
 };
@@ -321,6 +323,7 @@ bool stream_raw(struct stream_engine *e, struct flow *f, const struct packet *p,
                 struct stream_view *out);
 void stream_raw_done(struct stream_engine *e, struct flow *f,
                      unsigned dir); /* inspected up to its end */
+bool stream_raw_waits(const struct flow *f, unsigned dir); /* bytes that no rule has seen */
 void stream_raw_trigger(struct flow *f,
                         unsigned dir); /* a transaction is whole: let raw rules see it */
 void stream_raw_disable(struct flow *f, unsigned dir);

@@ -54,6 +54,12 @@ static bool wants_flow(const struct packet *p)
     return (p->flags & PKT_WANTS_FLOW) || p->proto == IPPROTO_IPIP || p->proto == IPPROTO_IPV6;
 }
 
+/* Hashes are compared as a whole, so that what differs here differs for good. */
+static uint32_t depth_bits(const struct flow_table *t, const struct packet *p)
+{
+    return t->cfg.depth_in_key ? p->depth * 0x9e3779b1u : 0;
+}
+
 bool flow_key_of(const struct flow_table *t, struct packet *p, struct flow_key *k)
 {
     const uint32_t never = PKT_IGNORE | PKT_FRAGMENT | PKT_L3_BROKEN | PKT_L4_BROKEN;
@@ -78,7 +84,7 @@ bool flow_key_of(const struct flow_table *t, struct packet *p, struct flow_key *
                 k->sp = p->quote.sp;
                 k->dp = p->quote.dp;
             }
-            k->hash = packet_hash_quote(p, t->cfg.hash_seed, t->cfg.vlan_in_key);
+            k->hash = packet_hash_quote(p, t->cfg.hash_seed, t->cfg.vlan_in_key) ^ depth_bits(t, p);
             return true;
         } else {
             bool four = p->flags & PKT_ICMP;
@@ -93,6 +99,7 @@ bool flow_key_of(const struct flow_table *t, struct packet *p, struct flow_key *
         k->dp = p->dp;
     }
     k->hash = p->hash ? p->hash : packet_hash(p, t->cfg.hash_seed, t->cfg.vlan_in_key);
+    k->hash ^= depth_bits(t, p);
     return true;
 }
 

@@ -208,6 +208,12 @@ static struct flow *flow_lookup(const struct flow_table *t, const struct flow_ke
     return NULL;
 }
 
+/* As it would lie on a wire of its own: with the link header that a tunnel carried. */
+static uint32_t inner_len(const struct packet *p)
+{
+    return p->l2 && p->ip && p->ip > p->l2 ? (uint32_t)(p->ip - p->l2) + p->ip_len : p->ip_len;
+}
+
 static void count_packet(struct flow_table *t, struct flow *f, struct packet *p, unsigned dir,
                          bool error)
 {
@@ -223,7 +229,7 @@ static void count_packet(struct flow_table *t, struct flow *f, struct packet *p,
         f->max_ttl[dir] = p->ttl;
     }
     f->pkts[dir] += n;
-    f->bytes[dir] += p->frame && !p->depth ? p->frame->wire_len : p->ip_len;
+    f->bytes[dir] += p->frame && !p->depth ? p->frame->wire_len : inner_len(p);
     if (!error) {
         f->ttl[dir] = p->ttl;
         f->flags |= seen[dir];

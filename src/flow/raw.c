@@ -64,6 +64,13 @@ static void half_flag_set(struct flow *f, unsigned dir, uint32_t flag)
         f->tcp->half[dir].flags |= flag;
 }
 
+bool stream_raw_waits(const struct flow *f, unsigned dir)
+{
+    const struct tcp_half *h = f->tcp ? &f->tcp->half[dir] : NULL;
+    return h && h->store && !(h->flags & HALF_RAW_OFF) && h->raw < h->app &&
+           store_run_after(h->store, h->raw) < h->store->runs;
+}
+
 void stream_raw_trigger(struct flow *f, unsigned dir)
 {
     half_flag_set(f, dir, HALF_RAW_TRIGGER);

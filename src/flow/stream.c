@@ -167,6 +167,7 @@ struct exception stream_packet(struct stream_engine *e, struct flow *f, struct p
 {
     struct pass c = {.e = e, .f = f, .s = f->tcp, .p = p, .sink = sink, .dir = p->dir};
     uint8_t fl = p->tcp.flags;
+    bool was_up = c.s && c.s->state >= TCP_ESTABLISHED;
     if (!(p->flags & PKT_TCP))
         return c.exc;
     count_flags(e, fl);
@@ -194,7 +195,8 @@ struct exception stream_packet(struct stream_engine *e, struct flow *f, struct p
             return c.exc;
     }
     c.mine->flags_seen |= fl;
-    if (c.s->state >= TCP_ESTABLISHED)
+    /* The packet that ends the handshake is still of the handshake, unless it says something. */
+    if (c.s->state >= TCP_ESTABLISHED && (was_up || p->payload_len))
         p->flags |= PKT_STREAM_EST;
     return c.exc;
 }

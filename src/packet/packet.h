@@ -267,6 +267,7 @@ struct decode_config {
     uint8_t layers_max; /* 0: PACKET_LAYERS_MAX */
     bool check_csum;    /* verify IP, TCP, UDP, ICMP, SCTP checksums */
     bool teredo, vxlan, geneve, erspan_i;
+    bool teredo_any; /* on any port */
     uint16_t vxlan_ports[4], geneve_ports[4], teredo_ports[4]; /* 0 ends; all 0: the usual ones */
     uint32_t frag_max;                                         /* datagrams in work at once */
     uint64_t frag_cap_bytes;

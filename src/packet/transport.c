@@ -201,7 +201,8 @@ enum step udp_read(struct way *w)
     p->dp = be16_at(h + 2);
     l4_set(w, h, PKT_UDP);
     uint64_t ports = w->d->tunnel_ports;
-    if ((ports >> (p->dp & 63) | ports >> (p->sp & 63)) & 1)
+    if (((ports >> (p->dp & 63) | ports >> (p->sp & 63)) & 1) ||
+        (w->d->cfg.teredo && w->d->cfg.teredo_any))
         udp_tunnel_read(w, w->c);
     return STEP_END;
 }

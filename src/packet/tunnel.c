@@ -248,15 +248,11 @@ static void geneve_read(struct way *w, struct cursor c)
 
 /*
  * Teredo has no mark of its own: an IPv6 packet that fills the datagram exactly, maybe behind an
- * origin indication or an authentication header.
+ * origin indication.  What has an authentication header is the qualification of a client with its
+ * server, not traffic.
  */
 static void teredo_read(struct way *w, struct cursor c)
 {
-    if (cur_left(&c) >= 4 && c.at[0] == 0 && c.at[1] == 1) {
-        size_t names = (size_t)c.at[2] + c.at[3];
-        if (!cur_skip(&c, 4 + names + 9))
-            return;
-    }
     if (cur_left(&c) >= 8 && c.at[0] == 0 && c.at[1] == 0)
         (void)cur_skip(&c, 8);
     if (cur_left(&c) < IP6_LEN || c.at[0] >> 4 != 6 ||
@@ -280,7 +276,7 @@ void udp_tunnel_read(struct way *w, struct cursor payload)
         vxlan_read(w, payload);
     else if (cfg->geneve && port_in(cfg->geneve_ports, p->dp))
         geneve_read(w, payload);
-    else if (cfg->teredo &&
-             (port_in(cfg->teredo_ports, p->dp) || port_in(cfg->teredo_ports, p->sp)))
+    else if (cfg->teredo && (cfg->teredo_any || port_in(cfg->teredo_ports, p->dp) ||
+                             port_in(cfg->teredo_ports, p->sp)))
         teredo_read(w, payload);
 }

@@ -79,7 +79,7 @@ static const struct rule_case types[] = {
     {SU, "alert ip $EXTERNAL_NET any -> any any", "msg:\"x\";", "type addresses alone, negated;"},
     {SU, "alert ip any any -> any any", "ip_proto:47;", "type addresses alone;"},
     {SU, "alert ip any any -> any any", "flowbits:isset,a;", "type packet;"},
-    {SU, "alert tcp any any -> any 80", "msg:\"x\";", "type packet;"},
+    {SU, "alert tcp any any -> any 80", "msg:\"x\";", "type addresses alone;"},
     {SU, "alert tcp any any -> any any", "flow:to_server;", "type packet;"},
     {SU, "alert tcp any any -> any any", "ttl:123;", "type packet;"},
     {SU, "alert tcp any any -> any any", "app-layer-protocol:http; flow:to_server;",

@@ -95,7 +95,7 @@ static int header_type(const struct parse *p, const struct facts *f)
                                         RULE_STREAM_ONLY | RULE_NO_STREAM));
     if (f->app_protocol && !f->other && direction_only)
         return TYPE_PD_ONLY;
-    if (f->app_protocol || f->other || p->seen.flow || r->port[0] || r->port[1] ||
+    if (f->app_protocol || f->other || p->seen.flow ||
         (r->flags & (RULE_PKTHDR | RULE_ARP | RULE_ETHER | RULE_PACKET_ONLY | RULE_STREAM_ONLY)))
         return -1;
     return addresses_negated(p) ? TYPE_LIKE_IP_ONLY : TYPE_IP_ONLY;

@@ -122,6 +122,8 @@ static void apply(struct deciding *w, const struct image_rule_info *r, const str
         }
         if (flow_wide && !(f->flags & FLOW_PASS))
             f->flags |= FLOW_DROP;
+    } else if ((does & DOES_DROP) && flow_wide && !(f->flags & FLOW_PASS)) {
+        f->flags |= FLOW_WOULD_DROP;
     }
     unsigned answer = w->c->place == PLACE_MIRROR ? response_on_mirror(action, (uint8_t)response, w->c->on_drop)
                                                    : response | responses[action];
@@ -211,7 +213,7 @@ void verdict_decide(const struct verdict_config *c, struct detect *d, struct pac
         apply(&w, &r, x, action, response, new_action >= 0);
         if (silent)
             out->suppressed++;
-        else if (!(effects[action] & IS_SILENT) && !(x->flags & MATCH_NOALERT))
+        else if ((!(effects[action] & IS_SILENT) || (x->flags & MATCH_ALERT)) && !(x->flags & MATCH_NOALERT))
             write_alert(&w, x, action, response);
         if (effects[action] & DOES_PASS)
             break;
