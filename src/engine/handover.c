@@ -166,6 +166,7 @@ static void give_rebuilt(struct engine *e, const struct packet *p, const struct 
     f.data = r->data;
     f.len = f.wire_len = r->data_len;
     f.link = r->link;
+    f.depth = r->depth;
     f.seg_size = 0;
     f.vlan_n = 0;
     f.slot = NULL;

@@ -177,6 +177,7 @@ static enum step frame_open(struct way *w)
     const struct frame *f = w->f;
     struct packet *p = packet_open(w, cur_of(f->data, f->len));
     p->link = f->link;
+    p->depth = f->depth;
     if (f->csum == FRAME_CSUM_GOOD)
         w->check = false;
     for (unsigned i = 0; i < f->vlan_n && i < ARRAY_LEN(f->vlan_tci); i++)

@@ -58,6 +58,7 @@ struct frame {
     uint8_t
         vlan_n; /* tags that the kernel took off (outermost first) and capture did not put back */
     uint16_t vlan_tci[2];
+    uint8_t depth; /* of the tunnel that this was taken out of, by another worker */
     void *slot; /* capture's own */
 };
 
