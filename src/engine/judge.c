@@ -162,7 +162,7 @@ static void pseudo(struct engine *e, struct flow *f, unsigned dir)
     p.src_kind = PKT_SRC_FLOW_TIMEOUT;
     struct decision *d = &e->decision;
     struct decision kept;
-    /* A tick may come in the middle of a packet's way (TCP reuse): its decision stays. */
+    /* In the middle of a packet's way its decision stays. */
     bool nested = !e->tick_order;
     if (nested)
         kept = *d;
@@ -188,12 +188,13 @@ void judge_flow_end(void *ctx, struct flow *f)
 {
     struct engine *e = ctx;
     uint64_t order = e->tick_order, order2 = e->tick_order2;
-    bool reuse = f->end == FLOW_END_TCP_REUSE;
+    /* Else in a packet's way, which makes place for its own flow: what ends is part of that packet's. */
+    bool apart = e->ticking || e->finishing;
     if (e->finishing) { /* flows end in order of their first packets, whichever worker has them */
         place_turn(e, FINISH_NUMBER + f->first_number);
         atomic_store_explicit(&e->progress, FINISH_NUMBER + f->first_number - 1, memory_order_release);
     }
-    if (!reuse) {
+    if (apart) {
         e->tick_order = flow_expiry_ns(f) + 1;
         /* A tunnel's flows begin with one frame: then by id, as flow_tick has them. */
         e->tick_order2 = f->first_number << 24 | f->id >> 29;

@@ -165,17 +165,19 @@ bool engine_waits(const struct engine *e, const struct engine *other)
 
 static void tick(struct engine *e, uint64_t now_ns)
 {
+    e->ticking = true;
     flow_tick(e->flows, now_ns, judge_flow_end, e);
     if (e->parts.state && e->parts.worker == 0 && !e->settings->replay)
         state_tick(e->parts.state, now_ns);
     e->next_tick_ns = now_ns - now_ns % e->settings->tick_ns + e->settings->tick_ns;
-    e->tick_order = e->tick_order2 = 0;
+    e->ticking = false;
 }
 
 static void time_to(struct engine *e, uint64_t ts_ns)
 {
     if (ts_ns > e->now_ns)
         e->now_ns = ts_ns;
+    flow_clock(e->flows, e->now_ns);
     if (e->now_ns >= e->next_tick_ns)
         tick(e, e->now_ns);
 }

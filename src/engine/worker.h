@@ -31,7 +31,8 @@ struct engine {
     uint64_t now_ns, next_tick_ns;
     uint64_t seq;          /* events of the packet in work */
     uint64_t number;       /* packet in work */
-    uint64_t tick_order;   /* not 0: in a tick; events are ordered by flow */
+    bool ticking;          /* flows end by the clock, in no packet's way */
+    uint64_t tick_order;   /* not 0: a flow ends in a tick or with the run; events are ordered by flow */
     uint64_t tick_order2;
     _Atomic uint64_t progress;
     /*

@@ -167,6 +167,11 @@ struct flow *flow_get(struct flow_table *t, struct packet *p, struct exception *
  * then by first_number: the same for any number of workers when called at the same times.
  */
 void flow_tick(struct flow_table *t, uint64_t now_ns, flow_end_fn *end, void *ctx);
+/*
+ * Time went on, by packets that are of no flow here too: workers that see all packets (replay) then agree
+ * on what a clock set back does to a flow's end.
+ */
+void flow_clock(struct flow_table *t, uint64_t now_ns);
 /* Ends all flows (shutdown), in order of first_number. */
 void flow_end_all(struct flow_table *t, flow_end_fn *end, void *ctx);
 void flow_swap(struct flow *f); /* client and server change places */

@@ -185,7 +185,7 @@ static struct flow *flow_make(struct flow_table *t, const struct packet *p,
         (*by_proto)++;
     struct flow_slot *s = slot_of(f);
     /* A clock set back must not end flows early; packets a little out of order must not move
-       anything, since now_ns is this worker's alone. */
+       anything: live, now_ns is this worker's alone. */
     s->skew_ns = t->now_ns > p->ts_ns + CLOCK_BACK_NS ? t->now_ns - p->ts_ns : 0;
     f->timeout_s = flow_timeout(t, f);
     wheel_arm(t, s);
@@ -345,6 +345,12 @@ struct flow *flow_get(struct flow_table *t, struct packet *p, struct exception *
     count_packet(t, f, p, (unsigned)dir, false);
     follow_state(f, p);
     return f;
+}
+
+void flow_clock(struct flow_table *t, uint64_t now_ns)
+{
+    if (now_ns > t->now_ns)
+        t->now_ns = now_ns;
 }
 
 struct flow *flow_find(struct flow_table *t, const struct packet *p)
