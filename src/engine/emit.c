@@ -97,6 +97,7 @@ struct event *emit_begin(struct engine *e, enum event_type type, const struct pa
         type == EVENT_RESPONSE)
         ev->flags |= EVENT_HIDE_NUMBER; /* of no packet, or of none that a file counts */
     emit_order(e, ev);
+    e->event_place = (struct event_place){ev->number, ev->order, ev->order2};
     if (dir < 2 && f)
         emit_flow_ends(ev, f, dir);
     else if (p)

@@ -85,8 +85,8 @@ void engine_awake(struct engine *e);
 void engine_finish(struct engine *e);
 /* Takes another overlay between two bursts; the old one's reference is given up. */
 int engine_swap(struct engine *e, struct overlay *o) MUST_CHECK;
-/* Packets done: events of all lower numbers are in the ring. */
-uint64_t engine_progress(const struct engine *e);
+/* The event in the making when the ring is full: all that come before it may be taken. */
+void engine_event_place(const struct engine *e, struct event_place *out);
 /*
  * Replay with several workers: must `other` go on before `e` may touch what they share?  Order is that of one
  * worker: by frame; in it flows that end, then packets, inner before outer.  Called by e's thread.

@@ -190,10 +190,8 @@ void judge_flow_end(void *ctx, struct flow *f)
     uint64_t order = e->tick_order, order2 = e->tick_order2;
     /* Else in a packet's way, which makes place for its own flow: what ends is part of that packet's. */
     bool apart = e->ticking || e->finishing;
-    if (e->finishing) { /* flows end in order of their first packets, whichever worker has them */
+    if (e->finishing) /* flows end in order of their first packets, whichever worker has them */
         place_turn(e, FINISH_NUMBER + f->first_number);
-        atomic_store_explicit(&e->progress, FINISH_NUMBER + f->first_number - 1, memory_order_release);
-    }
     if (apart) {
         e->tick_order = flow_expiry_ns(f) + 1;
         /* A tunnel's flows begin with one frame: then by id, as flow_tick has them. */

@@ -24,6 +24,7 @@ enum { REPLAY_WORKERS = 64 };
 struct crew;
 struct hand {
     struct crew *crew;
+    unsigned index;
     struct engine *engine;
     struct rec_ring *ring;
     void *ring_mem;
@@ -46,7 +47,18 @@ struct crew {
 
 static size_t ring_bytes(void) { return rec_ring_bytes(RING_PAYLOAD); }
 
-/* The worker's ring is full in the middle of a burst. One worker: the logger takes what is there. */
+/* All that one worker would do before comes first. */
+static void wait_turn(struct crew *c, unsigned worker)
+{
+    for (unsigned k = 0; k < c->n; k++)
+        while (k != worker && engine_waits(c->hand[worker].engine, c->hand[k].engine))
+            sched_yield();
+}
+
+/*
+ * The worker's ring is full in the middle of a burst.  One worker: the logger takes what is there.  Else what
+ * comes before this worker's event, when the others are past of it: the first in order never waits.
+ */
 static void ring_full(void *ctx)
 {
     struct hand *h = ctx;
@@ -55,24 +67,19 @@ static void ring_full(void *ctx)
         logger_drain(c->o->logger, c->rings, 1, false, UINT64_MAX);
         return;
     }
-    /* Others may have earlier events: take what all are past of. */
-    uint64_t least = UINT64_MAX;
-    for (unsigned k = 0; k < c->n; k++)
-        least = u64_min(least, engine_progress(c->hand[k].engine));
+    struct event_place last;
+    engine_event_place(h->engine, &last);
+    wait_turn(c, h->index);
     pthread_mutex_lock(&c->drain);
-    logger_drain(c->o->logger, c->rings, c->n, true, least);
+    logger_drain_to(c->o->logger, c->rings, c->n, &last);
     pthread_mutex_unlock(&c->drain);
-    sched_yield();
 }
 
-/* Shared state: all that one worker would do before comes first. */
+/* Shared state */
 static void state_enter(void *ctx, unsigned worker, uint64_t number)
 {
-    struct crew *c = ctx;
     (void)number;
-    for (unsigned k = 0; k < c->n; k++)
-        while (k != worker && engine_waits(c->hand[worker].engine, c->hand[k].engine))
-            sched_yield();
+    wait_turn(ctx, worker);
 }
 
 static void *hand_main(void *ctx)
@@ -107,6 +114,7 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
     for (unsigned k = 0; k < c->n; k++) {
         struct hand *h = &c->hand[k];
         h->crew = c;
+        h->index = k;
         h->ring_mem = mmap(NULL, ring_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (h->ring_mem == MAP_FAILED) {
             h->ring_mem = NULL;

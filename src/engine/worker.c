@@ -285,7 +285,6 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
     if (drop && verdict) /* whatever another worker made of the frame */
         atomic_store_explicit(verdict, VERDICT_DROP, memory_order_relaxed);
     place_done(e);
-    atomic_store_explicit(&e->progress, f->number, memory_order_release);
 }
 
 void engine_burst(struct engine *e, struct burst *b, _Atomic uint8_t *verdict)
@@ -326,7 +325,6 @@ void engine_finish(struct engine *e)
     e->finishing = true;
     e->seq = 0;
     flow_end_all(e->flows, judge_flow_end, e);
-    atomic_store_explicit(&e->progress, FINISH_NUMBER * 2, memory_order_release);
     place_turn(e, FINISH_NUMBER * 2);
     responder_tick(e->responder, UINT64_MAX);
     e->tick_order = e->tick_order2 = 0;
@@ -342,9 +340,9 @@ int engine_swap(struct engine *e, struct overlay *o)
     return rc;
 }
 
-uint64_t engine_progress(const struct engine *e)
+void engine_event_place(const struct engine *e, struct event_place *out)
 {
-    return atomic_load_explicit(&e->progress, memory_order_acquire);
+    *out = e->event_place;
 }
 
 void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o)

@@ -34,7 +34,7 @@ struct engine {
     bool ticking;          /* flows end by the clock, in no packet's way */
     uint64_t tick_order;   /* not 0: a flow ends in a tick or with the run; events are ordered by flow */
     uint64_t tick_order2;
-    _Atomic uint64_t progress;
+    struct event_place event_place; /* of the event that was begun last */
     /*
      * Where this worker is, for others that wait for it (engine_waits).  Written in an order in which nobody
      * sees a place that lies ahead of the true one.

@@ -341,6 +341,12 @@ int logger_add(struct logger *l, enum log_format fmt, const char *path, struct d
  * number when ordered (replay with workers), else as it comes.  Returns events taken. */
 size_t logger_drain(struct logger *l, struct rec_ring *const *ring, unsigned n, bool ordered,
                     uint64_t limit);
+/* Merged, up to this place: the middle of a packet, where a worker's ring is full. */
+struct event_place {
+    uint64_t number, order, order2;
+};
+size_t logger_drain_to(struct logger *l, struct rec_ring *const *ring, unsigned n,
+                       const struct event_place *last);
 void logger_event(struct logger *l, const struct event_view *v); /* one event to all writers */
 void logger_flush(struct logger *l);
 void logger_reopen(struct logger *l); /* SIGHUP */

@@ -59,12 +59,20 @@ static bool before(const struct event *a, const struct event *b)
     return a->order2 != b->order2 ? a->order2 < b->order2 : a->worker < b->worker;
 }
 
-static size_t drain_ordered(struct logger *l, struct rec_ring *const *ring, unsigned n,
-                            uint64_t limit)
+static bool behind(const struct event *a, const struct event_place *p)
+{
+    if (a->number != p->number)
+        return a->number > p->number;
+    return a->order != p->order ? a->order > p->order : a->order2 > p->order2;
+}
+
+size_t logger_drain_to(struct logger *l, struct rec_ring *const *ring, unsigned n,
+                       const struct event_place *last)
 {
     struct event_view view[LOGGER_RINGS];
     const struct event *head[LOGGER_RINGS];
     size_t taken = 0;
+    assert(n <= LOGGER_RINGS);
     for (unsigned i = 0; i < n; i++)
         head[i] = ring_head(l, ring[i], &view[i]);
     for (;;) {
@@ -72,7 +80,7 @@ static size_t drain_ordered(struct logger *l, struct rec_ring *const *ring, unsi
         for (unsigned i = 0; i < n; i++)
             if (head[i] && (best == n || before(head[i], head[best])))
                 best = i;
-        if (best == n || head[best]->number > limit)
+        if (best == n || behind(head[best], last))
             return taken;
         logger_event(l, &view[best]);
         rec_ring_next(ring[best]);
@@ -102,7 +110,7 @@ size_t logger_drain(struct logger *l, struct rec_ring *const *ring, unsigned n, 
     size_t taken = 0;
     assert(n <= LOGGER_RINGS);
     if (ordered && n > 1)
-        return drain_ordered(l, ring, n, limit);
+        return logger_drain_to(l, ring, n, &(struct event_place){limit, UINT64_MAX, UINT64_MAX});
     for (unsigned i = 0; i < n; i++)
         taken += drain_one(l, ring[i], ordered ? limit : UINT64_MAX);
     return taken;
