@@ -55,6 +55,7 @@ struct engine_parts {
     struct state *state;      /* shared by the workers; may be NULL */
     struct rec_ring *ring;    /* events of this worker */
     void (*ring_full)(void *ctx); /* replay: empties it; NULL: full means counted */
+    void (*wait_turn)(void *ctx); /* replay with several workers: until all that comes before is done */
     void *ctx;
     struct injector *injector; /* NULL: no response port */
     unsigned worker, n_workers;

@@ -75,6 +75,12 @@ static void ring_full(void *ctx)
     pthread_mutex_unlock(&c->drain);
 }
 
+static void hand_turn(void *ctx)
+{
+    struct hand *h = ctx;
+    wait_turn(h->crew, h->index);
+}
+
 /* Shared state */
 static void state_enter(void *ctx, unsigned worker, uint64_t number)
 {
@@ -127,6 +133,7 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
             .state = c->state,
             .ring = h->ring,
             .ring_full = ring_full,
+            .wait_turn = c->n > 1 ? hand_turn : NULL,
             .ctx = h,
             .worker = k,
             .n_workers = c->n,

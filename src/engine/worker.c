@@ -236,6 +236,14 @@ static unsigned decode(struct engine *e, const struct frame *f)
     return n;
 }
 
+/* Of this frame, by whichever worker: inner packets are judged before what carries them. */
+static bool inner_dropped(const struct engine *e, const _Atomic uint8_t *verdict)
+{
+    if (e->settings->inline_mode && e->parts.wait_turn)
+        e->parts.wait_turn(e->parts.ctx);
+    return atomic_load_explicit(verdict, memory_order_relaxed) == VERDICT_DROP;
+}
+
 static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t *verdict)
 {
     e->number = f->number;
@@ -253,7 +261,6 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
     bool twin = e->twins && !e->hand.taken && twins_seen(e->twins, f);
     e->n_twins += twin;
     unsigned n = twin ? 0 : decode(e, f);
-    bool drop = false;
     for (unsigned k = 0; k < n; k++) {
         struct packet *p = &e->layer[k];
         e->seq = (uint64_t)k << 32; /* workers that share a frame's packets keep their order */
@@ -272,18 +279,17 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
         d->response_rule = UINT32_MAX;
         d->response_dir = p->dir;
         d->response_why = NULL;
-        if (drop && (p->flags & PKT_HAS_TUNNEL)) {
+        if ((p->flags & PKT_HAS_TUNNEL) && inner_dropped(e, verdict)) {
             d->drop = true;
             d->drop_reason = DROP_INNER_PACKET;
         }
         judge_packet(e, p, d);
-        drop |= d->drop;
+        if (d->drop) /* whatever another worker made of the frame */
+            atomic_store_explicit(verdict, VERDICT_DROP, memory_order_relaxed);
     }
     e->packets += !e->hand.taken;
     e->bytes += e->hand.taken ? 0 : f->len;
     handover_frame_done(e);
-    if (drop && verdict) /* whatever another worker made of the frame */
-        atomic_store_explicit(verdict, VERDICT_DROP, memory_order_relaxed);
     place_done(e);
 }
 
