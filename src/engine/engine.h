@@ -139,6 +139,7 @@ struct replay_options {
     struct overlay *swap_to;
     struct logger *logger;
     uint64_t hold_test_ns;
+    uint32_t ring_bytes;    /* of each worker's events, a power of two; 0: 8 MiB */
     volatile const bool *stop;
 };
 struct replay_result {

@@ -45,7 +45,10 @@ struct crew {
     pthread_mutex_t drain;
 };
 
-static size_t ring_bytes(void) { return rec_ring_bytes(RING_PAYLOAD); }
+static size_t ring_bytes(const struct crew *c)
+{
+    return rec_ring_bytes(c->o->ring_bytes ? c->o->ring_bytes : RING_PAYLOAD);
+}
 
 /* All that one worker would do before comes first. */
 static void wait_turn(struct crew *c, unsigned worker)
@@ -121,12 +124,12 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
         struct hand *h = &c->hand[k];
         h->crew = c;
         h->index = k;
-        h->ring_mem = mmap(NULL, ring_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        h->ring_mem = mmap(NULL, ring_bytes(c), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (h->ring_mem == MAP_FAILED) {
             h->ring_mem = NULL;
             return -ENOMEM;
         }
-        h->ring = c->rings[k] = rec_ring_format(h->ring_mem, ring_bytes());
+        h->ring = c->rings[k] = rec_ring_format(h->ring_mem, ring_bytes(c));
         struct engine_parts p = {
             .settings = c->settings,
             .overlay = o->overlay,
@@ -183,7 +186,7 @@ static void crew_done(struct crew *c)
         engine_free(c->hand[k].engine);
         rec_ring_free(c->hand[k].ring);
         if (c->hand[k].ring_mem)
-            munmap(c->hand[k].ring_mem, ring_bytes());
+            munmap(c->hand[k].ring_mem, ring_bytes(c));
     }
     state_free(c->state);
     engine_settings_free(c->settings);
@@ -206,7 +209,7 @@ static void crew_burst(struct crew *c)
 static void crew_drain(struct crew *c, bool all)
 {
     /* A single ring is taken when it is half full: batches keep caches warm. */
-    if (c->n == 1 && !all && rec_ring_used(c->rings[0]) < RING_PAYLOAD / 2)
+    if (c->n == 1 && !all && rec_ring_used(c->rings[0]) < ring_bytes(c) / 2)
         return;
     logger_drain(c->o->logger, c->rings, c->n, c->n > 1, UINT64_MAX);
 }

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Any number of workers writes the same files.  Captures at random: TCP and UDP, half of it in
+ * tunnels, a clock that jumps and is set back, rules with state of hosts, pairs and flows, as a
+ * mirror and in the wire; and rings so small that they fill in the middle of a burst and at the
+ * end.
+ */
+#include "engine/engine_test.h"
+
+#include "base/hash.h"
+
+#include <sys/stat.h>
+#include <time.h>
+
+enum { PACKETS = 500, ROUNDS = 12, TALKS = 40, WORKERS_MOST = 4 };
+
+static char home[64];
+
+static const char *const rules =
+    "alert ip any any -> any any (msg:\"src\"; threshold:type limit, track by_src, count 3, "
+    "seconds 20; sid:1;)\n"
+    "alert ip any any -> any any (msg:\"dst\"; threshold:type threshold, track by_dst, count 7, "
+    "seconds 60; sid:2;)\n"
+    "alert ip any any -> any any (msg:\"both\"; threshold:type both, track by_both, count 3, "
+    "seconds 9; sid:3;)\n"
+    "alert ip any any -> any any (msg:\"rule\"; threshold:type threshold, track by_rule, count 11, "
+    "seconds 60; sid:4;)\n"
+    "alert tcp any any -> any any (msg:\"filter\"; detection_filter:track by_src, count 4, seconds "
+    "9; sid:5;)\n"
+    "alert tcp any any -> any any (msg:\"set\"; content:\"marker 1\"; xbits:set,x,track "
+    "ip_pair,expire 50; sid:6;)\n"
+    "alert udp any any -> any any (msg:\"is set\"; xbits:isset,x,track ip_pair; sid:7;)\n"
+    "alert udp any any -> any any (msg:\"unset\"; content:\"marker 2\"; xbits:unset,x,track "
+    "ip_pair; sid:8;)\n"
+    "alert udp any any -> any any (msg:\"src bit\"; content:\"marker 3\"; xbits:toggle,y,track "
+    "ip_src; sid:9;)\n"
+    "alert tcp any any -> any any (msg:\"tag\"; flags:R+; xbits:isset,y,track ip_dst; "
+    "tag:host,5,packets,src; sid:10;)\n"
+    "alert tcp any any -> any any (msg:\"end\"; flow:to_server; content:\"marker\"; threshold:type "
+    "limit, track by_src, "
+    "count 5, seconds 600; sid:11;)\n"
+    "alert udp any any -> any any (msg:\"number\"; flowint:n,+,1; flowint:n,>,2; sid:12;)\n"
+    "drop udp any any -> any any (msg:\"dropped\"; content:\"marker 42\"; sid:13;)\n"
+    "drop tcp any any -> any any (msg:\"dropped\"; content:\"marker 7\"; threshold:type both, "
+    "track by_src, count 2, "
+    "seconds 30; sid:14;)\n";
+
+static uint64_t random_next(uint64_t *seed)
+{
+    *seed += 0x9e3779b97f4a7c15u;
+    return hash_mix(*seed);
+}
+
+/* An IPv4 header of IP in IP before the packet. */
+static size_t wrap(uint8_t *out, const uint8_t *p, size_t n, uint32_t from, uint32_t to)
+{
+    memset(out, 0, 20);
+    out[0] = 0x45;
+    be16_put(out + 2, (uint16_t)(20 + n));
+    out[8] = 60;
+    out[9] = IPPROTO_IPIP;
+    be32_put(out + 12, 0xc0000200 + from);
+    be32_put(out + 16, 0xc0000200 + to);
+    be16_put(out + 10, csum_inet(out, 20));
+    memcpy(out + 20, p, n);
+    return 20 + n;
+}
+
+struct talk_state {
+    uint32_t seq[2];
+    uint8_t step;
+};
+
+/* What one talk sends next; mostly as TCP goes, sometimes not. */
+static size_t next_packet(uint8_t *out, size_t room, struct talk_state *talks, uint64_t *seed)
+{
+    static const uint8_t steps[] = {
+        TCP_SYN,           TCP_SYN | TCP_ACK, TCP_ACK,           TCP_ACK | TCP_PSH, TCP_ACK,
+        TCP_ACK | TCP_PSH, TCP_ACK,           TCP_ACK | TCP_FIN, TCP_ACK | TCP_FIN, TCP_ACK};
+    unsigned i = (unsigned)(random_next(seed) % TALKS), dir = (unsigned)(random_next(seed) % 2);
+    struct talk_state *s = &talks[i];
+    struct et_talk k = {.ver = 4,
+                        .proto = i % 3 ? IPPROTO_UDP : IPPROTO_TCP,
+                        .client = i % 5,
+                        .server = 100 + i % 4,
+                        .sp = (uint16_t)(1000 + i),
+                        .dp = 2000};
+    char data[32];
+    int n = snprintf(data, sizeof(data), "marker %u", (unsigned)(random_next(seed) % 60));
+    if (k.proto == IPPROTO_UDP)
+        return et_packet(out, room, &k, dir, data, (size_t)n);
+    unsigned step = s->step;
+    if (random_next(seed) % 16 == 0)
+        step = (unsigned)(random_next(seed) % ARRAY_LEN(steps));
+    dir = step % 2;
+    k.flags = random_next(seed) % 40 ? steps[step] : TCP_RST | TCP_ACK;
+    if (k.flags == TCP_SYN)
+        s->seq[0] = (uint32_t)random_next(seed);
+    k.seq = s->seq[dir];
+    k.ack = k.flags & TCP_ACK ? s->seq[!dir] : 0;
+    size_t len = et_packet(out, room, &k, dir, data, k.flags & TCP_PSH ? (size_t)n : 0);
+    s->seq[dir] += (k.flags & TCP_PSH ? (uint32_t)n : 0) + ((k.flags & (TCP_SYN | TCP_FIN)) != 0);
+    s->step = (uint8_t)((step + 1) % ARRAY_LEN(steps));
+    return len;
+}
+
+static void write_capture(const char *path, uint64_t *seed)
+{
+    static struct talk_state talks[TALKS];
+    uint8_t p[256], q[320];
+    uint64_t now = 1000ull * 1000000000;
+    struct pcap_writer *w = pcap_writer_open(path, LINK_RAW, false);
+    assert_non_null(w);
+    memset(talks, 0, sizeof(talks));
+    for (unsigned k = 1; k <= PACKETS; k++) {
+        size_t n = next_packet(p, sizeof(p), talks, seed);
+        const uint8_t *out = p;
+        if (random_next(seed) % 2) {
+            n = wrap(q, p, n, (uint32_t)(random_next(seed) % 3), 9);
+            out = q;
+        }
+        uint64_t r = random_next(seed) % 64;
+        now += r < 50   ? random_next(seed) % 400000000
+               : r < 62 ? random_next(seed) % 20000000000
+                        : 0;
+        if (r == 62)
+            now += random_next(seed) % 1000000000000;
+        if (r == 63 && now > 600000000000)
+            now -= random_next(seed) % 300000000000;
+        assert_int_equal(pcap_writer_put(w, now, out, (uint32_t)n, (uint32_t)n), 0);
+    }
+    assert_int_equal(pcap_writer_close(w), 0);
+}
+
+/* ------------------------------------------------------------------ runs */
+
+static void run(struct et *t, struct overlay *v, const char *out, unsigned workers, bool ips,
+                uint32_t ring)
+{
+    char capture[128];
+    snprintf(capture, sizeof(capture), "%s/in.pcap", home);
+    static const char *const vips[] = {"default", NULL};
+    struct logger_identity id = {.vips = vips};
+    struct logger *l = logger_new(t->conf, out, &id, &t->diags);
+    assert_non_null(l);
+    struct replay_options o = {.capture = capture,
+                               .out_dir = out,
+                               .workers = workers,
+                               .simulate_ips = ips,
+                               .check_csum = -1,
+                               .conf = t->conf,
+                               .overlay = v,
+                               .logger = l,
+                               .ring_bytes = ring};
+    static struct replay_result r;
+    assert_int_equal(replay_run(&o, &r, &t->diags), 0);
+    logger_free(l);
+    assert_int_equal(r.lost, 0);
+    assert_true(r.alerts > 100);
+}
+
+static char *read_all(const char *out, const char *name, size_t *n)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/%s", out, name);
+    FILE *f = fopen(path, "r");
+    *n = 0;
+    if (!f)
+        return NULL;
+    char *p = NULL;
+    size_t room = 0;
+    for (size_t got = 1; got; *n += got) {
+        p = room - *n < 65536 ? realloc(p, room += 1 << 20) : p;
+        assert_non_null(p);
+        got = fread(p + *n, 1, room - *n - 1, f);
+    }
+    fclose(f);
+    p[*n] = 0;
+    /* The last line is of counters, some of which are of each worker. */
+    char *stats = strstr(p, "\"event_type\":\"stats\"");
+    while (stats && stats > p && stats[-1] != '\n')
+        stats--;
+    if (stats)
+        *n = (size_t)(stats - p);
+    return p;
+}
+
+static void clean(const char *out)
+{
+    static const char *const names[] = {"eve.json", "fast.log", "stats.log", "forwarded.pcap",
+                                        "in.pcap"};
+    char path[160];
+    for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+        snprintf(path, sizeof(path), "%s/%s", out, names[k]);
+        unlink(path);
+    }
+}
+
+static void same(const char *a, const char *b, unsigned workers, unsigned round)
+{
+    static const char *const names[] = {"eve.json", "fast.log", "forwarded.pcap"};
+    for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+        size_t n, m, at = 0, line = 0;
+        char *x = read_all(a, names[k], &n), *y = read_all(b, names[k], &m);
+        if (k == 0)
+            assert_true(n > 10000);
+        for (; at < n && at < m && x[at] == y[at]; at++)
+            line = x[at] == '\n' ? at + 1 : line;
+        if (n != m || at < n)
+            fail_msg("round %u, %s, 1 and %u workers:\n< %.300s\n> %.300s", round, names[k],
+                     workers, n > line ? x + line : "", m > line ? y + line : "");
+        free(x);
+        free(y);
+    }
+}
+
+static void compare(struct et *t, struct overlay *v, bool ips, uint32_t ring, unsigned round)
+{
+    char a[96], b[96];
+    snprintf(a, sizeof(a), "%s/a", home);
+    snprintf(b, sizeof(b), "%s/b", home);
+    assert_int_equal(mkdir(a, 0700), 0);
+    assert_int_equal(mkdir(b, 0700), 0);
+    run(t, v, a, 1, ips, 0);
+    for (unsigned w = 2; w <= WORKERS_MOST; w++) {
+        run(t, v, b, w, ips, ring);
+        same(a, b, w, round);
+        clean(b);
+    }
+    clean(a);
+    assert_int_equal(rmdir(a), 0);
+    assert_int_equal(rmdir(b), 0);
+}
+
+static void any_number_writes_the_same(void **state)
+{
+    (void)state;
+    struct et t;
+    char capture[128];
+    uint64_t seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10)
+                                   : (uint64_t)time(NULL) * 2654435761u + 1;
+    print_message("# seed %llu\n", (unsigned long long)seed);
+    et_open(&t);
+    struct overlay *v = et_overlay(&t, rules, 1);
+    snprintf(capture, sizeof(capture), "%s/in.pcap", home);
+    for (unsigned k = 0; k < ROUNDS; k++) {
+        write_capture(capture, &seed);
+        compare(&t, v, k % 2, k % 4 < 2 ? 0 : 1u << 16, k);
+    }
+    overlay_close(v);
+    et_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(any_number_writes_the_same)};
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    snprintf(home, sizeof(home), "/tmp/riposte-workers-XXXXXX");
+    if (!mkdtemp(home))
+        return 1;
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    clean(home);
+    return rmdir(home) ? 1 : rc;
+}
