@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { PACKETS = 500, ROUNDS = 12, TALKS = 40, WORKERS_MOST = 4 };
+enum { PACKETS = 500, CROWD = 4000, ROUNDS = 12, TALKS = 40, WORKERS_MOST = 4 };
 
 static char home[64];
 
@@ -104,29 +104,58 @@ static size_t next_packet(uint8_t *out, size_t room, struct talk_state *talks, u
     return len;
 }
 
-static void write_capture(const char *path, uint64_t *seed)
+/*
+ * A crowd of connections whose last data nobody acknowledged: all is seen when they end, half of
+ * them in one tick, the others with the run.
+ */
+static size_t crowd_packet(uint8_t *out, size_t room, unsigned number, unsigned mark)
 {
-    static struct talk_state talks[TALKS];
+    static const uint8_t steps[] = {TCP_SYN, TCP_SYN | TCP_ACK, TCP_ACK, TCP_ACK | TCP_PSH};
+    unsigned i = number / 4, step = number % 4;
+    char data[32];
+    int n = snprintf(data, sizeof(data), "marker %u", mark);
+    struct et_talk k = {.ver = 4,
+                        .proto = IPPROTO_TCP,
+                        .client = i % 5,
+                        .server = 100 + i % 4,
+                        .sp = (uint16_t)(1000 + i),
+                        .dp = 2000,
+                        .flags = steps[step],
+                        .seq = step == 1 ? 7000 : 5000 + (step > 1),
+                        .ack = step == 1 ? 5001
+                               : step    ? 7001
+                                         : 0};
+    return et_packet(out, room, &k, step == 1, data, step == 3 ? (size_t)n : 0);
+}
+
+static uint64_t time_next(uint64_t now, uint64_t *seed)
+{
+    uint64_t r = random_next(seed) % 64, back = random_next(seed) % 300000000000;
+    if (r < 50)
+        return now + random_next(seed) % 400000000;
+    if (r < 62)
+        return now + random_next(seed) % 20000000000;
+    if (r == 62)
+        return now + random_next(seed) % 1000000000000;
+    return now > 2 * back ? now - back : now;
+}
+
+static void write_capture(const char *path, uint64_t *seed, bool crowd)
+{
+    struct talk_state talks[TALKS] = {0};
     uint8_t p[256], q[320];
     uint64_t now = 1000ull * 1000000000;
     struct pcap_writer *w = pcap_writer_open(path, LINK_RAW, false);
     assert_non_null(w);
-    memset(talks, 0, sizeof(talks));
-    for (unsigned k = 1; k <= PACKETS; k++) {
-        size_t n = next_packet(p, sizeof(p), talks, seed);
+    for (unsigned k = 0; k < (crowd ? CROWD : PACKETS); k++) {
+        size_t n = crowd ? crowd_packet(p, sizeof(p), k, (unsigned)(random_next(seed) % 60))
+                         : next_packet(p, sizeof(p), talks, seed);
         const uint8_t *out = p;
-        if (random_next(seed) % 2) {
+        if (!crowd && random_next(seed) % 2) {
             n = wrap(q, p, n, (uint32_t)(random_next(seed) % 3), 9);
             out = q;
         }
-        uint64_t r = random_next(seed) % 64;
-        now += r < 50   ? random_next(seed) % 400000000
-               : r < 62 ? random_next(seed) % 20000000000
-                        : 0;
-        if (r == 62)
-            now += random_next(seed) % 1000000000000;
-        if (r == 63 && now > 600000000000)
-            now -= random_next(seed) % 300000000000;
+        now = !crowd ? time_next(now, seed) : k == CROWD / 2 ? now + 5000000000000 : now + 100000;
         assert_int_equal(pcap_writer_put(w, now, out, (uint32_t)n, (uint32_t)n), 0);
     }
     assert_int_equal(pcap_writer_close(w), 0);
@@ -244,8 +273,9 @@ static void any_number_writes_the_same(void **state)
     struct overlay *v = et_overlay(&t, rules, 1);
     snprintf(capture, sizeof(capture), "%s/in.pcap", home);
     for (unsigned k = 0; k < ROUNDS; k++) {
-        write_capture(capture, &seed);
-        compare(&t, v, k % 2, k % 4 < 2 ? 0 : 1u << 16, k);
+        bool crowd = k % 4 == 3; /* many events at once, in small rings */
+        write_capture(capture, &seed, crowd);
+        compare(&t, v, k % 8 < 4, crowd ? 1u << 15 : 0, k);
     }
     overlay_close(v);
     et_close(&t);
