@@ -189,9 +189,11 @@ static struct conf *configuration(const struct args *a, struct diags *d)
         rc = a->config ? conf_load(c, a->config, a->format, d) : conf_load_stock(c);
     for (unsigned k = 0; k < a->set.n && !rc; k++)
         rc = conf_set(c, a->set.v[k], d);
-    if (!rc && a->data_dir) {
+    /* What rules keep goes with the other outputs, unless somebody says where. */
+    const char *data = a->data_dir ? a->data_dir : !rc && !conf_str(c, "data-dir") ? a->out_dir : NULL;
+    if (!rc && data) {
         char set[4200];
-        snprintf(set, sizeof(set), "data-dir=%s", a->data_dir);
+        snprintf(set, sizeof(set), "data-dir=%s", data);
         rc = conf_set(c, set, d);
     }
     if (rc) {

@@ -190,6 +190,9 @@ static enum outcome run(struct block *b, const struct img_test *t)
         case TEST_BASE64_DECODE:
             ok = block_base64(b, t);
             break;
+        case TEST_DATASET:
+            ok = set_test(d, t, block_input(b, t));
+            break;
         case TEST_RPC:
             ok = block_rpc(b, t);
             break;

@@ -131,6 +131,11 @@ struct state_counters {
 };
 void state_counters(const struct state *s, struct state_counters *out);
 void state_tick(struct state *s, uint64_t now_ns);
+/*
+ * Writes the data sets that rules want kept below `dir`, each whole and then renamed.  When no worker runs. The first
+ * error, or 0; d says which file.
+ */
+int state_save(struct state *s, const struct image *i, const char *dir, struct diags *d) MUST_CHECK;
 
 /* ------------------------------------------------------------------ matching */
 
@@ -146,9 +151,12 @@ struct match {
     uint32_t rule;
     uint8_t flags;
     uint8_t dir;
+    uint8_t n_told;    /* entries of lists for alert.context */
     struct app_tx *tx; /* with MATCH_TX */
     uint64_t tx_id;
+    uint32_t told; /* the first of them, until the next detect_packet */
 };
+
 struct matches {
     struct match *m;
     uint32_t n, room;
@@ -180,6 +188,8 @@ struct overlay *detect_overlay(const struct detect *d);
  * (flowbits ...) is set as they match.
  */
 const struct matches *detect_packet(struct detect *d, struct packet *p, struct stream_engine *streams);
+/* Entry `told` + k of a match: the key in alert.context and an object in JSON. */
+void detect_told(const struct detect *d, uint32_t k, struct str *key, struct str *json);
 /* Only the transactions (end of flow, both directions come by pseudo packets). */
 const struct detect_counters *detect_counters(const struct detect *d);
 void detect_flow_free(struct detect *d, struct flow *f);

@@ -352,6 +352,8 @@ static bool pre_test(struct detect *d, const struct img_test *t, struct app_tx *
         return app_protocol(d, t);
     case TEST_CSUM:
         return csum(d, t);
+    case TEST_IPREP:
+        return rep_test(d, t);
     default:
         return false; /* the rule compiler lets no other kind through */
     }

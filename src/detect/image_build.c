@@ -233,6 +233,7 @@ static void put_rule(struct builder *b, uint32_t index)
     for (unsigned i = 0; i < r->n_tests; i++) {
         const struct rule_test *t = &r->tests[i];
         o.of_tx |= build_is_tx_test(b->set, t);
+        o.tells |= t->kind == TEST_DATASET && t->u.listed.context.n;
         if (build_is_buffer_test(t->kind) || build_is_post_test(t) || t->kind == TEST_THRESHOLD || t->kind == TEST_HOOK ||
             t->kind == TEST_DETECTION_FILTER)
             continue;
@@ -351,6 +352,7 @@ int image_build(const struct rule_set *s, const char *path, unsigned threads, st
     if (!rc) {
         put_shared(&b);
         build_notes(&b);
+        build_sets(&b);
         rc = put_rules(&b);
     }
     if (!rc)

@@ -43,6 +43,7 @@ void build_texts_done(struct builder *b);
 int build_groups(struct builder *b) MUST_CHECK;
 /* In which directions a rule can fire, by its flags and buffers. */
 uint8_t build_dirs(const struct rule_set *s, const struct rule *r);
+void build_sets(struct builder *b); /* image_sets.c */
 void build_notes(struct builder *b); /* image_notes.c */
 /* image_tests.c */
 bool build_is_buffer_test(unsigned kind);

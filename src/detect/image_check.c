@@ -83,6 +83,10 @@ static bool test_ok(const struct image *i, const struct img_test *t)
         return true; /* compared alone */
     case TEST_APP_EVENT:
         return t->u.ref.id < 64;
+    case TEST_DATASET:
+    case TEST_FILE_HASH:
+    case TEST_IPREP:
+        return t->u.listed.set < img_count(i, SEC_SETS) && text_ok(i, t->u.listed.context);
     default:
         return t->kind < TEST_KINDS;
     }
@@ -222,6 +226,28 @@ static bool notes_ok(const struct image *i)
     return true;
 }
 
+static bool sets_ok(const struct image *i)
+{
+    uint64_t n = img_count(i, SEC_SET_ENTRIES), slots = img_count(i, SEC_SET_SLOTS);
+    for (uint64_t k = 0; k < img_count(i, SEC_SETS); k++) {
+        const struct img_set *s = &i->sets[k];
+        if (!text_ok(i, s->name) || !text_ok(i, s->save) || !range_ok(s->first, s->n, n) ||
+            !range_ok(s->slot_first, s->slots, slots) || (s->slots & (s->slots - 1)) || s->slots < s->n ||
+            (s->n && s->slots == s->n))
+            return false;
+        for (uint32_t x = 0; x < s->slots; x++)
+            if (i->set_slots[s->slot_first + x] > s->n)
+                return false;
+    }
+    for (uint64_t k = 0; k < n; k++)
+        if (!text_ok(i, i->set_entries[k].key) || !text_ok(i, i->set_entries[k].json))
+            return false;
+    for (uint64_t k = 0; k < img_count(i, SEC_DEPS); k++)
+        if (!i->deps[k].path.n || !cstr_ok(i, i->deps[k].path))
+            return false;
+    return true;
+}
+
 bool image_consistent(const struct image *i)
 {
     uint64_t n = img_count(i, SEC_TESTS);
@@ -238,7 +264,7 @@ bool image_consistent(const struct image *i)
     for (uint64_t k = 0; k < n; k++)
         if (!name_ok(i, i->bit_groups[k].name))
             return false;
-    return blocks_ok(i) && packed_ok(i) && notes_ok(i) && thresholds_ok(i) && rules_ok(i) && groups_ok(i) &&
+    return sets_ok(i) && blocks_ok(i) && packed_ok(i) && notes_ok(i) && thresholds_ok(i) && rules_ok(i) && groups_ok(i) &&
            texts_ok(i, i->texts, img_count(i, SEC_TEXTS)) && texts_ok(i, i->addrs, img_count(i, SEC_ADDRS)) &&
            texts_ok(i, i->ports, img_count(i, SEC_PORTS)) && texts_ok(i, i->names, img_count(i, SEC_NAMES));
 }

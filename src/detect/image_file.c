@@ -42,6 +42,10 @@ static const uint32_t section_size[SEC_COUNT] = {
     [SEC_PACKED] = sizeof(struct img_packed),
     [SEC_NOTES] = sizeof(struct img_note),
     [SEC_FILES] = sizeof(struct img_file),
+    [SEC_SETS] = sizeof(struct img_set),
+    [SEC_SET_ENTRIES] = sizeof(struct img_set_entry),
+    [SEC_SET_SLOTS] = sizeof(uint32_t),
+    [SEC_DEPS] = sizeof(struct img_dep),
     [SEC_DATA] = 1,
     [SEC_PACKED_DATA] = 1,
     [SEC_DBS] = 1,
@@ -136,6 +140,10 @@ static void image_sections(struct image *i)
     i->packed = AT(SEC_PACKED);
     i->notes = AT(SEC_NOTES);
     i->files = AT(SEC_FILES);
+    i->sets = AT(SEC_SETS);
+    i->set_entries = AT(SEC_SET_ENTRIES);
+    i->set_slots = AT(SEC_SET_SLOTS);
+    i->deps = AT(SEC_DEPS);
     i->packed_data = AT(SEC_PACKED_DATA);
     i->data = AT(SEC_DATA);
     i->dbs = AT(SEC_DBS);
@@ -217,6 +225,15 @@ static const char *foreign(int fd)
     return NULL;
 }
 
+/* Are the files that lists came from what they were? */
+static bool deps_same(const struct image *i)
+{
+    for (uint64_t k = 0; k < img_count(i, SEC_DEPS); k++)
+        if (rules_dep_hash((const char *)img_str(i, i->deps[k].path).p) != i->deps[k].hash)
+            return false;
+    return true;
+}
+
 struct image *image_open_cached(const char *path, struct diags *d)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -234,6 +251,10 @@ struct image *image_open_cached(const char *path, struct diags *d)
     arena_done(&a);
     if (fd >= 0)
         close(fd);
+    if (i && !deps_same(i)) { /* no fault: lists change more often than rules */
+        image_close(i);
+        return NULL;
+    }
     return i;
 }
 

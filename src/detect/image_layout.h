@@ -40,6 +40,10 @@ enum image_section {
     SEC_PACKED,     /* struct img_packed: blocks of rules' texts */
     SEC_NOTES,      /* struct img_note: what the compile had to say */
     SEC_FILES,      /* struct img_file: the rule files */
+    SEC_SETS,       /* struct img_set: lists that rules look into */
+    SEC_SET_ENTRIES, /* struct img_set_entry */
+    SEC_SET_SLOTS,  /* u32: entries + 1 by the hash of their keys */
+    SEC_DEPS,       /* struct img_dep: files that lists came from */
     SEC_DATA,       /* bytes: literals, texts */
     SEC_PACKED_DATA, /* bytes: the blocks, deflated */
     SEC_DBS,        /* pattern databases */
@@ -83,6 +87,23 @@ struct img_note {
 struct img_file {
     struct img_text path;
     uint32_t dialect, told, loaded, disabled, refused;
+};
+/* A list: rules.h says what keys are. */
+struct img_set {
+    struct img_text name, save;
+    uint32_t first, n;      /* in SEC_SET_ENTRIES */
+    uint32_t slot_first, slots; /* in SEC_SET_SLOTS, a power of two; 0: no entry */
+    uint64_t memcap_bytes;
+    uint64_t lengths[3];    /* LISTED_IPREP: bit a length of prefixes that are there */
+    uint8_t kind, type, changes, pad[5];
+};
+struct img_set_entry {
+    struct img_text key, json;
+    uint32_t score;
+};
+struct img_dep {
+    struct img_text path; /* with a NUL */
+    uint64_t hash;
 };
 struct img_class {
     struct img_text name, text;
@@ -131,7 +152,8 @@ struct img_rule {
     uint32_t threshold, detection_filter; /* index + 1 in SEC_THRESHOLDS; 0: none */
     uint16_t apps[6];
     uint8_t n_apps;
-    uint8_t pad[3];
+    uint8_t tells; /* an entry of a list goes into its alerts */
+    uint8_t pad[2];
     uint32_t load_order;
     uint32_t activates, activated_by, count;
 };
@@ -230,6 +252,12 @@ struct img_test {
             uint8_t which, ver, valid;
         } csum;
         struct test_tag tag;
+        struct {
+            uint32_t set;
+            struct img_text context;
+            uint64_t a, b; /* score, op: as uint */
+            uint8_t cmd, op, subdomain, who; /* who: of addresses; 0 any, 1 source, 2 destination, 3 both */
+        } listed;
         uint8_t raw[56];
     } u;
 };
@@ -301,6 +329,10 @@ struct image {
     const struct img_packed *packed;
     const struct img_note *notes;
     const struct img_file *files;
+    const struct img_set *sets;
+    const struct img_set_entry *set_entries;
+    const uint32_t *set_slots;
+    const struct img_dep *deps;
     const uint8_t *packed_data;
     const uint8_t *data;
     const uint8_t *dbs;

@@ -211,6 +211,23 @@ struct img_test build_test(struct builder *b, const struct rule_test *t)
         o.u.csum.ver = t->u.csum.ver;
         o.u.csum.valid = t->u.csum.valid;
         break;
+    case TEST_DATASET:
+    case TEST_FILE_HASH:
+        o.u.listed.set = t->u.listed.list;
+        o.u.listed.context = build_text(b, t->u.listed.context);
+        o.u.listed.cmd = t->u.listed.cmd;
+        o.u.listed.op = t->u.listed.op;
+        o.u.listed.a = t->u.listed.value;
+        o.u.listed.subdomain = t->u.listed.subdomain;
+        break;
+    case TEST_IPREP:
+        o.u.listed.set = t->u.iprep.list;
+        o.u.listed.who = t->u.iprep.who;
+        o.u.listed.cmd = t->u.iprep.set == 1 ? LISTED_IS_SET : t->u.iprep.set == 2 ? LISTED_IS_NOT_SET : LISTED_SCORE;
+        o.u.listed.op = t->u.iprep.uint.op;
+        o.u.listed.a = t->u.iprep.uint.a;
+        o.u.listed.b = t->u.iprep.uint.b;
+        break;
     case TEST_TAG:
         o.u.tag = t->u.tag;
         break;

@@ -59,6 +59,15 @@ bool packet_buffer(const struct packet *p, unsigned buffer, struct input *out)
         out->p = p->ip;
         out->n = p->ip_hlen;
         return true;
+    case BUF_IP_SRC:
+    case BUF_IP_DST: {
+        const struct ip_addr *a = buffer == BUF_IP_SRC ? &p->src : &p->dst;
+        if (!p->ver)
+            return false;
+        out->p = p->ver == 4 ? a->b + 12 : a->b;
+        out->n = p->ver == 4 ? 4 : 16;
+        return true;
+    }
     case BUF_TCP_HDR:
         if (!(p->flags & PKT_TCP) || (p->flags & PKT_PSEUDO))
             return false;
@@ -92,11 +101,15 @@ void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *t
         d->count.alert_queue_overflow++;
         return;
     }
+    uint32_t told = d->n_told - d->told_from;
     m->m[m->n++] = (struct match){.rule = rule,
+                                  .told = d->told_from,
+                                  .n_told = (uint8_t)told,
                                   .flags = (uint8_t)flags,
                                   .dir = (uint8_t)dir,
                                   .tx = tx,
                                   .tx_id = tx ? tx->id : 0};
+    d->told_from = d->n_told;
 }
 
 /* The stream first, then the packet if it has to be judged by itself. */
@@ -130,6 +143,7 @@ static void judge(struct detect *d, uint32_t index)
 {
     const struct img_rule *r = &d->rules[index];
     bool in_stream = false;
+    d->n_told = d->told_from;
     d->count.evaluated++;
     if (!rule_header_ok(d, r, index) || !rule_pre_ok(d, r, NULL, d->p->dir))
         return;
@@ -258,6 +272,7 @@ const struct matches *detect_packet(struct detect *d, struct packet *p, struct s
     d->classes_known = d->pairs_known = false;
     d->has_stream = false;
     d->matches.n = d->matches.overflow = 0;
+    d->n_told = d->told_from = 0;
     d->transport = transport_of(p);
     d->count.packets++;
     if (!image_n_rules(d->image))
@@ -304,6 +319,8 @@ static void take_off(struct detect *d)
     regex_done(d);
     prefilter_done(d);
     rulestate_done(d);
+    free(d->live);
+    d->live = NULL;
     overlay_close(d->overlay);
     d->overlay = NULL;
 }
@@ -316,6 +333,8 @@ static int put_on(struct detect *d, struct overlay *o)
     int rc = prefilter_init(d);
     if (!rc)
         rc = rulestate_init(d);
+    if (!rc)
+        rc = sets_init(d);
     return rc ? rc : regex_init(d);
 }
 
@@ -383,6 +402,7 @@ int detect_swap(struct detect *d, struct overlay *o)
     fresh.n_header_groups = 0;
     fresh.cand = fresh.tx_cand = (struct candidates){0};
     fresh.name_of = NULL;
+    fresh.live = NULL;
     fresh.pcre = NULL;
     fresh.pcre_data = NULL;
     fresh.pcre_context = fresh.pcre_wide = NULL;

@@ -270,7 +270,9 @@ static void judge_tx(struct tx_work *w, uint32_t index)
         return;
     if (!s && !rule_pre_ok(d, r, w->tx, w->dir))
         return;
-    uint32_t done = s ? s->done : 0, all = r->n_blocks == 32 ? UINT32_MAX : (1u << r->n_blocks) - 1;
+    d->n_told = d->told_from;
+    /* What goes into the alert is found with the last block. */
+    uint32_t done = s && !r->tells ? s->done : 0, all = r->n_blocks == 32 ? UINT32_MAX : (1u << r->n_blocks) - 1;
     bool wait = false;
     memset(d->var, 0, r->n_vars * sizeof(d->var[0]));
     for (unsigned k = 0; k < r->n_blocks; k++) {

@@ -10,6 +10,7 @@
 
 #include <hs.h>
 #include <pcre2.h>
+#include <pthread.h>
 
 /* Bytes that a block is tested on. */
 struct input {
@@ -96,6 +97,7 @@ struct group_use { /* a buffer group that a protocol's direction has */
     const struct app_buffer *row;
 };
 
+enum { TOLD_MOST = 64 };
 struct detect {
     struct detect_config config;
     struct overlay *overlay;
@@ -124,7 +126,12 @@ struct detect {
     uint32_t *name_of; /* the worker's number of each name of the image */
     bool host_tags;    /* some rule tags hosts */
     uint32_t generation; /* images so far */
+    struct live_set **live; /* by the image's set; NULL: no rule changes it */
     /* this packet */
+    struct told {
+        struct img_text key, json;
+    } told[TOLD_MOST]; /* entries that rules found, of the rule in work and of those that matched */
+    uint32_t n_told, told_from;
     struct packet *p;
     uint16_t addr_class[2], port_class[2]; /* source, destination */
     bool classes_known;
@@ -174,6 +181,10 @@ struct names *names_new(void);
 void names_free(struct names *n);
 struct str names_get(const struct names *n, uint32_t id);
 uint32_t *names_of_image(struct names *n, const struct image *i); /* heap; NULL: no memory */
+/* sets.c */
+bool set_test(struct detect *d, const struct img_test *t, const struct input *in);
+bool rep_test(struct detect *d, const struct img_test *t);
+int sets_init(struct detect *d) MUST_CHECK; /* of the image that is put on */
 /* tag.c */
 void tag_begin(struct detect *d, const struct img_rule *r, const struct img_test *t);
 void rule_post(struct detect *d, const struct img_rule *r, struct app_tx *tx);
@@ -195,6 +206,23 @@ void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *t
 bool packet_buffer(const struct packet *p, unsigned buffer, struct input *out);
 bool payload_block(struct detect *d, const struct img_rule *r, const struct img_block *b, bool *in_stream);
 
+/* sets_live.c: what rules have put into data sets and taken from them; shared by the workers */
+struct live_set;
+enum live_what { LIVE_UNKNOWN, LIVE_IN, LIVE_OUT /* of the image's entries, or it was taken again */ };
+/* The set of this name and type, made if it is not there; the state's. NULL: no memory. */
+struct live_set *state_set(struct state *s, struct str name, uint8_t type, uint64_t cap_bytes);
+/* Any worker, in the order of packets. LIVE_IN or LIVE_OUT as `put` is what becomes of it; false: no room. */
+enum live_what live_get(struct state *s, struct live_set *l, unsigned worker, uint64_t number, struct str key);
+/* Puts it in (or takes it out); image: the image's list has it.  True: that changed something. */
+bool live_put(struct state *s, struct live_set *l, unsigned worker, uint64_t number, struct str key, bool in, bool image);
+void live_each(struct live_set *l, void (*f)(void *ctx, struct str key, enum live_what what), void *ctx);
+void live_sets_free(struct live_set *first);
+struct live_sets {
+    pthread_mutex_t lock; /* of the chain: start and reload */
+    struct live_set *first;
+};
+struct live_sets *state_sets(struct state *s);
+void state_enter(struct state *s, unsigned worker, uint64_t number);
 /* state.c: rows by key, locked one at a time */
 enum state_kind { STATE_THRESHOLD, STATE_XBIT, STATE_TAG, STATE_UNIQUE };
 struct state_key {

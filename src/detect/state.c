@@ -34,6 +34,7 @@ struct shard {
 };
 struct state {
     struct state_config config;
+    struct live_sets sets;
     uint64_t seed;
     _Atomic uint64_t tags; /* rows of tagged hosts */
     struct shard shard[SHARDS];
@@ -45,6 +46,7 @@ struct state *state_new(const struct state_config *c)
     if (!s)
         return NULL;
     s->config = *c;
+    pthread_mutex_init(&s->sets.lock, NULL);
     if (!c->enter && random_bytes(&s->seed, sizeof(s->seed)))
         s->seed = 0;
     uint64_t cap = c->cap_bytes ? c->cap_bytes : STATE_CAP_DEFAULT;
@@ -64,7 +66,17 @@ void state_free(struct state *s)
         free(s->shard[k].rows);
         free(s->shard[k].slot);
     }
+    live_sets_free(s->sets.first);
+    pthread_mutex_destroy(&s->sets.lock);
     free(s);
+}
+
+struct live_sets *state_sets(struct state *s) { return &s->sets; }
+
+void state_enter(struct state *s, unsigned worker, uint64_t number)
+{
+    if (s->config.enter)
+        s->config.enter(s->config.ctx, worker, number);
 }
 
 void state_counters(const struct state *s, struct state_counters *out)

@@ -2,6 +2,7 @@
 /* Events that rules and packets give: alert, drop, anomaly, tagged packets, response. */
 #include "engine/worker.h"
 
+#include "base/jread.h"
 #include "base/sbuf.h"
 
 #include <netinet/in.h>
@@ -66,26 +67,94 @@ static struct event_text tape_metadata(struct sbuf *b, const struct image *i, ui
     return t;
 }
 
-/* Which end the rule calls the target. */
-static struct event_text tape_extra(struct sbuf *b, const struct image_rule_info *r, const struct packet *p)
+/* JSON that came with a list, as items: what is written is ours to the last byte. */
+static void json_items(struct fields *f, const char *key, const struct jvalue *v)
 {
-    if (r->target == TARGET_NONE)
+    uint8_t room[1024];
+    struct str at = jread_inner(v), k;
+    struct jvalue x;
+    char name[200];
+    int64_t n;
+    switch (v->kind) {
+    case JREAD_NULL:
+        fields_null(f, key);
+        break;
+    case JREAD_TRUE:
+    case JREAD_FALSE:
+        fields_bool(f, key, v->kind == JREAD_TRUE);
+        break;
+    case JREAD_NUMBER:
+        if (str_i64(v->text, &n))
+            fields_i64(f, key, n);
+        else
+            fields_str(f, key, v->text);
+        break;
+    case JREAD_STRING:
+        fields_str(f, key, v->text.n <= sizeof(room) ? str_of(room, jread_string(v, room)) : v->text);
+        break;
+    case JREAD_ARRAY:
+        fields_array(f, key);
+        while (jread_item(&at, &x))
+            json_items(f, NULL, &x);
+        fields_array_end(f);
+        break;
+    case JREAD_OBJECT:
+        fields_open(f, key);
+        while (jread_member(&at, &k, &x)) {
+            snprintf(name, sizeof(name), STR_FMT, STR_ARG(k));
+            json_items(f, name, &x);
+        }
+        fields_close(f);
+        break;
+    }
+}
+
+/* Entries of lists that the rule found. */
+static void context_items(const struct engine *e, const struct alert *a, struct fields *f)
+{
+    fields_open(f, "context");
+    for (unsigned n = 0; n < a->n_told; n++) {
+        struct str key, json;
+        struct jvalue v;
+        char name[200];
+        detect_told(e->detect, a->told + n, &key, &json);
+        snprintf(name, sizeof(name), STR_FMT, STR_ARG(key));
+        if (jread_value(&json, &v))
+            json_items(f, name, &v);
+    }
+    fields_close(f);
+}
+
+/* Which end the rule calls the target. */
+static void target_items(const struct image_rule_info *r, const struct packet *p, struct fields *f)
+{
+    bool src = r->target == TARGET_SRC;
+    fields_open(f, "source");
+    fields_ip(f, "ip", p->ver, src ? &p->dst : &p->src);
+    if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP)
+        fields_u64(f, "port", src ? p->dp : p->sp);
+    fields_close(f);
+    fields_open(f, "target");
+    fields_ip(f, "ip", p->ver, src ? &p->src : &p->dst);
+    if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP)
+        fields_u64(f, "port", src ? p->sp : p->dp);
+    fields_close(f);
+}
+
+/* The target, and what lists say. */
+static struct event_text tape_extra(const struct engine *e, struct sbuf *b, const struct image_rule_info *r, const struct alert *a,
+                                    const struct packet *p)
+{
+    if (r->target == TARGET_NONE && !a->n_told)
         return (struct event_text){0, 0};
     struct sbuf tape;
     struct fields f;
-    bool src = r->target == TARGET_SRC;
     sbuf_init(&tape);
     fields_init(&f, &tape);
-    fields_open(&f, "source");
-    fields_ip(&f, "ip", p->ver, src ? &p->dst : &p->src);
-    if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP)
-        fields_u64(&f, "port", src ? p->dp : p->sp);
-    fields_close(&f);
-    fields_open(&f, "target");
-    fields_ip(&f, "ip", p->ver, src ? &p->src : &p->dst);
-    if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP)
-        fields_u64(&f, "port", src ? p->sp : p->dp);
-    fields_close(&f);
+    if (r->target != TARGET_NONE)
+        target_items(r, p, &f);
+    if (a->n_told)
+        context_items(e, a, &f);
     struct event_text t = text_put(b, sbuf_view(&tape));
     sbuf_done(&tape);
     return t;
@@ -127,7 +196,7 @@ static void alert_section(struct engine *e, const struct alert *a, const struct 
         h.references = tape_references(&b, i, a->rule);
     if (r.n_metadata)
         h.metadata = tape_metadata(&b, i, a->rule);
-    h.extra = tape_extra(&b, &r, p);
+    h.extra = tape_extra(e, &b, &r, a, p);
     h.rule = rule_text(e, &b, i, a->rule);
     event_section2(e->out, SECTION_ALERT, &h, sizeof(h), b.p, (uint32_t)b.n);
     sbuf_done(&b);

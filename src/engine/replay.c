@@ -269,6 +269,8 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
             rc = -EINVAL;
         }
     }
+    if (!rc)
+        rc = state_save(c->state, overlay_image(o->swap_to && o->swap_at ? o->swap_to : o->overlay), conf_str(o->conf, "data-dir"), d);
     if (cap && capture_counters(cap)->out_failed)
         diag_add(d, DIAG_WARNING, forwarded, 0, 0, "give each link type a run of its own",
                  "%llu frames are missing in it: of another link type, or not to be written",

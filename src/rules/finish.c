@@ -348,9 +348,7 @@ static bool runnable(struct parse *p)
     static const struct {
         uint8_t kind;
         const char *what;
-    } t[] = {{TEST_DATASET, "datasets are not built"},
-             {TEST_IPREP, "reputation of addresses is not built"},
-             {TEST_GEOIP, "countries of addresses are not built"},
+    } t[] = {{TEST_GEOIP, "countries of addresses are not built"},
              {TEST_FILE_HASH, "lists of file hashes are not built"},
              {TEST_ENTROPY, "entropy of buffers is not built"}};
     for (uint32_t i = 0; i < p->n; i++)

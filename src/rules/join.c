@@ -3,6 +3,7 @@
  * Chunks to one set: numbers of names become the set's, rules that stand twice are settled.
  */
 #include "rules/load.h"
+#include "rules/lists.h"
 
 #include "base/hash.h"
 #include "config/config.h"
@@ -281,6 +282,32 @@ static void compact(struct join *j)
     j->n_rules = n;
 }
 
+/* Rules whose lists can't be read are refused; those of rules that are replaced or off are not read. */
+static int lists_settle(struct join *j, const struct rules_options *o)
+{
+    struct arena *a = &j->w->pub.arena;
+    struct lists x = {.arena = a, .o = o, .names = j->bits.s, .diags = &j->w->pub.diags};
+    for (uint32_t i = 0; i < j->n_rules; i++) {
+        struct rule *r = j->rules[i];
+        struct list_error e;
+        uint32_t column = 1;
+        int rc = !r || (r->flags & RULE_DISABLED) ? 0 : lists_bind(&x, r, &e, &column);
+        if (rc < 0)
+            return rc;
+        if (!rc)
+            continue;
+        struct str reason = arena_dup(a, e.reason, strlen(e.reason));
+        j->refusals[j->n_refusals++] = (struct rule_refusal){.file = r->file, .line = r->line, .column = column, .sid = r->sid,
+            .reason = reason.p ? (const char *)reason.p : "a list of it can't be read", .hint = e.hint};
+        j->rules[i] = NULL;
+    }
+    j->w->pub.lists = x.l;
+    j->w->pub.n_lists = x.n;
+    j->w->pub.deps = x.deps;
+    j->w->pub.n_deps = x.n_deps;
+    return 0;
+}
+
 static const struct rule *first_of_class(const struct join *j, uint32_t id)
 {
     for (uint32_t i = 0; i < j->n_rules; i++)
@@ -314,7 +341,7 @@ static int classes_settle(struct join *j)
 }
 
 int chunks_join(struct whole *w, struct chunk *chunks, uint32_t n, const struct classes *k,
-                struct strtab *addr)
+                const struct rules_options *o, struct strtab *addr)
 {
     struct arena *a = &w->pub.arena;
     struct join j = {.w = w, .addr = addr, .k = k};
@@ -336,7 +363,7 @@ int chunks_join(struct whole *w, struct chunk *chunks, uint32_t n, const struct 
     for (uint32_t i = 0; i < n; i++)
         if (join_chunk(&j, &chunks[i]) < 0)
             return -ENOMEM;
-    if (settle_twice(&j) < 0 || classes_settle(&j) < 0)
+    if (settle_twice(&j) < 0 || lists_settle(&j, o) < 0 || classes_settle(&j) < 0)
         return -ENOMEM;
     compact(&j);
     order_refusals(&j);

@@ -14,67 +14,122 @@ static int word_find(struct str w, const char *const *words, unsigned n)
     return -1;
 }
 
-/* "type", "load", "state", "save", "memcap", "hashsize", "format" ... of dataset and datarep */
-static bool dataset_part(struct parse *p, struct rule_test *t, struct str word, struct str v)
+/* format, keys of JSON, match: words of Suricata 8 */
+static bool listed_more(struct parse *p, struct rule_test *t, struct listed_words *w, struct str word,
+                        struct str v)
+{
+    struct {
+        const char *word;
+        struct str *to;
+    } key[] = {{"value_key", &w->value_key}, {"array_key", &w->array_key}, {"context_key", &t->u.listed.context}};
+    for (unsigned i = 0; i < ARRAY_LEN(key); i++)
+        if (str_eq(word, str_cstr(key[i].word))) {
+            *key[i].to = keep(p, v);
+            return v.n > 0 || bad(p, NULL, "%s needs a key", key[i].word);
+        }
+    if (str_eq(word, STR("format"))) {
+        static const char *const formats[] = {"csv", "json", "ndjson"};
+        int i = word_find(v, formats, ARRAY_LEN(formats));
+        w->format = (uint8_t)(i < 0 ? 0 : i);
+        return i >= 0 || bad(p, "csv, json, ndjson", "unknown format '" STR_FMT "'", STR_ARG(v));
+    }
+    if (str_eq(word, STR("match"))) {
+        t->u.listed.subdomain = str_eq(v, STR("subdomain"));
+        return t->u.listed.subdomain || str_eq(v, STR("exact")) ||
+               bad(p, "exact, subdomain", "unknown way to match '" STR_FMT "'", STR_ARG(v));
+    }
+    if (str_eq(word, STR("remove_key"))) {
+        w->remove_key = true;
+        return !v.n || bad(p, NULL, "remove_key takes no value");
+    }
+    return bad(p, "type, load, state, save, memcap, hashsize, format, value_key, array_key, context_key, remove_key, match",
+               "unknown word '" STR_FMT "'", STR_ARG(word));
+}
+
+/* "type", "load", "state", "save", "memcap", "hashsize" ... of dataset and datarep */
+static bool listed_part(struct parse *p, struct rule_test *t, struct listed_words *w, struct str word,
+                        struct str v)
 {
     static const char *const types[] = {"string", "md5", "sha256", "ipv4", "ip", "ipv6"};
     uint64_t n;
     if (str_eq(word, STR("type"))) {
         int i = word_find(v, types, ARRAY_LEN(types));
-        t->u.dataset.type = (uint8_t)(i + 1);
+        t->u.listed.type = (uint8_t)(i + 1);
         return i >= 0 || bad(p, "string, md5, sha256, ip, ipv4, ipv6", "unknown type '" STR_FMT "'",
                              STR_ARG(v));
     }
-    if (str_eq(word, STR("load")) || str_eq(word, STR("state")) || str_eq(word, STR("save"))) {
-        if (v.n && !str_eq(word, STR("load")) && v.p[0] == '/')
-            return bad(p, "a name below the data folder", "an absolute path can't be written");
-        if (!str_eq(word, STR("load")) && str_find(v, STR("..")) >= 0)
+    bool state = str_eq(word, STR("state")), load = str_eq(word, STR("load"));
+    if (load || state || str_eq(word, STR("save"))) {
+        if (!load && str_find(v, STR("..")) >= 0)
             return bad(p, "a name below the data folder", "the path leaves its folder");
-        t->u.dataset.file = keep(p, v);
+        if (load || state) {
+            if (w->load.n)
+                return bad(p, NULL, "a set has one file to begin with");
+            w->load = keep(p, v);
+            w->load_below_data = state;
+        }
+        if (!load)
+            w->save = keep(p, v);
         return v.n > 0 || bad(p, NULL, "the file's name is missing");
     }
     bool memcap = str_eq(word, STR("memcap"));
     if (memcap || str_eq(word, STR("hashsize"))) {
-        if (!str_size(v, &n) || n > UINT32_MAX)
+        if (!str_size(v, &n) || !n)
             return bad(p, NULL, "'" STR_FMT "' is no size", STR_ARG(v));
-        *(memcap ? &t->u.dataset.memcap : &t->u.dataset.hashsize) = (uint32_t)n;
+        *(memcap ? &w->memcap : &w->hashsize) = n;
         return true;
     }
-    static const char *const others[] = {"format",    "context_key", "value_key",
-                                         "array_key", "remove_key",  "key"};
-    return word_find(word, others, ARRAY_LEN(others)) >= 0 ||
-           bad(p, NULL, "unknown word '" STR_FMT "'", STR_ARG(word));
+    return listed_more(p, t, w, word, v);
+}
+
+static bool listed_fits(struct parse *p, const struct rule_test *t, const struct listed_words *w)
+{
+    bool json = w->format != LISTED_FORMAT_CSV;
+    if (json && (!w->value_key.n || !w->load.n))
+        return bad(p, "format json|ndjson,load FILE,value_key KEY,context_key KEY",
+                   "a set in JSON needs load and value_key");
+    if (!json && (w->value_key.n || w->array_key.n || t->u.listed.context.n || w->remove_key))
+        return bad(p, "write format json or format ndjson", "keys belong to a set in JSON");
+    if (json && (w->save.n || t->u.listed.cmd > LISTED_IS_NOT_SET))
+        return bad(p, "isset or isnotset, with load", "a set in JSON is only read");
+    return true;
 }
 
 /* set|unset|isset|isnotset,NAME,...; datarep (extra 1): NAME,OP,VALUE,... */
 bool kw_dataset(struct parse *p, const struct keyword *k, struct str v)
 {
-    static const char *const cmds[] = {"set", "unset", "isset", "isnotset"};
-    static const char *const ops[] = {"<", ">", "=", "<=", ">=", "!="};
+    static const char *const cmds[] = {"isset", "isnotset", "set", "unset"};
+    static const char *const ops[] = {"<", ">", "=", "<=", ">=", "!=", "=="};
+    static const uint8_t op_of[] = {NUM_LT, NUM_GT, NUM_EQ, NUM_LE, NUM_GE, NUM_NE, NUM_EQ};
     if (!p->sticky)
         return bad(p, NULL, "%s needs a sticky buffer before it", k->name);
     struct rule_test *t = test_add(p, TEST_DATASET);
+    struct listed_words *w = arena_alloc(p->c->arena, sizeof(*w));
     if (!t)
         return false;
+    if (!w)
+        return no_memory(p);
     struct str first = list_next(&v, ','), second = list_next(&v, ',');
     int cmd =
         k->extra ? word_find(second, ops, ARRAY_LEN(ops)) : word_find(first, cmds, ARRAY_LEN(cmds));
     if (cmd < 0)
-        return bad(p, NULL, "unknown command of %s", k->name);
-    t->u.dataset.cmd = (uint8_t)(cmd + (k->extra ? 16 : 0));
-    t->u.dataset.name = keep(p, k->extra ? first : second);
-    if (!t->u.dataset.name.n)
+        return bad(p, k->extra ? "NAME,OP,SCORE,..." : "isset, isnotset, set, unset", "unknown command of %s", k->name);
+    t->u.listed.cmd = (uint8_t)(k->extra ? LISTED_SCORE : cmd);
+    t->u.listed.op = k->extra ? op_of[cmd] : 0;
+    t->u.listed.words = w;
+    w->name = keep(p, k->extra ? first : second);
+    if (!w->name.n)
         return p->failed ? false : bad(p, NULL, "the name is missing");
-    uint64_t value;
+    uint64_t value = 0;
     if (k->extra && (!str_u64(list_next(&v, ','), &value) || value > 65535))
         return bad(p, NULL, "the reputation is no number from 0 to 65535");
-    t->u.dataset.options = keep(p, v);
+    t->u.listed.value = (uint16_t)value;
     while (v.n) {
         struct str part = list_next(&v, ','), word = word_next(&part);
-        if (!dataset_part(p, t, word, str_trim(part)))
+        if (!listed_part(p, t, w, word, str_trim(part)))
             return false;
     }
-    return !p->failed;
+    return !p->failed && listed_fits(p, t, w);
 }
 
 static bool side_find(struct str w, uint8_t *who)
@@ -128,10 +183,15 @@ bool kw_file_hash(struct parse *p, const struct keyword *k, struct str v)
     struct rule_test *t = test_add_at(p, TEST_FILE_HASH, 0, 0);
     if (!t)
         return false;
-    t->u.dataset.cmd = value_negated(&v);
-    t->u.dataset.type = (uint8_t)k->extra;
+    struct listed_words *w = arena_alloc(p->c->arena, sizeof(*w));
+    if (!w)
+        return no_memory(p);
+    static const uint8_t type_of[] = {0, LISTED_MD5, LISTED_SHA1, LISTED_SHA256};
+    t->u.listed.cmd = value_negated(&v) ? LISTED_IS_NOT_SET : LISTED_IS_SET;
+    t->u.listed.type = type_of[k->extra];
     value_unquote(&v);
-    t->u.dataset.file = keep(p, v);
+    w->load = w->name = keep(p, v);
+    t->u.listed.words = w;
     return v.n > 0 || bad(p, NULL, "the list's name is missing");
 }
 

@@ -192,6 +192,32 @@ static void action_ranks(const struct conf *conf, uint8_t rank[ACTION_COUNT])
                 rank[a] = group[g];
 }
 
+static uint64_t hash_node(const struct conf_node *n, uint64_t h)
+{
+    for (; n; n = n->next) {
+        h = hash_bytes(n->name, strlen(n->name), h);
+        if (n->value)
+            h = hash_bytes(n->value, strlen(n->value), h);
+        h = hash_node(n->child, h + 1);
+    }
+    return h;
+}
+
+/* Settings that say which lists are read and where they are. */
+static uint64_t hash_lists(const struct conf *c, uint64_t h)
+{
+    static const char *const words[] = {"data-dir", "default-reputation-path", "reputation-categories-file"};
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
+        const char *v = conf_str(c, words[i]);
+        h = hash_bytes(v ? v : "", v ? strlen(v) : 0, h + i);
+    }
+    const struct conf_node *files = conf_node(c, "reputation-files"), *sets = conf_node(c, "datasets");
+    h = hash_node(files ? files->child : NULL, h + 1);
+    if (files && files->value)
+        h = hash_bytes(files->value, strlen(files->value), h);
+    return hash_node(sets ? sets->child : NULL, h + 1);
+}
+
 uint64_t rules_input_hash(const struct rule_loader *l)
 {
     struct var_hash x = {.h = 1, .l = l};
@@ -212,6 +238,7 @@ uint64_t rules_input_hash(const struct rule_loader *l)
         }
     if (!l->o.conf)
         return x.h;
+    x.h = hash_lists(l->o.conf, x.h);
     for (unsigned kind = 0; kind < CONF_LINE_KINDS; kind++) {
         const struct conf_line *lines;
         size_t n = conf_lines(l->o.conf, (enum conf_line_kind)kind, &lines);
@@ -412,7 +439,7 @@ struct rule_set *rules_finish(struct rule_loader *l, unsigned threads)
         rc = parse_all(&work, threads);
     struct strtab addr = {0};
     if (rc == 0)
-        rc = chunks_join(w, work.chunks, work.n, &k, &addr);
+        rc = chunks_join(w, work.chunks, work.n, &k, &l->o, &addr);
     if (rc == 0)
         rc = thresholds_load(l, &addr);
     if (rc == 0)

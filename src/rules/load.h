@@ -17,7 +17,7 @@ static_assert(offsetof(struct whole, pub) == 0, "rules_free casts back");
 
 /* Rules, refusals and names of all chunks in one set; *addr stays open for threshold files. */
 int chunks_join(struct whole *w, struct chunk *chunks, uint32_t n, const struct classes *k,
-                struct strtab *addr) MUST_CHECK;
+                const struct rules_options *o, struct strtab *addr) MUST_CHECK;
 /* Says which lines of threshold files name no rule of the set. */
 int thresholds_settle(struct whole *w, const struct threshold_file *t) MUST_CHECK;
 /* Tables that are known only now, and what is to be said of variables. */

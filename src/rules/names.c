@@ -40,6 +40,7 @@ const char *rule_buffer_name(unsigned buffer)
     static const char *const words[RULE_BUF_APP] = {
         [BUF_PAYLOAD] = "payload",       [BUF_RAW_PAYLOAD] = "raw payload",
         [BUF_IPV4_HDR] = "ipv4.hdr",     [BUF_IPV6_HDR] = "ipv6.hdr",
+        [BUF_IP_SRC] = "ip.src",         [BUF_IP_DST] = "ip.dst",
         [BUF_TCP_HDR] = "tcp.hdr",       [BUF_UDP_HDR] = "udp.hdr",
         [BUF_ICMPV4_HDR] = "icmpv4.hdr", [BUF_ICMPV6_HDR] = "icmpv6.hdr",
         [BUF_BASE64] = "base64_data",    [BUF_NONE] = "nothing"};

@@ -120,6 +120,15 @@ int references_read_line(struct str line, const char *file, uint32_t no,
                          struct diags *d) MUST_CHECK;
 int references_check(struct str text, const char *file, struct diags *d) MUST_CHECK;
 
+/* ---- lists (lists.c) */
+enum listed_format { LISTED_FORMAT_CSV, LISTED_FORMAT_JSON, LISTED_FORMAT_NDJSON };
+struct listed_words {
+    struct str name, load, save, value_key, array_key;
+    bool load_below_data, remove_key;
+    uint8_t format; /* enum listed_format */
+    uint64_t memcap, hashsize;
+};
+
 /* ---- a chunk */
 struct keyword;
 struct kw_hit {

@@ -107,6 +107,8 @@ enum rule_buffer {
     BUF_RAW_PAYLOAD, /* rawbytes, raw_data: packet payload as it came */
     BUF_IPV4_HDR,
     BUF_IPV6_HDR,
+    BUF_IP_SRC,  /* the address: 4 or 16 bytes */
+    BUF_IP_DST,
     BUF_TCP_HDR,
     BUF_UDP_HDR,
     BUF_ICMPV4_HDR,
@@ -284,6 +286,19 @@ struct rule_threshold {
     int32_t addr;             /* suppress: address expression (index in set->addr), -1: any */
     uint32_t gid, sid;        /* of a file entry; sid 0: whole gid; gid 0 and sid 0: all */
 };
+/* What a rule says of a data set; only while rules are read. */
+struct listed_words;
+enum listed_cmd { LISTED_IS_SET, LISTED_IS_NOT_SET, LISTED_ADD, LISTED_TAKE, LISTED_SCORE };
+struct test_listed {
+    uint8_t cmd;  /* enum listed_cmd */
+    uint8_t type; /* enum listed_type */
+    uint8_t op;   /* LISTED_SCORE: enum num_op against value */
+    bool subdomain; /* a name below an entry counts, too */
+    uint16_t value;
+    uint32_t list; /* in set->lists */
+    struct str context; /* key of alert.context */
+    const struct listed_words *words;
+};
 struct test_tag {
     uint8_t host; /* 0 session, 1 host */
     uint8_t metric; /* 0 packets, 1 seconds, 2 bytes */
@@ -401,15 +416,12 @@ struct rule_test {
         } csum;
         struct test_tag tag;
         struct rule_threshold threshold;
-        struct {
-            struct str name, file, options;
-            uint8_t cmd, type;
-            uint32_t memcap, hashsize;
-        } dataset;
+        struct test_listed listed; /* TEST_DATASET, TEST_FILE_HASH */
         struct {
             uint8_t who; /* 0 any, 1 source, 2 destination, 3 both */
             uint16_t category; /* interned name */
             uint8_t set; /* 0: compare with uint; 1 isset, 2 isnotset */
+            uint32_t list; /* in set->lists */
             struct test_uint uint;
         } iprep;
         struct {
@@ -490,6 +502,34 @@ struct rule {
     uint32_t index;     /* in the set */
 };
 
+/*
+ * Lists that rules look into, read with the rules: data sets, reputation, digests of files.  Keys are bytes: of a
+ * string as it is, of a digest binary, of an address 4 (ipv4) or 16 bytes (ip; IPv4 mapped), of reputation an
+ * address and the length of its prefix.
+ */
+enum listed_kind { LISTED_SET, LISTED_REP, LISTED_JSON, LISTED_DIGESTS, LISTED_IPREP };
+enum listed_type { LISTED_STRING = 1, LISTED_MD5, LISTED_SHA256, LISTED_IPV4, LISTED_IP, LISTED_IPV6, LISTED_SHA1 };
+struct rule_list_entry {
+    struct str key;
+    struct str json; /* LISTED_JSON: what alerts tell */
+    uint32_t score;
+};
+struct rule_list {
+    struct str name;
+    struct str load, save; /* files; save: below the data folder */
+    uint8_t kind, type;
+    bool changes;     /* some rule sets or unsets */
+    uint64_t memcap_bytes;
+    const struct rule_list_entry *e;
+    uint32_t n;
+    const char *file; /* of the rule that named it first */
+    uint32_t line;
+};
+struct rule_dep { /* a file that the set was made of, beside the rules */
+    struct str path;
+    uint64_t hash; /* 0: it was not there */
+};
+
 struct rule_class {
     struct str name, text;
     uint32_t priority;
@@ -528,6 +568,10 @@ struct rule_set {
     /* Rules that a later one with the same sid took the place of (a higher rev, or in Snort the same). */
     const struct rule_refusal *replaced;
     uint32_t n_replaced;
+    const struct rule_list *lists;
+    uint32_t n_lists;
+    const struct rule_dep *deps;
+    uint32_t n_deps;
     uint32_t disabled; /* behind #, replaced, or skipped: with n_rules and n_refusals every rule of the files */
     uint32_t skipped;  /* of these: `requires` is not met */
     struct diags diags; /* warnings and errors that are no rule's refusal */
@@ -554,7 +598,9 @@ int rules_add_file(struct rule_loader *l, const char *path, enum rule_dialect di
 int rules_add_text(struct rule_loader *l, const char *name, struct str text, enum rule_dialect dialect) MUST_CHECK;
 /* Parses everything (on `threads` threads); NULL: no memory.  The loader is freed. */
 struct rule_set *rules_finish(struct rule_loader *l, unsigned threads);
-/* Hash of the inputs alone, for the image cache: cheap. */
+/* Hash of a file that lists came from, as in rule_dep; 0: it can't be read. */
+uint64_t rules_dep_hash(const char *path);
+/* Hash of the inputs alone (without lists: the image names them), for the image cache: cheap. */
 uint64_t rules_input_hash(const struct rule_loader *l);
 void rules_drop(struct rule_loader *l); /* instead of rules_finish: nothing is parsed */
 void rules_free(struct rule_set *s);

@@ -161,6 +161,8 @@ static void write_alert(struct deciding *w, const struct match *m, unsigned acti
                         .dir = m->dir,
                         .tx = m->tx,
                         .tx_id = m->tx_id,
+                        .told = m->told,
+                        .n_told = m->n_told,
                         .status = claim(w, action, response)};
     a->would = (effects[action] & DOES_DROP) && (w->c->place == PLACE_MIRROR || w->c->would);
     a->blocked = (effects[action] & DOES_DROP) && w->c->place == PLACE_INLINE && !w->c->would;

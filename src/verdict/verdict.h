@@ -64,6 +64,8 @@ struct alert {
     bool would;     /* a dropping rule that can't drop here: fast.log's [wDrop] */
     struct app_tx *tx;
     uint64_t tx_id;
+    uint32_t told; /* as in struct match */
+    uint8_t n_told;
 };
 struct decision {
     struct alert alert[VERDICT_ALERTS];
