@@ -220,8 +220,11 @@ static void verdict_section(struct engine *e, const struct decision *d, const st
     v.action = d->drop ? EVENT_VERDICT_DROP : d->pass ? EVENT_VERDICT_PASS : EVENT_VERDICT_ALERT;
     if (d->reject || d->response) {
         bool src = d->response & RESP_RST_SRC, dst = d->response & RESP_RST_DST;
-        v.reject_target = src && dst ? REJECT_BOTH : (src != (d->response_dir == 1)) ? REJECT_TO_CLIENT : REJECT_TO_SERVER;
         v.reject = reject_kinds(d->response, p);
+        if (v.reject & REJECT_TCP_RESET)
+            v.reject_target = src && dst ? REJECT_BOTH : (src != (d->response_dir == 1)) ? REJECT_TO_CLIENT : REJECT_TO_SERVER;
+        else if (v.reject) /* an error goes to the sender alone */
+            v.reject_target = p->dir ? REJECT_TO_SERVER : REJECT_TO_CLIENT;
     }
     const char *reason = d->drop ? drop_reason_text(d->drop_reason) : d->response_why ? d->response_why : "";
     v.reason = (struct event_text){sizeof(v), (uint32_t)strlen(reason)};

@@ -241,6 +241,12 @@ int port_plan_check(const struct conf *c, const struct port_plan *p, struct diag
     if (response && *response && strcmp(response, "none") &&
         there(response, "--response", conf_node(c, "response.interface"), d))
         rc = -ENODEV;
+    const struct conf_node *at = conf_node(c, "response.interface");
+    for (unsigned i = 0; i < p->n && p->response; i++)
+        if (!strcmp(p->response, p->live.iface[i]))
+            diag_add(d, DIAG_WARNING, at ? at->file : NULL, at ? at->line : 0, at ? at->column : 0,
+                     "most switches drop what comes out of a mirror port: name another port",
+                     "%s is watched and answers, too: responses leave a mirror port", p->response);
     return rc;
 }
 
