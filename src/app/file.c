@@ -144,6 +144,47 @@ bool app_file_get_data(const struct app_get *q, unsigned index, struct app_view 
     b->inspected = b->offset + b->n;
     return true;
 }
+static bool got_md5(const struct app_file *f) { return f->has_md5; }
+static bool got_sha1(const struct app_file *f) { return f->has_sha1; }
+static bool got_sha256(const struct app_file *f) { return f->has_sha256; }
+static bool is_over(const struct app_file *f) { return f->state != FILE_OPEN; }
+
+/* The file number `index` of those that `has` holds for. */
+static const struct app_file *file_with(const struct app_get *q, unsigned index, bool (*has)(const struct app_file *f))
+{
+    const struct app_file *f = q->tx->files[q->dir].first;
+    while (f && (!has(f) || index--))
+        f = f->next;
+    return f;
+}
+bool app_file_get_md5(const struct app_get *q, unsigned index, struct app_view *out)
+{
+    const struct app_file *f = file_with(q, index, got_md5);
+    if (f)
+        *out = (struct app_view){.data = f->md5_value, .n = sizeof(f->md5_value), .last = true};
+    return f != NULL;
+}
+bool app_file_get_sha1(const struct app_get *q, unsigned index, struct app_view *out)
+{
+    const struct app_file *f = file_with(q, index, got_sha1);
+    if (f)
+        *out = (struct app_view){.data = f->sha1_value, .n = sizeof(f->sha1_value), .last = true};
+    return f != NULL;
+}
+bool app_file_get_sha256(const struct app_get *q, unsigned index, struct app_view *out)
+{
+    const struct app_file *f = file_with(q, index, got_sha256);
+    if (f)
+        *out = (struct app_view){.data = f->sha256_value, .n = sizeof(f->sha256_value), .last = true};
+    return f != NULL;
+}
+bool app_file_get_size(const struct app_get *q, unsigned index, uint64_t *out)
+{
+    const struct app_file *f = file_with(q, index, is_over);
+    if (f)
+        *out = f->size;
+    return f != NULL;
+}
 bool app_file_get_name(const struct app_get *q, unsigned index, struct app_view *out)
 {
     const struct app_file *f = file_at(q, index);

@@ -81,6 +81,11 @@ struct app_get;
 struct app_view;
 bool app_file_get_data(const struct app_get *q, unsigned index, struct app_view *out);
 bool app_file_get_name(const struct app_get *q, unsigned index, struct app_view *out);
+/* Digests in binary and sizes of the files that are over: each asks for no more than it gets. */
+bool app_file_get_md5(const struct app_get *q, unsigned index, struct app_view *out);
+bool app_file_get_sha1(const struct app_get *q, unsigned index, struct app_view *out);
+bool app_file_get_sha256(const struct app_get *q, unsigned index, struct app_view *out);
+bool app_file_get_size(const struct app_get *q, unsigned index, uint64_t *out);
 struct fields;
 /* EVE's "fileinfo": {...}; and its members alone, for an element of an alert's "files". */
 void app_file_fields(const struct app_file *f, struct fields *out);

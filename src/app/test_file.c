@@ -44,6 +44,45 @@ static void body_window(void **state)
     app_body_free(f.af, &b);
     talk_end(&f.t);
 }
+/* Digests and sizes are asked for by number of those that are there: a file that is open or broken off is left out. */
+static void digests_and_sizes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    static const char *const text[] = {"abc", "cut", "a"};
+    struct app_get q = get_of(&f, false);
+    struct app_view v;
+    uint64_t n;
+    struct app_file *file[3];
+    for (unsigned k = 0; k < 3; k++) {
+        file[k] = app_file_open(f.af, f.tx, 0, STR("x"));
+        assert_non_null(file[k]);
+        app_file_data(f.af, file[k], (const uint8_t *)text[k], (uint32_t)strlen(text[k]));
+        assert_false(app_file_get_md5(&q, k ? 1 : 0, &v));
+        assert_false(app_file_get_size(&q, k, &n));
+        app_file_close(f.af, file[k], k == 1 ? FILE_TRUNCATED : FILE_CLOSED);
+        assert_true(app_file_get_size(&q, k, &n));
+        assert_int_equal(n, strlen(text[k]));
+    }
+    static const struct {
+        enum digest_kind kind;
+        bool (*get)(const struct app_get *q, unsigned index, struct app_view *out);
+    } t[] = {{DIGEST_MD5, app_file_get_md5}, {DIGEST_SHA1, app_file_get_sha1}};
+    for (unsigned k = 0; k < ARRAY_LEN(t); k++)
+        for (unsigned i = 0; i < 2; i++) {
+            uint8_t want[DIGEST_MAX];
+            const char *of = text[i ? 2 : 0];
+            size_t bytes = digest_of(t[k].kind, of, strlen(of), want);
+            assert_true(t[k].get(&q, i, &v));
+            assert_int_equal(v.n, bytes);
+            assert_memory_equal(v.data, want, bytes);
+            assert_false(t[k].get(&q, 2, &v));
+        }
+    assert_true(app_file_get_sha256(&q, 2, &v)); /* also of what was cut, as events tell it */
+    assert_false(app_file_get_sha256(&q, 3, &v));
+    talk_end(&f.t);
+}
 static void body_limit(void **state)
 {
     (void)state;
@@ -252,6 +291,7 @@ int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(digests_and_sizes),
         cmocka_unit_test(body_window),
         cmocka_unit_test(body_limit),
         cmocka_unit_test(body_memcap),

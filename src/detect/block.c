@@ -191,6 +191,7 @@ static enum outcome run(struct block *b, const struct img_test *t)
             ok = block_base64(b, t);
             break;
         case TEST_DATASET:
+        case TEST_FILE_HASH:
             ok = set_test(d, t, block_input(b, t));
             break;
         case TEST_RPC:

@@ -233,6 +233,10 @@ static void put_rule(struct builder *b, uint32_t index)
     for (unsigned i = 0; i < r->n_tests; i++) {
         const struct rule_test *t = &r->tests[i];
         o.of_tx |= build_is_tx_test(b->set, t);
+        if (t->kind == TEST_FILE_HASH)
+            b->needs |= NEED_FILES | (t->u.listed.type == LISTED_MD5    ? NEED_MD5
+                                      : t->u.listed.type == LISTED_SHA1 ? NEED_SHA1
+                                                                        : NEED_SHA256);
         o.tells |= t->kind == TEST_DATASET && t->u.listed.context.n;
         if (build_is_buffer_test(t->kind) || build_is_post_test(t) || t->kind == TEST_THRESHOLD || t->kind == TEST_HOOK ||
             t->kind == TEST_DETECTION_FILTER)

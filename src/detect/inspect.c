@@ -160,6 +160,8 @@ static void judge(struct detect *d, uint32_t index)
         if (!ok)
             return;
     }
+    if (!rule_is_on(d, r))
+        return;
     rule_post(d, r, NULL);
     unsigned flags = in_stream ? MATCH_STREAM : 0;
     if (r->type == TYPE_IP_ONLY || r->type == TYPE_LIKE_IP_ONLY)

@@ -182,7 +182,7 @@ static enum found number_block(struct tx_work *w, const struct img_block *b, con
         if (ok)
             return FOUND;
     }
-    return NEVER;
+    return (row->flags & APP_BUF_MORE) && !w->whole ? NOT_YET : NEVER;
 }
 
 static enum found bytes_block(struct tx_work *w, const struct img_block *b, const struct app_buffer *row,
@@ -297,6 +297,8 @@ static void judge_tx(struct tx_work *w, uint32_t index)
     if (wait || done != all)
         return;
     s->over = true;
+    if (!rule_is_on(d, r))
+        return;
     rule_post(d, r, w->tx);
     match_add(d, index, MATCH_TX | (in_stream ? MATCH_STREAM : 0u) | match_voice(r), w->tx, w->dir);
 }

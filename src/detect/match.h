@@ -176,6 +176,8 @@ int rulestate_init(struct detect *d) MUST_CHECK;
 void rulestate_done(struct detect *d);
 bool bits_test(struct detect *d, const struct img_test *t, struct app_tx *tx);
 bool flowint_test(struct detect *d, const struct img_test *t);
+/* Snort: is this dynamic rule on? Of every other: yes. Takes one of its packets. */
+bool rule_is_on(struct detect *d, const struct img_rule *r);
 /* names.c */
 struct names *names_new(void);
 void names_free(struct names *n);
@@ -224,7 +226,7 @@ struct live_sets {
 struct live_sets *state_sets(struct state *s);
 void state_enter(struct state *s, unsigned worker, uint64_t number);
 /* state.c: rows by key, locked one at a time */
-enum state_kind { STATE_THRESHOLD, STATE_XBIT, STATE_TAG, STATE_UNIQUE };
+enum state_kind { STATE_THRESHOLD, STATE_XBIT, STATE_TAG, STATE_UNIQUE, STATE_ACTIVE, STATE_DYNAMIC };
 struct state_key {
     uint32_t kind, id;
     struct ip_addr a, b;

@@ -366,6 +366,75 @@ static void flowint_do(struct detect *d, const struct img_test *t)
         n->v -= v;
 }
 
+/* ------------------------------------------------------------------ activate and dynamic */
+
+/* Of a number: v[0] how often it was activated, v[1] by which packet. */
+static int activate(void *ctx, struct state_row *row, bool fresh)
+{
+    (void)fresh;
+    row->v[0]++;
+    row->v[1] = *(const uint64_t *)ctx;
+    row->expires_ns = UINT64_MAX;
+    return 0;
+}
+
+struct asking {
+    const struct img_rule *r;
+    uint64_t number, times;
+};
+
+static int activations(void *ctx, struct state_row *row, bool fresh)
+{
+    (void)fresh;
+    struct asking *a = ctx;
+    a->times = row->v[1] < a->number ? row->v[0] : 0; /* the packets behind it */
+    return 0;
+}
+
+/* Of a dynamic rule: v[0] the activation that it is on by, v[1] packets left. */
+static int take_packet(void *ctx, struct state_row *row, bool fresh)
+{
+    (void)fresh;
+    const struct asking *a = ctx;
+    row->expires_ns = UINT64_MAX;
+    if (row->v[0] != a->times) {
+        row->v[0] = a->times;
+        row->v[1] = a->r->count;
+    }
+    if (!row->v[1])
+        return 0;
+    row->v[1]--;
+    return 1;
+}
+
+bool rule_is_on(struct detect *d, const struct img_rule *r)
+{
+    if (!r->activated_by)
+        return true;
+    struct state_key k;
+    struct asking a = {.r = r, .number = d->p->number};
+    memset(&k, 0, sizeof(k));
+    k.kind = STATE_ACTIVE;
+    k.id = r->activated_by;
+    if (!d->config.state ||
+        state_with(d->config.state, d->config.worker, d->p->number, d->p->ts_ns, &k, false, activations, &a) < 0 || !a.times)
+        return false;
+    k.kind = STATE_DYNAMIC;
+    k.a.w[0] = r->gid;
+    k.a.w[1] = r->sid;
+    return state_with(d->config.state, d->config.worker, d->p->number, d->p->ts_ns, &k, true, take_packet, &a) > 0;
+}
+
+static void activate_rules(struct detect *d, const struct img_rule *r)
+{
+    struct state_key k;
+    memset(&k, 0, sizeof(k));
+    k.kind = STATE_ACTIVE;
+    k.id = r->activates;
+    if (d->config.state)
+        (void)state_with(d->config.state, d->config.worker, d->p->number, d->p->ts_ns, &k, true, activate, &d->p->number);
+}
+
 /* ------------------------------------------------------------------ after a match */
 
 void rule_post(struct detect *d, const struct img_rule *r, struct app_tx *tx)
@@ -379,4 +448,8 @@ void rule_post(struct detect *d, const struct img_rule *r, struct app_tx *tx)
         else if (t[k].kind == TEST_TAG)
             tag_begin(d, r, &t[k]);
     }
+    if (r->activates)
+        activate_rules(d, r);
+    if ((r->flags & RULE_BYPASS) && d->p->flow)
+        d->p->flow->flags |= FLOW_BYPASS;
 }

@@ -159,6 +159,23 @@ static void numbers_of_a_flow(void **state)
         DIALECT_SURICATA, steps);
 }
 
+/* Snort: each activation lets a dynamic rule log its count of packets, from the next one on. */
+static void dynamic_rules_count(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {"log", 0, 1, 2, 0, ""},       {"go log", 0, 1, 2, 0, "1"}, {"log", 0, 1, 2, 0, "2 3"}, {"no", 0, 1, 2, 0, ""},
+        {"log", 0, 3, 4, 99, "2 3"},   {"log", 0, 1, 2, 0, "3"},    {"log", 0, 1, 2, 0, ""},    {"go", 0, 1, 2, 0, "1"},
+        {"log", 0, 1, 2, 0, "2 3"},    {"go", 0, 1, 2, 0, "1"},     {"log", 0, 1, 2, 0, "2 3"}, {"log", 0, 1, 2, 0, "2 3"},
+        {"log", 0, 1, 2, 0, "3"},      {"log", 0, 1, 2, 0, ""},
+    };
+    RUN("activate udp any any -> any any (msg:\"a\"; content:\"go\"; activates:7; sid:1;)\n"
+        "dynamic udp any any -> any any (msg:\"d\"; content:\"log\"; activated_by:7; count:2; sid:2;)\n"
+        "dynamic udp any any -> any any (msg:\"e\"; content:\"log\"; activated_by:7; count:3; sid:3;)\n"
+        "dynamic udp any any -> any any (msg:\"f\"; content:\"log\"; activated_by:8; count:3; sid:4;)\n",
+        DIALECT_SNORT2, steps);
+}
+
 static void bits_of_hosts_and_pairs(void **state)
 {
     (void)state;
@@ -463,6 +480,7 @@ int main(void)
         cmocka_unit_test(flowbits_are_the_flows),
         cmocka_unit_test(flowbits_in_lists_and_groups),
         cmocka_unit_test(numbers_of_a_flow),
+        cmocka_unit_test(dynamic_rules_count),
         cmocka_unit_test(bits_of_hosts_and_pairs),
         cmocka_unit_test(thresholds_in_rules),
         cmocka_unit_test(detection_filters),

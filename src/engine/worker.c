@@ -88,8 +88,10 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
     e->out = emitter_new(&ec);
     if (s->twin_ns && parts->n_ifaces > 1)
         e->twins = twins_new(s->twin_ns, fc.hash_seed, s->flow.vlan_in_key);
-    if (e->app)
+    if (e->app) {
         app_engine_on_tx_free(e->app, detect_tx_free);
+        app_engine_want_hash(e->app, needs.file_md5, needs.file_sha1, needs.file_sha256);
+    }
     struct response_config rc = s->response;
     rc.worker = parts->worker;
     rc.n_workers = parts->n_workers;
@@ -340,6 +342,10 @@ int engine_swap(struct engine *e, struct overlay *o)
 {
     struct image *from = image_ref(overlay_image(detect_overlay(e->detect)));
     int rc = detect_swap(e->detect, o);
+    struct image_needs needs;
+    image_needs(overlay_image(o), &needs);
+    if (!rc)
+        app_engine_want_hash(e->app, needs.file_md5, needs.file_sha1, needs.file_sha256);
     if (!rc)
         responder_rules(e->responder, from, overlay_image(o));
     image_close(from);

@@ -298,6 +298,8 @@ static bool activation_fits(struct parse *p)
     if (r->action == ACTION_DYNAMIC && !r->activated_by)
         return bad(p, "add activated_by:N; as in the activate rule's activates:N;",
                    "a dynamic rule that nothing activates");
+    if (r->action == ACTION_DYNAMIC && !r->count)
+        return bad(p, "add count:N;, the packets that it logs", "a dynamic rule that logs no packet");
     return true;
 }
 
@@ -349,7 +351,6 @@ static bool runnable(struct parse *p)
         uint8_t kind;
         const char *what;
     } t[] = {{TEST_GEOIP, "countries of addresses are not built"},
-             {TEST_FILE_HASH, "lists of file hashes are not built"},
              {TEST_ENTROPY, "entropy of buffers is not built"}};
     for (uint32_t i = 0; i < p->n; i++)
         for (unsigned k = 0; k < ARRAY_LEN(t); k++)

@@ -72,6 +72,7 @@ KW_FN(kw_flowbits);
 KW_FN(kw_xbits);
 KW_FN(kw_flowint);
 KW_FN(kw_noalert);
+KW_FN(kw_bypass);
 KW_FN(kw_alert);
 /* kw_event.c */
 KW_FN(kw_decode_event);

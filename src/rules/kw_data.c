@@ -180,7 +180,13 @@ bool kw_geoip(struct parse *p, const struct keyword *k, struct str v)
 /* filemd5, filesha1, filesha256: a file of hashes; extra: the digest */
 bool kw_file_hash(struct parse *p, const struct keyword *k, struct str v)
 {
-    struct rule_test *t = test_add_at(p, TEST_FILE_HASH, 0, 0);
+    /* Buffers with a blank in their names: binary, so no one's to write. */
+    static const char *const buffers[] = {"", "file md5", "file sha1", "file sha256"};
+    int b = app_buffer_find(str_cstr(buffers[k->extra]), APP_SURICATA);
+    int32_t at = b < 0 ? -1 : where_of_buffer(p, RULE_BUF_APP + (unsigned)b);
+    struct rule_test *t = NULL;
+    if (at >= 0 && buffer_bind(p, RULE_BUF_APP + (unsigned)b, k->name))
+        t = test_add_at(p, TEST_FILE_HASH, (uint16_t)at, 0);
     if (!t)
         return false;
     struct listed_words *w = arena_alloc(p->c->arena, sizeof(*w));

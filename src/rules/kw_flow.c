@@ -243,6 +243,14 @@ bool kw_flowint(struct parse *p, const struct keyword *k, struct str v)
     return true;
 }
 
+bool kw_bypass(struct parse *p, const struct keyword *k, struct str v)
+{
+    (void)k;
+    (void)v;
+    p->r->flags |= RULE_BYPASS | RULE_NEEDS_FLOW;
+    return true;
+}
+
 bool kw_noalert(struct parse *p, const struct keyword *k, struct str v)
 {
     (void)k;

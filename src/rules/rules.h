@@ -84,6 +84,7 @@ enum rule_flag {
     RULE_STATELESS = 1u << 19,
     RULE_ESTABLISHED = 1u << 20,
     RULE_NOT_ESTABLISHED = 1u << 21,
+    RULE_BYPASS = 1u << 22, /* its flow is let on without being looked at, from the match on */
 };
 
 /* Suricata's types; they decide when a rule is looked at and how far its action reaches (A5). */
