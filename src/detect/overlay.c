@@ -146,7 +146,55 @@ static bool add_ranges(struct edges *e, const struct ip_range *r, uint32_t n, ui
     return true;
 }
 
-static int build_addrs(struct overlay *o, const struct overlay_options *opt, bool *broken, struct diags *d)
+/*
+ * Expressions that do not hold with these variables, and why.  The compile refuses such rules; what
+ * is left are those whose image was made with other values of the same variables.
+ */
+struct broken {
+    const struct diag **addr, **port;
+    struct diags why;
+    struct arena a;
+};
+
+static int broken_init(struct broken *b, const struct image *i)
+{
+    arena_init(&b->a, 4096, 0);
+    diags_init(&b->why, &b->a);
+    b->addr = calloc(img_count(i, SEC_ADDRS) + 1, sizeof(*b->addr));
+    b->port = calloc(img_count(i, SEC_PORTS) + 1, sizeof(*b->port));
+    return b->addr && b->port ? 0 : -ENOMEM;
+}
+
+static void broken_done(struct broken *b)
+{
+    free(b->addr);
+    free(b->port);
+    arena_done(&b->a);
+}
+
+/* The last thing said. */
+static const struct diag *broken_why(const struct broken *b)
+{
+    static const struct diag unsaid = {.reason = "its addresses or ports can't be resolved"};
+    const struct diag *x = b->why.first;
+    while (x && x->next)
+        x = x->next;
+    return x ? x : &unsaid;
+}
+
+/* The rule is off if one of its expressions is broken: said of it, the others are judged. */
+static bool rule_broken(const struct broken *b, const struct img_rule *r, struct diags *d)
+{
+    const struct diag *why = NULL;
+    for (unsigned side = 0; side < 2 && !why; side++)
+        why = b->addr[r->addr[side]] ? b->addr[r->addr[side]] : b->port[r->port[side]];
+    if (why)
+        diag_add(d, DIAG_WARNING, NULL, 0, 0, "set the variables so that something is left", "rule %u:%u is off: %s", r->gid,
+                 r->sid, why->reason);
+    return why != NULL;
+}
+
+static int build_addrs(struct overlay *o, const struct overlay_options *opt, struct broken *broken)
 {
     const struct image *i = o->image;
     uint32_t n = (uint32_t)img_count(i, SEC_ADDRS);
@@ -157,8 +205,8 @@ static int build_addrs(struct overlay *o, const struct overlay_options *opt, boo
     int rc = rows_init(&rows, n);
     for (uint32_t k = 0; k < n && !rc; k++) {
         struct ip_ranges r = {0};
-        if (rules_resolve_addr(&a, img_str(i, i->addrs[k]), opt->var, opt->ctx, &r, d)) {
-            broken[k] = true;
+        if (rules_resolve_addr(&a, img_str(i, i->addrs[k]), opt->var, opt->ctx, &r, &broken->why)) {
+            broken->addr[k] = broken_why(broken);
             continue;
         }
         if (!add_ranges(&e4, r.v4, r.n4, 4, k) || !add_ranges(&e6, r.v6, r.n6, 6, k))
@@ -187,7 +235,7 @@ static int build_addrs(struct overlay *o, const struct overlay_options *opt, boo
     return rc;
 }
 
-static int build_ports(struct overlay *o, const struct overlay_options *opt, bool *broken, struct diags *d)
+static int build_ports(struct overlay *o, const struct overlay_options *opt, struct broken *broken)
 {
     const struct image *i = o->image;
     uint32_t n = (uint32_t)img_count(i, SEC_PORTS);
@@ -199,8 +247,8 @@ static int build_ports(struct overlay *o, const struct overlay_options *opt, boo
     if (!bits || !row || !o->port_class)
         rc = -ENOMEM;
     for (uint32_t k = 0; k < n && !rc; k++)
-        if (rules_resolve_port(img_str(i, i->ports[k]), opt->var, opt->ctx, bits[k], d))
-            broken[k] = true;
+        if (rules_resolve_port(img_str(i, i->ports[k]), opt->var, opt->ctx, bits[k], &broken->why))
+            broken->port[k] = broken_why(broken);
     for (uint32_t p = 0; p < 65536 && !rc; p++) {
         bool same = p > 0;
         for (uint32_t k = 0; k < n; k++) {
@@ -308,35 +356,32 @@ struct overlay *overlay_build(struct image *i, const struct overlay_options *opt
 {
     struct overlay *o = calloc(1, sizeof(*o));
     uint32_t n = image_n_rules(i);
-    bool *bad_addr = calloc(img_count(i, SEC_ADDRS) + 1, 1);
-    bool *bad_port = calloc(img_count(i, SEC_PORTS) + 1, 1);
-    int rc = -ENOMEM;
-    if (!o || !bad_addr || !bad_port)
+    struct broken broken;
+    int rc = broken_init(&broken, i);
+    if (!o || rc) {
+        rc = -ENOMEM;
         goto done;
+    }
     o->users = 1;
     o->version = opt->version;
     o->stamp = (uint32_t)hash_mix(opt->version ^ i->h->content_hash) | 1;
     o->image = image_ref(i);
     o->rule = calloc(n + 1, sizeof(*o->rule));
-    if (!o->rule)
-        goto done;
-    rc = build_addrs(o, opt, bad_addr, d);
+    rc = o->rule ? build_addrs(o, opt, &broken) : -ENOMEM;
     if (!rc)
-        rc = build_ports(o, opt, bad_port, d);
+        rc = build_ports(o, opt, &broken);
     if (!rc)
         rc = build_ip_only(o);
     for (uint32_t k = 0; k < n && !rc; k++) {
         const struct img_rule *r = &i->rules[k];
-        bool bad = bad_addr[r->addr[0]] || bad_addr[r->addr[1]] || bad_port[r->port[0]] || bad_port[r->port[1]];
-        o->rule[k] = (struct overlay_rule){.enabled = !bad, .action = r->action, .response = r->response};
+        o->rule[k] = (struct overlay_rule){.enabled = !rule_broken(&broken, r, d), .action = r->action, .response = r->response};
         if (opt->tune)
             opt->tune(opt->tune_ctx, i, k, &o->rule[k]);
     }
     if (!rc)
         rc = gates_build(o);
 done:
-    free(bad_addr);
-    free(bad_port);
+    broken_done(&broken);
     if (rc) {
         diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "the overlay of the rules can't be built: %s", strerror(-rc));
         overlay_close(o);

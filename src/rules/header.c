@@ -223,8 +223,6 @@ static bool state_room(struct parse *p, bool port, uint32_t n)
     return true;
 }
 
-enum { EXPR_FINE = 1, EXPR_NEGATED = 2, EXPR_BAD = 4 };
-
 static uint8_t expr_check(struct parse *p, bool port, struct str s, struct str *error)
 {
     const struct rules_options *o = p->c->o;

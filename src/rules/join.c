@@ -28,10 +28,13 @@ struct join {
     uint32_t n_refusals, n_replaced;
 };
 
-static uint32_t *map_names(struct strtab *to, const struct strtab *from)
+/* state: of each, NULL: all are fine.  A broken one belongs to refused rules alone. */
+static uint32_t *map_names(struct strtab *to, const struct strtab *from, const uint8_t *state)
 {
     uint32_t *map = calloc(from->n + 1u, sizeof(*map));
     for (uint32_t i = 0; map && i < from->n; i++) {
+        if (state && state[i] & EXPR_BAD)
+            continue;
         int64_t id = strtab_add(to, from->s[i], false);
         if (id < 0) {
             free(map);
@@ -130,10 +133,10 @@ static uint32_t file_number(const struct whole *w, const char *name)
 
 static int join_chunk(struct join *j, struct chunk *c)
 {
-    j->addr_map = map_names(j->addr, &c->addr);
-    j->port_map = map_names(&j->port, &c->port);
-    j->bits_map = map_names(&j->bits, &c->bits);
-    j->class_map = map_names(&j->classes, &c->class_new);
+    j->addr_map = map_names(j->addr, &c->addr, c->addr_state);
+    j->port_map = map_names(&j->port, &c->port, c->port_state);
+    j->bits_map = map_names(&j->bits, &c->bits, NULL);
+    j->class_map = map_names(&j->classes, &c->class_new, NULL);
     int rc = map_where(j, c);
     if (!j->addr_map || !j->port_map || !j->bits_map || !j->class_map || j->bits.n > UINT16_MAX)
         rc = -ENOMEM;

@@ -24,7 +24,8 @@ enum { CHUNK_RULES_MIN = 256, CHUNKS_A_THREAD = 8 };
 struct rules_loader_file {
     uint8_t *bytes;
     size_t n;
-    const char *name;
+    const char *name; /* NULL: none is asked for */
+    int rc;           /* why it could not be read */
 };
 enum { SIDE_CLASS, SIDE_REFERENCE, SIDE_THRESHOLD, SIDE_FILES };
 struct rule_loader {
@@ -47,7 +48,7 @@ static void side_read(struct rule_loader *l, unsigned which, const char *told, c
     struct rules_loader_file *f = &l->side[which];
     struct str name = arena_dup(&l->set->pub.arena, path, strlen(path));
     f->name = name.p ? (const char *)name.p : "?";
-    int rc = source_read(path, &f->bytes, &f->n);
+    int rc = f->rc = source_read(path, &f->bytes, &f->n);
     if (rc < 0)
         diag_add(&l->set->pub.diags, rc == -ENOENT && l->o.conf ? DIAG_WARNING : DIAG_ERROR,
                  f->name, 0, 0, "the built-in values hold", "%s can't be read: %s", setting,
@@ -232,9 +233,11 @@ uint64_t rules_input_hash(const struct rule_loader *l)
         x.h = hash_bytes(s->bytes, s->n, x.h);
     }
     for (unsigned i = 0; i < SIDE_FILES; i++)
-        if (l->side[i].bytes) { /* the name stands in what the image tells */
+        if (l->side[i].name) { /* the name and what went wrong stand in what the image tells */
             x.h = hash_bytes(l->side[i].name, strlen(l->side[i].name), x.h);
-            x.h = hash_bytes(l->side[i].bytes, l->side[i].n, x.h + i);
+            x.h = hash_bytes(&l->side[i].rc, sizeof(l->side[i].rc), x.h + i);
+            if (l->side[i].bytes)
+                x.h = hash_bytes(l->side[i].bytes, l->side[i].n, x.h + i);
         }
     if (!l->o.conf)
         return x.h;

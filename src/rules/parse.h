@@ -139,6 +139,7 @@ struct kw_hit {
     bool used;
 };
 enum { KW_SLOTS = 2048 };
+enum expr_state { EXPR_FINE = 1, EXPR_NEGATED = 2, EXPR_BAD = 4 };
 struct chunk {
     struct arena *arena;  /* results */
     struct arena scratch; /* of the rule in work */
@@ -146,7 +147,7 @@ struct chunk {
     const struct rules_options *o;
     const struct classes *classes;
     struct strtab addr, port, bits, class_new; /* class_new: names that no file knows */
-    uint8_t *addr_state, *port_state;          /* by index: 1 fine, 2 has a negation, 4 bad */
+    uint8_t *addr_state, *port_state;          /* by index: enum expr_state */
     uint32_t n_addr_state, n_port_state;
     struct str *addr_error, *port_error; /* reason and hint of each bad one */
     struct rule_where *where;

@@ -368,6 +368,44 @@ static void with_configuration(void **state)
     unlink(path);
 }
 
+/* Texts that can't be resolved belong to refused rules alone: whoever resolves the set's meets none. */
+static void broken_ends_are_left_out(void **state)
+{
+    (void)state;
+    struct rules_options o = {.var = test_var};
+    struct rule_set *s = rules_of("alert tcp $NOTSET any -> any any (content:\"a\"; sid:1;)\n"
+                                  "alert tcp any 80:20 -> 300.1.1.1 any (content:\"a\"; sid:2;)\n"
+                                  "alert tcp any any -> 300.1.1.1 any (content:\"a\"; sid:3;)\n"
+                                  "alert tcp any $NOTSET -> any any (content:\"a\"; sid:4;)\n"
+                                  "alert tcp 10.0.0.1 80 -> any any (content:\"a\"; sid:5;)\n",
+                                  DIALECT_SURICATA, &o, 1);
+    assert_int_equal(s->n_refusals, 4);
+    assert_int_equal(s->n_rules, 1);
+    for (uint32_t i = 0; i < s->n_refusals; i++)
+        assert_int_equal(s->refusals[i].sid, i + 1);
+    assert_int_equal(s->n_addr, 2); /* any and 10.0.0.1 */
+    assert_int_equal(s->n_port, 2);
+    rules_free(s);
+}
+
+/* A companion that can't be read is said: an image made while none was asked for does not say it. */
+static void hash_of_a_lost_companion(void **state)
+{
+    (void)state;
+    uint64_t h[3];
+    static const char *const path[] = {NULL, "/nowhere/threshold.config", "/nowhere/other"};
+    for (unsigned i = 0; i < 3; i++) {
+        struct rules_options o = {.var = test_var, .threshold = path[i]};
+        struct rule_loader *l = rules_begin(&o);
+        assert_int_equal(rules_add_text(l, "x", STR(TCP "(sid:1;)"), DIALECT_AUTO), 0);
+        h[i] = rules_input_hash(l);
+        struct rule_set *s = rules_finish(l, 1);
+        assert_int_equal(s->diags.errors, path[i] != NULL);
+        rules_free(s);
+    }
+    assert_true(h[0] != h[1] && h[1] != h[2]);
+}
+
 static void input_hash_tells(void **state)
 {
     (void)state;
@@ -399,6 +437,8 @@ int main(void)
         cmocka_unit_test(empty_input),
         cmocka_unit_test(notes),
         cmocka_unit_test(input_hash_tells),
+        cmocka_unit_test(broken_ends_are_left_out),
+        cmocka_unit_test(hash_of_a_lost_companion),
         cmocka_unit_test(with_configuration),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

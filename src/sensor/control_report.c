@@ -392,10 +392,7 @@ static void put_policy(struct supervisor *s, struct json *j)
     json_open(j, "policy");
     json_u64(j, "version", s->version);
     json_u64(j, "rules", s->rules.n_rules);
-    if (s->rules.sum.cached)
-        json_null(j, "refused");
-    else
-        json_u64(j, "refused", s->rules.sum.refused);
+    json_u64(j, "refused", s->rules.sum.refused);
     json_bool(j, "reloading", s->reload.state != RELOAD_NONE);
     if (s->reload.error[0])
         json_cstr(j, "last_reload_error", s->reload.error);
@@ -499,8 +496,7 @@ void report_reload(struct supervisor *s, struct json *j, bool ok)
     json_u64(j, "milliseconds", (sup_now() - s->reload.began_ns) / NS_PER_MS);
     json_u64(j, "rules", s->rules.n_rules);
     json_bool(j, "from_cache", s->rules.sum.cached);
-    if (!s->rules.sum.cached)
-        json_u64(j, "refused", s->rules.sum.refused);
+    json_u64(j, "refused", s->rules.sum.refused);
     json_u64(j, "added", x->added);
     json_u64(j, "removed", x->removed);
     json_u64(j, "changed", x->changed);
