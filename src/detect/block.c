@@ -187,6 +187,9 @@ static enum outcome run(struct block *b, const struct img_test *t)
         case TEST_BSIZE:
             ok = uint_holds(t->u.uint.op, block_input(b, t)->n + block_input(b, t)->offset, t->u.uint.a, t->u.uint.b);
             break;
+        case TEST_ENTROPY:
+            ok = block_entropy(b, t);
+            break;
         case TEST_BASE64_DECODE:
             ok = block_base64(b, t);
             break;

@@ -5,6 +5,8 @@
  */
 #include "detect/block.h"
 
+#include <math.h>
+
 /* Digits in the given base; 0: by prefix.  Stops at the first that is none. */
 static bool digits(const uint8_t *p, uint32_t n, unsigned base, uint64_t *out, uint32_t *used)
 {
@@ -204,6 +206,52 @@ bool block_isdataat(const struct block *b, const struct img_test *t)
     else
         r = (int64_t)in->n + (int64_t)in->offset > v;
     return r != ((t->flags & BYTE_NEGATED) != 0);
+}
+
+/* ------------------------------------------------------------------ entropy */
+
+static bool real_holds(unsigned op, double v, double a, double b)
+{
+    switch ((enum num_op)op) {
+    case NUM_EQ:
+        return v <= a && v >= a;
+    case NUM_NE:
+        return v < a || v > a;
+    case NUM_LT:
+        return v < a;
+    case NUM_LE:
+        return v <= a;
+    case NUM_GT:
+        return v > a;
+    case NUM_GE:
+        return v >= a;
+    case NUM_IN:
+        return v >= a && v <= b;
+    case NUM_NOT_IN:
+        return v < a || v > b;
+    case NUM_MASK_SET:
+    case NUM_MASK_ANY:
+        break;
+    }
+    return false;
+}
+
+/* Shannon's, in bits a byte: of nothing there is none. */
+bool block_entropy(const struct block *b, const struct img_test *t)
+{
+    const struct input *in = block_input(b, t);
+    uint32_t count[256] = {0}, n = in->n > t->u.entropy.offset ? in->n - t->u.entropy.offset : 0;
+    double v = 0;
+    if (t->u.entropy.bytes && t->u.entropy.bytes < n)
+        n = t->u.entropy.bytes;
+    if (!n)
+        return false;
+    for (uint32_t k = 0; k < n; k++)
+        count[in->p[t->u.entropy.offset + k]]++;
+    for (unsigned k = 0; k < 256; k++)
+        if (count[k])
+            v -= (double)count[k] / n * log2((double)count[k] / n);
+    return real_holds(t->u.entropy.op, v, t->u.entropy.a, t->u.entropy.b);
 }
 
 /* ------------------------------------------------------------------ base64 */

@@ -258,6 +258,11 @@ struct img_test {
             uint64_t a, b; /* score, op: as uint */
             uint8_t cmd, op, subdomain, who; /* who: of addresses; 0 any, 1 source, 2 destination, 3 both */
         } listed;
+        struct {
+            double a, b;
+            uint32_t offset, bytes; /* bytes 0: all */
+            uint8_t op;
+        } entropy;
         uint8_t raw[56];
     } u;
 };

@@ -220,6 +220,13 @@ struct img_test build_test(struct builder *b, const struct rule_test *t)
         o.u.listed.a = t->u.listed.value;
         o.u.listed.subdomain = t->u.listed.subdomain;
         break;
+    case TEST_ENTROPY:
+        o.u.entropy.a = t->u.entropy.a;
+        o.u.entropy.b = t->u.entropy.b;
+        o.u.entropy.offset = t->u.entropy.offset;
+        o.u.entropy.bytes = t->u.entropy.bytes;
+        o.u.entropy.op = t->u.entropy.op;
+        break;
     case TEST_IPREP:
         o.u.listed.set = t->u.iprep.list;
         o.u.listed.who = t->u.iprep.who;

@@ -193,6 +193,25 @@ static void at_either_end(void **state)
     RUN(rows);
 }
 
+static void entropy_in_bits_a_byte(void **state)
+{
+    (void)state;
+    static const struct body rows[] = {
+        {SU, "content:\"a\"; entropy:value = 1;", "abab", true},
+        {SU, "content:\"a\"; entropy:value > 1;", "abab", false},
+        {SU, "content:\"a\"; entropy:value >= 2;", "abcd", true},
+        {SU, "content:\"a\"; entropy:value 1.5-1.6;", "abc", true},
+        {SU, "content:\"a\"; entropy:value !1.5-1.6;", "abc", false},
+        {SU, "content:\"a\"; entropy:value < 0.1;", "aaaa", true},
+        {SU, "content:\"a\"; entropy:offset 2, value = 0;", "abcc", true},
+        {SU, "content:\"a\"; entropy:offset 1, bytes 2, value = 1;", "abcc", true},
+        {SU, "content:\"a\"; entropy:bytes 99, value != 2;", "abcc", true},
+        {SU, "content:\"a\"; entropy:offset 4, value >= 0;", "abcc", false},
+        {SU, "content:\"a\"; entropy:offset 4000000000, bytes 4000000000, value >= 0;", "abcc", false},
+    };
+    RUN(rows);
+}
+
 static void how_much_follows(void **state)
 {
     (void)state;
@@ -445,6 +464,7 @@ int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(entropy_in_bits_a_byte),
         cmocka_unit_test(contents_have_windows),
         cmocka_unit_test(contents_stand_apart),
         cmocka_unit_test(later_matches_are_tried),

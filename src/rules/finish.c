@@ -350,8 +350,7 @@ static bool runnable(struct parse *p)
     static const struct {
         uint8_t kind;
         const char *what;
-    } t[] = {{TEST_GEOIP, "countries of addresses are not built"},
-             {TEST_ENTROPY, "entropy of buffers is not built"}};
+    } t[] = {{TEST_GEOIP, "countries of addresses are not built"}};
     for (uint32_t i = 0; i < p->n; i++)
         for (unsigned k = 0; k < ARRAY_LEN(t); k++)
             if (p->t[i].kind == t[k].kind) {

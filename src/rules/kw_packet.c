@@ -183,7 +183,8 @@ bool kw_ipopts(struct parse *p, const struct keyword *k, struct str v)
         uint32_t bit;
     } t[] = {{"rr", IPOPT_BIT_RR},       {"lsrr", IPOPT_BIT_LSRR}, {"lsrre", IPOPT_BIT_LSRR},
              {"ssrr", IPOPT_BIT_SSRR},   {"ts", IPOPT_BIT_TS},     {"sec", IPOPT_BIT_SEC},
-             {"satid", IPOPT_BIT_SATID}, {"esec", IPOPT_BIT_ESEC}, {"any", UINT32_MAX}};
+             {"satid", IPOPT_BIT_SATID}, {"esec", IPOPT_BIT_ESEC}, {"eol", IPOPT_BIT_EOL},
+             {"nop", IPOPT_BIT_NOP},     {"any", UINT32_MAX}};
     value_unquote(&v);
     for (unsigned i = 0; i < ARRAY_LEN(t); i++) {
         if (!str_ieq(v, str_cstr(t[i].word)))
@@ -197,7 +198,7 @@ bool kw_ipopts(struct parse *p, const struct keyword *k, struct str v)
         test->u.uint = (struct test_uint){.op = NUM_EQ, .a = any ? 0 : t[i].bit, .b = any};
         return true;
     }
-    return bad(p, "rr, lsrr, ssrr, ts, sec, esec, satid, any", "unknown IP option '" STR_FMT "'",
+    return bad(p, "rr, lsrr, ssrr, ts, sec, esec, satid, eol, nop, any", "unknown IP option '" STR_FMT "'",
                STR_ARG(v));
 }
 
