@@ -221,9 +221,10 @@ static void verdict_section(struct engine *e, const struct decision *d, const st
     if (d->reject || d->response) {
         bool src = d->response & RESP_RST_SRC, dst = d->response & RESP_RST_DST;
         v.reject = reject_kinds(d->response, p);
-        if (v.reject & REJECT_TCP_RESET)
+        /* Replay says what the action asks for; on a mirror an error goes to the packet's sender alone. */
+        if ((v.reject & REJECT_TCP_RESET) || (d->reject && e->settings->replay))
             v.reject_target = src && dst ? REJECT_BOTH : (src != (d->response_dir == 1)) ? REJECT_TO_CLIENT : REJECT_TO_SERVER;
-        else if (v.reject) /* an error goes to the sender alone */
+        else if (v.reject)
             v.reject_target = p->dir ? REJECT_TO_SERVER : REJECT_TO_CLIENT;
     }
     const char *reason = d->drop ? drop_reason_text(d->drop_reason) : d->response_why ? d->response_why : "";
