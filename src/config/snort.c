@@ -343,7 +343,7 @@ static int do_ruletype(struct snort *s, struct str args)
         return -ENOMEM;
     if (s->ruletypes < SNORT_RULETYPES)
         s->ruletype[s->ruletypes++] = (const char *)copy.p;
-    snort_warn(s, "ruletype %s: its outputs are not taken; its rules are read as they are",
+    snort_warn(s, "ruletype %s: neither its outputs nor its rules are taken; write the action of its type in them",
                (const char *)copy.p);
     return 0;
 }

@@ -16,6 +16,18 @@ static struct rule_test *content_before(struct parse *p)
     return &p->t[p->last_content];
 }
 
+/* Not in quotes on both sides: the quote is missing, or the semicolon behind it. */
+static bool quote_lost(struct parse *p, struct str v)
+{
+    for (uint32_t i = 1; i + 1 < v.n; i++) {
+        i += v.p[i] == '\\';
+        if (i + 1 < v.n && v.p[i] == '"')
+            return bad(p, "write content:\"text\"; with a semicolon before the next option",
+                       "the semicolon is missing behind the closing quote");
+    }
+    return bad(p, "content:\"text\"", "the closing quote is missing");
+}
+
 /* The quoted text; *rest is what follows its closing quote (modifiers behind commas). */
 static bool quoted_part(struct parse *p, struct str v, struct str *text, struct str *rest)
 {
@@ -24,7 +36,7 @@ static bool quoted_part(struct parse *p, struct str v, struct str *text, struct 
     if (p->d == DIALECT_SURICATA) {
         *text = v;
         *rest = str_skip(v, v.n);
-        return value_unquote(text) || bad(p, "content:\"text\"", "the closing quote is missing");
+        return value_unquote(text) || quote_lost(p, v);
     }
     for (uint32_t i = 1; i < v.n; i++) {
         if (v.p[i] == '\\') {
@@ -33,7 +45,8 @@ static bool quoted_part(struct parse *p, struct str v, struct str *text, struct 
             *text = (struct str){v.p + 1, i - 1};
             *rest = str_trim(str_skip(v, i + 1));
             return !rest->n || rest->p[0] == ',' ||
-                   bad(p, "write \\\" inside a content", "text stands behind the closing quote");
+                   bad(p, "write \\\" inside a content, and a semicolon behind its end",
+                       "text stands behind the closing quote");
         }
     }
     return bad(p, "content:\"text\"", "the closing quote is missing");

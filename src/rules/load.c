@@ -18,8 +18,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { CHUNK_RULES_MIN = 256, CHUNKS_A_THREAD = 8 };
+enum { CHUNK_RULES_MIN = 256, CHUNKS_A_THREAD = 8, INCLUDE_DEPTH = 16, INCLUDE_FILES = 4096 };
 
 struct rules_loader_file {
     uint8_t *bytes;
@@ -92,6 +93,17 @@ static struct source *source_add(struct rule_loader *l, const char *name)
     return s;
 }
 
+/* A snort.conf with rules in it: the configuration has read what else stands there. */
+static bool is_embedded(const struct rules_options *o, const char *path)
+{
+    const struct conf_rule_file *f;
+    size_t n = o->conf ? conf_rule_files(o->conf, &f) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (f[i].embedded && strcmp(f[i].path, path) == 0)
+            return true;
+    return false;
+}
+
 static void source_dialect_set(const struct rule_loader *l, struct source *s, enum rule_dialect d)
 {
     if (d == DIALECT_AUTO)
@@ -100,22 +112,94 @@ static void source_dialect_set(const struct rule_loader *l, struct source *s, en
     s->dialect = (uint8_t)d;
 }
 
-int rules_add_file(struct rule_loader *l, const char *path, enum rule_dialect dialect,
-                   bool firewall)
+/* Is the file one of those that include number `i`, or that itself? */
+static bool includes_itself(const struct rule_loader *l, uint32_t i, const struct stat *st)
+{
+    for (uint32_t k = i + 1; k; k = l->src[k - 1].from)
+        if (l->src[k - 1].ino == st->st_ino && l->src[k - 1].dev == st->st_dev)
+            return true;
+    return false;
+}
+
+static int file_add(struct rule_loader *l, const char *path, const struct source *like)
 {
     struct source *s = source_add(l, path);
+    struct stat st;
     if (!s)
         return -ENOMEM;
     int rc = source_read(path, &s->bytes, &s->n);
-    if (rc < 0) {
-        diag_add(&l->set->pub.diags, DIAG_ERROR, s->name, 0, 0, NULL,
-                 "the rule file can't be read: %s", strerror(-rc));
+    if (rc < 0)
         return rc;
+    s->told = like->told;
+    s->dialect = like->dialect;
+    s->firewall = like->firewall;
+    s->depth = like->depth;
+    s->from = like->from;
+    s->embedded = is_embedded(&l->o, path);
+    s->followed = true;
+    if (stat(path, &st) == 0) {
+        s->dev = st.st_dev;
+        s->ino = st.st_ino;
     }
-    source_dialect_set(l, s, dialect);
-    s->firewall = firewall || l->o.firewall;
     l->n++;
     return 0;
+}
+
+/* Says why an included file is left out; -ENOMEM, else 0. */
+static int include_one(struct rule_loader *l, uint32_t i, uint32_t line, struct str name)
+{
+    struct source like = l->src[i];
+    struct diags *d = &l->set->pub.diags;
+    char path[4200];
+    struct stat st;
+    static const char hint[] = "give a path beside this file or below default-rule-path";
+    like.from = i + 1;
+    like.depth++;
+    int rc = 0;
+    if (!include_path(like.name, name, &l->o, path, sizeof(path)))
+        diag_add(d, DIAG_ERROR, like.name, line, 1, hint, "include '" STR_FMT "' is no path",
+                 STR_ARG(str_first(name, 80)));
+    else if (stat(path, &st) == 0 && includes_itself(l, i, &st))
+        diag_add(d, DIAG_ERROR, like.name, line, 1, "take the include out",
+                 "include %s: the file includes itself", path);
+    else if (like.depth > INCLUDE_DEPTH || l->n >= INCLUDE_FILES)
+        diag_add(d, DIAG_ERROR, like.name, line, 1, "include fewer files",
+                 "include %s: more than %d deep, or more than %d files", path, INCLUDE_DEPTH,
+                 INCLUDE_FILES);
+    else if ((rc = file_add(l, path, &like)) < 0 && rc != -ENOMEM)
+        diag_add(d, DIAG_ERROR, like.name, line, 1, hint, "include %s can't be read: %s", path,
+                 strerror(-rc));
+    return rc == -ENOMEM ? rc : 0;
+}
+
+/* Included files stand behind the one that names them, level by level. */
+static int follow(struct rule_loader *l, uint32_t from)
+{
+    int rc = 0;
+    for (uint32_t i = from; i < l->n && !rc; i++) {
+        if (l->src[i].embedded)
+            continue;
+        struct include_scan x = {.left = str_of(l->src[i].bytes, l->src[i].n)};
+        struct str name;
+        while (!rc && include_next(&x, &name))
+            rc = include_one(l, i, x.line, name);
+    }
+    return rc;
+}
+
+int rules_add_file(struct rule_loader *l, const char *path, enum rule_dialect dialect,
+                   bool firewall)
+{
+    struct source like = {.firewall = firewall || l->o.firewall};
+    source_dialect_set(l, &like, dialect);
+    uint32_t n = l->n;
+    int rc = file_add(l, path, &like);
+    if (rc < 0 && rc != -ENOMEM) {
+        struct str name = arena_dup(&l->set->pub.arena, path, strlen(path));
+        diag_add(&l->set->pub.diags, DIAG_ERROR, (const char *)name.p, 0, 0, NULL,
+                 "the rule file can't be read: %s", strerror(-rc));
+    }
+    return rc < 0 ? rc : follow(l, n);
 }
 
 int rules_add_text(struct rule_loader *l, const char *name, struct str text,
@@ -256,7 +340,7 @@ uint64_t rules_input_hash(const struct rule_loader *l)
 
 /* ---- companions */
 
-static int classes_load(struct rule_loader *l, struct classes *k)
+static int classes_load(struct rule_loader *l, const struct raw_rules *raw, struct classes *k)
 {
     struct whole *w = l->set;
     struct diags *d = &w->pub.diags;
@@ -279,10 +363,10 @@ static int classes_load(struct rule_loader *l, struct classes *k)
         if (references_read_line(str_trim(str_cstr(lines[i].text)), lines[i].file, lines[i].line,
                                  d) == -ENOMEM)
             return -ENOMEM;
-    return 0;
+    return statements_classes(raw, l->src, k, d);
 }
 
-static int thresholds_load(struct rule_loader *l, struct strtab *addr)
+static int thresholds_load(struct rule_loader *l, const struct raw_rules *raw, struct strtab *addr)
 {
     struct whole *w = l->set;
     struct threshold_file t = {0};
@@ -296,6 +380,8 @@ static int thresholds_load(struct rule_loader *l, struct strtab *addr)
     for (size_t i = 0; i < n && rc != -ENOMEM; i++)
         rc = thresholds_read(&w->pub.arena, addr, str_cstr(lines[i].text), lines[i].file,
                              lines[i].line, false, &t, l->o.var, l->o.ctx, &w->pub.diags);
+    if (rc != -ENOMEM)
+        rc = statements_thresholds(raw, l->src, w, addr, &l->o, &t);
     if (rc != -ENOMEM && thresholds_settle(w, &t) < 0)
         rc = -ENOMEM;
     w->pub.file_thresholds = t.t;
@@ -359,7 +445,8 @@ static int split_all(struct rule_loader *l, struct raw_rules *raw)
     for (uint32_t i = 0; i < l->n; i++) {
         struct source *s = &l->src[i];
         struct marks m = {0};
-        if (!s->told)
+        bool odd = !s->embedded && source_is_odd(s);
+        if (!s->told && !odd)
             s->dialect = (uint8_t)source_dialect(str_of(s->bytes, s->n), &m);
         uint32_t before = raw->disabled;
         if (source_split(s, i, (enum rule_dialect)s->dialect, l->o.keep_disabled, &w->pub.arena,
@@ -431,9 +518,9 @@ struct rule_set *rules_finish(struct rule_loader *l, unsigned threads)
     struct work work = {0};
     w->pub.content_hash = rules_input_hash(l);
     action_ranks(l->o.conf, w->pub.action_rank);
-    int rc = classes_load(l, &k);
+    int rc = split_all(l, &raw);
     if (rc == 0)
-        rc = split_all(l, &raw);
+        rc = classes_load(l, &raw, &k);
     if (rc == 0)
         rc = chunks_make(l, &work, &raw, &k, threads);
     else
@@ -444,7 +531,7 @@ struct rule_set *rules_finish(struct rule_loader *l, unsigned threads)
     if (rc == 0)
         rc = chunks_join(w, work.chunks, work.n, &k, &l->o, &addr);
     if (rc == 0)
-        rc = thresholds_load(l, &addr);
+        rc = thresholds_load(l, &raw, &addr);
     if (rc == 0)
         rc = set_settle(w, &l->o, &addr);
     if (rc == 0)
@@ -453,6 +540,7 @@ struct rule_set *rules_finish(struct rule_loader *l, unsigned threads)
     if (!w->arenas)
         free(work.arenas);
     free(raw.r);
+    free(raw.lines);
     loader_free(l);
     if (rc == 0)
         return &w->pub;

@@ -24,4 +24,22 @@ int thresholds_settle(struct whole *w, const struct threshold_file *t) MUST_CHEC
 int set_settle(struct whole *w, const struct rules_options *o,
                const struct strtab *addr) MUST_CHECK;
 
+/* ---- statements beside rules (statements.c) */
+struct include_scan {
+    struct str left;
+    uint32_t line; /* of the last one found; begin with 0 */
+    bool hidden;
+    const char *until;
+};
+bool include_next(struct include_scan *x, struct str *path);
+/* The path of what `from` includes; false: the name says nothing. */
+bool include_path(const char *from, struct str name, const struct rules_options *o, char *out,
+                  size_t room);
+/* Classes and references; a warning for each line that is not taken. */
+int statements_classes(const struct raw_rules *raw, const struct source *src, struct classes *k,
+                       struct diags *d) MUST_CHECK;
+int statements_thresholds(const struct raw_rules *raw, const struct source *src, struct whole *w,
+                          struct strtab *addr, const struct rules_options *o,
+                          struct threshold_file *t) MUST_CHECK;
+
 #endif

@@ -7,6 +7,7 @@
  */
 #include "rules/parse.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,6 +143,26 @@ static void *table_grow(struct chunk *c, void *old, uint32_t n, uint32_t *room, 
     return p;
 }
 
+/* The sid of a rule that could not be cut into options: where "sid:" stands as a word. */
+static uint32_t sid_in_text(struct str s)
+{
+    for (uint32_t i = 0; i + 4 < s.n; i++) {
+        if (memcmp(s.p + i, "sid", 3) != 0 || (i && (isalnum(s.p[i - 1]) || s.p[i - 1] == '_')))
+            continue;
+        struct str v = str_trim(str_skip(s, i + 3));
+        if (!v.n || v.p[0] != ':')
+            continue;
+        v = str_trim(str_skip(v, 1));
+        uint32_t n = 0;
+        uint64_t sid = 0;
+        while (n < v.n && isdigit(v.p[n]) && n < 11)
+            n++;
+        if (str_u64(str_first(v, n), &sid) && sid && sid <= UINT32_MAX)
+            return (uint32_t)sid;
+    }
+    return 0;
+}
+
 static void refuse(struct chunk *c, const struct raw_rule *raw, const char *file, uint32_t at,
                    uint32_t sid, const char *reason, const char *hint)
 {
@@ -151,6 +172,7 @@ static void refuse(struct chunk *c, const struct raw_rule *raw, const char *file
         return;
     c->refusals = r;
     struct rule_refusal *e = &r[c->n_refusals++];
+    sid = sid ? sid : sid_in_text(raw->text);
     *e = (struct rule_refusal){.file = file, .sid = sid, .reason = reason, .hint = hint};
     raw_locate(raw, at, &e->line, &e->column);
 }
@@ -177,11 +199,6 @@ static bool split_rule(struct parse *p, struct str *head, struct str *body)
         return p->d == DIALECT_SNORT2 || bad(p, "put (msg:\"...\"; sid:N;) behind the header",
                                              "the rule has no options in parentheses");
     *head = str_first(t, (uint32_t)open);
-    /* Suricata takes a rule whose closing parenthesis is lost, too. */
-    if (p->d == DIALECT_SURICATA && t.p[t.n - 1] == ';') {
-        *body = str_skip(t, (uint32_t)open + 1);
-        return true;
-    }
     if (t.p[t.n - 1] != ')') {
         p->error_at = t.n - 1;
         return bad(p, "the rule ends with ;)", "the closing parenthesis is missing");

@@ -68,10 +68,17 @@ struct raw_rule {
     bool firewall;
     const char *error, *hint; /* not a rule at all */
 };
+/* A statement beside rules: "event_filter ...", "var ..." (statements.c). */
+struct raw_line {
+    struct str text; /* joined, trimmed */
+    uint32_t file, line;
+};
 struct raw_rules {
     struct raw_rule *r;
     uint32_t n, room;
     uint32_t disabled; /* not wanted: counted */
+    struct raw_line *lines;
+    uint32_t n_lines, lines_room;
 };
 struct source {
     const char *name;
@@ -79,6 +86,11 @@ struct source {
     size_t n;
     uint8_t dialect; /* as told, or AUTO */
     bool told, firewall;
+    bool embedded; /* a configuration with rules in it: its other statements are not looked at */
+    bool followed; /* its includes are sources, too */
+    uint8_t depth; /* of inclusion */
+    uint32_t from; /* number + 1 of the source that includes it; 0: none */
+    uint64_t dev, ino;
 };
 /* Bytes of a file, gunzipped if need be; negative errno. */
 int source_read(const char *path, uint8_t **bytes, size_t *n) MUST_CHECK;
@@ -88,6 +100,8 @@ enum rule_dialect source_dialect(struct str text, struct marks *out);
 /* Finds all rules of a source; -ENOMEM. */
 int source_split(const struct source *s, uint32_t file, enum rule_dialect d, bool keep_disabled,
                  struct arena *a, struct raw_rules *out) MUST_CHECK;
+/* Is it no rule file at all (NUL bytes, or many lines and none like a rule)?  One refusal says so. */
+bool source_is_odd(const struct source *s);
 /* Line and column of an offset in the joined text. */
 void raw_locate(const struct raw_rule *r, uint32_t at, uint32_t *line, uint32_t *column);
 /* Length of a leading action word ("alert", "drop:flow,alert") followed by a blank or '('; 0: none.

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { FILE_MAX = 1u << 30 };
+enum { FILE_MAX = 1u << 30, ODD_LINES = 24, ODD_BYTES = 65536 };
 
 /* ---- reading */
 
@@ -314,6 +314,7 @@ static uint32_t rule_end(struct str s, uint32_t i, uint32_t end)
 
 struct split {
     const struct source *src;
+    bool in_ruletype; /* between { and } of a ruletype */
     struct str s;
     uint32_t file;
     uint8_t dialect;
@@ -346,6 +347,33 @@ static int take_rule(struct split *sp, uint32_t from, uint32_t end, uint32_t lin
         r->error = error;
         r->hint = "a rule is: action protocol source ports -> destination ports (options)";
     }
+    return 0;
+}
+
+/* A statement beside rules; of a configuration with rules in it the owner is src/config. */
+static int take_statement(struct split *sp, struct str l, uint32_t line)
+{
+    struct raw_rules *out = sp->out;
+    if (sp->in_ruletype || str_starts(l, STR("ruletype"))) {
+        bool first = !sp->in_ruletype;
+        sp->in_ruletype = str_chr(l, '}') < 0;
+        if (!first)
+            return 0;
+    }
+    if (sp->src->embedded || (sp->src->followed && str_starts(l, STR("include"))))
+        return 0;
+    if (out->n_lines == out->lines_room) {
+        uint32_t room = out->lines_room ? out->lines_room * 2 : 64;
+        struct raw_line *more = realloc(out->lines, room * sizeof(*more));
+        if (!more)
+            return -ENOMEM;
+        out->lines = more;
+        out->lines_room = room;
+    }
+    struct str text = join(sp->a, l, false);
+    if (!text.p)
+        return -ENOMEM;
+    out->lines[out->n_lines++] = (struct raw_line){.text = text, .file = sp->file, .line = line};
     return 0;
 }
 
@@ -388,22 +416,66 @@ static int take_line(struct split *sp, uint32_t i, uint32_t *end, uint32_t line)
     if (l.p[0] == '#')
         return take_comment(sp, from, *end, line, i);
     if (sp->dialect == DIALECT_SNORT3 && str_starts(l, STR("/*"))) {
+        uint32_t first = *end;
         int64_t close = str_find(str_skip(s, from + 2), STR("*/"));
         *end = close < 0 ? s.n : line_end(s, from + 2 + (uint32_t)close);
+        if (close < 0)
+            return take_rule(sp, from, first, line, from - i + 1, false,
+                             "the comment /* has no end: what stands behind it is not read");
         return 0;
     }
     /* "config" is a statement of a snort.conf and an action of Suricata. */
     uint32_t word = action_word(l);
     if (word == 6 && str_starts(l, STR("config")) && l.p[l.n - 1] != ')')
         word = 0;
-    if (!word && statement_word(l))
-        return 0;
+    if (sp->in_ruletype || (!word && statement_word(l)))
+        return take_statement(sp, l, line);
     if (!word)
         return take_rule(sp, from, *end, line, from - i + 1, false,
                          "the line does not begin with an action");
     if (sp->dialect == DIALECT_SNORT3)
         *end = rule_end(s, from, *end);
     return take_rule(sp, from, *end, line, from - i + 1, false, NULL);
+}
+
+/* What many lines that are no comment look like. */
+static bool nothing_like_a_rule(struct str s)
+{
+    unsigned lines = 0;
+    while (s.n && lines < ODD_LINES) {
+        struct str rest, l = str_trim(str_split(s, '\n', &rest));
+        s = rest;
+        if (!l.n)
+            continue;
+        if (l.p[0] == '#' || action_word(l) || statement_word(l) || str_chr(l, '(') >= 0 ||
+            str_find(l, STR("sid")) >= 0 || str_starts(l, STR("/*")))
+            return false;
+        lines++;
+    }
+    return lines == ODD_LINES;
+}
+
+bool source_is_odd(const struct source *src)
+{
+    struct str s = str_of(src->bytes, src->n);
+    return s.n && (memchr(s.p, 0, u32_min(s.n, ODD_BYTES)) || nothing_like_a_rule(s));
+}
+
+/* One refusal for the whole file. */
+static int take_odd(struct split *sp)
+{
+    struct raw_rule *r = raw_add(sp->out);
+    if (!r)
+        return -ENOMEM;
+    *r = (struct raw_rule){.text = str_first(sp->s, 0),
+                           .src = str_first(sp->s, 0),
+                           .line = 1,
+                           .column = 1,
+                           .file = sp->file,
+                           .dialect = sp->dialect,
+                           .error = "this is no rule file",
+                           .hint = "give a text file of rules; a capture is read with -r"};
+    return 0;
 }
 
 int source_split(const struct source *src, uint32_t file, enum rule_dialect d, bool keep_disabled,
@@ -417,6 +489,8 @@ int source_split(const struct source *src, uint32_t file, enum rule_dialect d, b
                        .a = a,
                        .out = out};
     uint32_t i = 0, line = 1;
+    if (!src->embedded && source_is_odd(src))
+        return take_odd(&sp);
     if (src->n >= 3 && memcmp(src->bytes, "\xef\xbb\xbf", 3) == 0)
         i = 3;
     while (i < sp.s.n) {

@@ -406,6 +406,81 @@ static void hash_of_a_lost_companion(void **state)
     assert_true(h[0] != h[1] && h[1] != h[2]);
 }
 
+/* Text that is no rule, by dialect: where it is refused, with whose sid. */
+static void lost_ends(void **state)
+{
+    (void)state;
+    static const struct {
+        enum rule_dialect d;
+        const char *text;
+        uint32_t line, sid, loaded;
+        const char *reason;
+    } t[] = {
+        {DIALECT_SNORT3, TCP "(content:\"a\"; sid:1;)\n/* open\n" TCP "(content:\"b\"; sid:2;)\n", 2, 0, 1,
+         "has no end"},
+        {DIALECT_SNORT3, "/* fine\n*/\n" TCP "(content:\"a\"; sid:1;)\n/*", 4, 0, 1, "has no end"},
+        {DIALECT_SURICATA, TCP "(content:\"a\"; sid:7;", 1, 7, 0, "closing parenthesis"},
+        {DIALECT_SNORT2, TCP "(content:\"a\"; sid:7;", 1, 7, 0, "closing parenthesis"},
+        {DIALECT_SNORT3, TCP "(content:\"a\"; sid:7;", 1, 7, 0, "closing parenthesis"},
+        {DIALECT_SURICATA, TCP "(content:\"a\"; sid: 8;) and more", 1, 8, 0, "closing parenthesis"},
+        {DIALECT_SURICATA, "alrt tcp any any -> any any (content:\"a\"; xsid:5; sid:9;)", 1, 9, 0,
+         "begin with an action"},
+        {DIALECT_SURICATA, TCP "(content:\"a\"; sid:10)", 1, 10, 0, "no ';'"},
+        {DIALECT_SURICATA, TCP "(content:\"sid\"; sid:x)", 1, 0, 0, "no ';'"},
+        {DIALECT_SNORT2, "\n\nab\1", 3, 0, 0, "begin with an action"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+        struct rule_set *s = rules_of(t[i].text, t[i].d, NULL, 1);
+        if (s->n_refusals != 1 || s->n_rules != t[i].loaded)
+            fail_msg("%s: %u refused, %u loaded", t[i].text, s->n_refusals, s->n_rules);
+        const struct rule_refusal *r = &s->refusals[0];
+        if (r->line != t[i].line || r->sid != t[i].sid || !strstr(r->reason, t[i].reason) || !r->hint)
+            fail_msg("%s: %u: sid %u: %s", t[i].text, r->line, r->sid, r->reason);
+        rules_free(s);
+    }
+}
+
+/* Statements beside rules: thresholds and classes are taken, of the rest each line is warned. */
+static void statements(void **state)
+{
+    (void)state;
+    struct rule_set *s = rules_of("var A any\nipvar B any\nportvar C 80\nconfig x\ninclude f\n"
+                                  "output y\npreprocessor z\nruletype r {\n type drop\n output q\n}\n"
+                                  "event_filter gen_id 1, sig_id 1, type limit, track by_src, \\\n"
+                                  " count 1, seconds 60\n"
+                                  "config classification: own,Own,2\n" TCP
+                                  "(content:\"a\"; classtype:own; sid:1;)\n",
+                                  DIALECT_SNORT2, NULL, 1);
+    assert_int_equal(s->n_rules, 1);
+    assert_int_equal(s->rules[0]->priority, 2);
+    assert_int_equal(s->n_refusals, 0);
+    assert_int_equal(s->n_file_thresholds, 1);
+    assert_int_equal(s->diags.errors, 0);
+    assert_int_equal(s->diags.warnings, 8);
+    uint32_t line = 1;
+    for (const struct diag *d = s->diags.first; d; d = d->next, line++)
+        assert_true(d->line == line && d->file && d->hint);
+    rules_free(s);
+}
+
+static void no_rule_file(void **state)
+{
+    (void)state;
+    struct rules_options o = {.var = test_var};
+    uint8_t junk[4096];
+    for (size_t i = 0; i < sizeof(junk); i++)
+        junk[i] = (uint8_t)(i * 7 % 64 ? i * 7 % 64 : '\n');
+    junk[100] = 0;
+    struct rule_loader *l = rules_begin(&o);
+    assert_int_equal(rules_add_text(l, "x", str_of(junk, sizeof(junk)), DIALECT_AUTO), 0);
+    assert_int_equal(rules_add_text(l, "y", STR(TCP "(content:\"a\"; sid:1;)"), DIALECT_AUTO), 0);
+    struct rule_set *s = rules_finish(l, 1);
+    assert_int_equal(s->n_refusals, 1);
+    assert_int_equal(s->n_rules, 1);
+    assert_non_null(strstr(s->refusals[0].reason, "no rule file"));
+    rules_free(s);
+}
+
 static void input_hash_tells(void **state)
 {
     (void)state;
@@ -439,6 +514,9 @@ int main(void)
         cmocka_unit_test(input_hash_tells),
         cmocka_unit_test(broken_ends_are_left_out),
         cmocka_unit_test(hash_of_a_lost_companion),
+        cmocka_unit_test(lost_ends),
+        cmocka_unit_test(statements),
+        cmocka_unit_test(no_rule_file),
         cmocka_unit_test(with_configuration),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

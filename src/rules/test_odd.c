@@ -143,7 +143,6 @@ static const struct {
      "by_src,count 1,seconds 60; "
      "threshold:type limit,track by_src,count 1,seconds 600; sid:1;)",
      "threshold: 1 in 60~limit: 1 in 600"},
-    {"lost parenthesis", SU, TCP "(content:\"a\"; sid:1; \\\n\n", "holds \"a\""},
     {"tabs", SU, "alert\ttcp\tany\tany\t->\tany\tany\t(content:\"a\";\tsid:1;)", "holds \"a\""},
 };
 

@@ -169,6 +169,7 @@ static void lines(void **state)
         if (cases[i].first && !str_eq(r.r[0].text, str_cstr(cases[i].first)))
             fail_msg("'%s': '" STR_FMT "'", cases[i].text, STR_ARG(r.r[0].text));
         free(r.r);
+        free(r.lines);
         arena_done(&a);
     }
 }
@@ -184,6 +185,7 @@ static void disabled_kept(void **state)
     assert_true(r.r[0].disabled && r.r[0].column == 3);
     assert_true(r.r[1].error && r.r[1].line == 2);
     free(r.r);
+    free(r.lines);
     arena_done(&a);
 }
 
@@ -204,6 +206,7 @@ static void places_in_joined_text(void **state)
     raw_locate(&r.r[0], 100000, &line, &column);
     assert_int_equal(line, 4);
     free(r.r);
+    free(r.lines);
     arena_done(&a);
 }
 
