@@ -367,6 +367,9 @@ bool rule_finish(struct parse *p)
         !protocol_set(p) || !transports_fit(p) || !activation_fits(p) || !runnable(p))
         return false;
     priority_set(p);
+    if ((p->r->flags & RULE_TX_WHOLE) && !p->r->app)
+        return bad(p, "name a protocol with transactions (http, tls ...), or write ->",
+                   "=> goes over request and response of a transaction: the rule has none");
     rule_type_set(p);
     fast_choose(p);
     return true;

@@ -192,6 +192,9 @@ static bool proto_parse(struct parse *p, struct str w)
         return !hook.n || hook_parse(p, hook);
     }
     int app = service_find(name);
+    if (app > 0 && p->d == DIALECT_SNORT2)
+        return bad(p, "write tcp and the ports, or the rule in the words of Suricata or Snort 3",
+                   "'" STR_FMT "' is no protocol of a Snort 2 header", STR_ARG(name));
     if (app <= 0)
         return bad(p, "ip, tcp, udp, icmp, tcp-pkt, tcp-stream, pkthdr, or an application protocol",
                    "unknown protocol '" STR_FMT "'", STR_ARG(name));
@@ -280,7 +283,7 @@ static bool direction_parse(struct parse *p, struct str w)
         return true;
     if (str_eq(w, STR("<>")))
         p->r->flags |= RULE_BOTH_WAYS;
-    else if (str_eq(w, STR("=>")))
+    else if (str_eq(w, STR("=>")) && p->d == DIALECT_SURICATA)
         p->r->flags |= RULE_TX_WHOLE;
     else
         return bad(p, "-> from the left to the right, <> both ways, => request and response",

@@ -246,9 +246,17 @@ bool kw_byte_jump(struct parse *p, const struct keyword *k, struct str v)
     return bytes_add(p, TEST_BYTE_JUMP, &t) != NULL;
 }
 
+enum { SNORT2_EXTRACTS = 2 };
+
 bool kw_byte_extract(struct parse *p, const struct keyword *k, struct str v)
 {
     (void)k;
+    unsigned before = 0;
+    for (uint32_t i = 0; i < p->n; i++)
+        before += p->t[i].kind == TEST_BYTE_EXTRACT;
+    if (p->d == DIALECT_SNORT2 && before >= SNORT2_EXTRACTS)
+        return bad(p, "use a variable for both, or divide the rule",
+                   "a Snort 2 rule has %d variables at most", SNORT2_EXTRACTS);
     struct test_bytes t = bytes_new();
     struct str n = list_next(&v, ','), offset = list_next(&v, ','), name = list_next(&v, ',');
     int64_t count;

@@ -150,6 +150,9 @@ bool kw_nocase(struct parse *p, const struct keyword *k, struct str v)
     struct rule_test *t = content_before(p);
     if (!t)
         return false;
+    if (p->d == DIALECT_SNORT3 && str_eq(p->opt->name, STR("nocase")))
+        return bad(p, "write content:\"text\",nocase;",
+                   "nocase is no option of its own in Snort 3");
     if ((t->u.content.flags & CONTENT_NOCASE) && p->d == DIALECT_SURICATA)
         return bad(p, NULL, "nocase stands twice behind one content");
     t->u.content.flags |= CONTENT_NOCASE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Notes on rules that load but deserve a look: slow ones, and those that wait for what never comes.
  */
-#include "rules/rules.h"
+#include "rules/load.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +68,29 @@ static void direction_note(const struct lint *l, const struct rule *r)
     }
 }
 
+bool rule_reset_in_vain(const struct rule *r)
+{
+    return r->response && !(r->response & ~RESP_RST_BOTH) && !(r->transports & RULE_TCP) &&
+           !(r->flags & RULE_DISABLED);
+}
+
+/* Header fields of one byte against a number that none is above. */
+static void bound_note(const struct lint *l, const struct rule *r)
+{
+    for (unsigned i = 0; i < r->n_tests; i++) {
+        const struct rule_test *t = &r->tests[i];
+        const struct test_uint *u = &t->u.packet.uint;
+        uint8_t f = t->u.packet.field;
+        if (t->kind != TEST_PACKET || !(f == PFIELD_TTL || f == PFIELD_TOS || f == PFIELD_ITYPE ||
+                                        f == PFIELD_ICODE || f == PFIELD_IP_PROTO))
+            continue;
+        if ((u->op == NUM_GT && u->a >= UINT8_MAX) || (u->op == NUM_LT && !u->a))
+            note(l, r, "empty-range", "no value of a header field lies there: it can never match");
+    }
+    if (rule_reset_in_vain(r))
+        note(l, r, "reset-without-tcp", "it asks for TCP resets alone, and has no TCP: none can be sent");
+}
+
 static bool asks(const struct test_bits *b)
 {
     return b->cmd == BITS_ISSET && !b->group;
@@ -116,6 +139,7 @@ void rules_lint(const struct rule_set *s, rules_note_fn *f, void *ctx)
         const struct rule *r = s->rules[i];
         literal_note(&l, r);
         direction_note(&l, r);
+        bound_note(&l, r);
         bits_note(&l, r);
     }
     free(l.set);

@@ -24,6 +24,8 @@ int thresholds_settle(struct whole *w, const struct threshold_file *t) MUST_CHEC
 int set_settle(struct whole *w, const struct rules_options *o,
                const struct strtab *addr) MUST_CHECK;
 
+/* resp names resets alone, and the rule is of no TCP (lint.c). */
+bool rule_reset_in_vain(const struct rule *r);
 /* ---- statements beside rules (statements.c) */
 struct include_scan {
     struct str left;

@@ -428,6 +428,8 @@ static int take_line(struct split *sp, uint32_t i, uint32_t *end, uint32_t line)
     uint32_t word = action_word(l);
     if (word == 6 && str_starts(l, STR("config")) && l.p[l.n - 1] != ')')
         word = 0;
+    if (word) /* a block of a ruletype that is not closed hides no rules */
+        sp->in_ruletype = false;
     if (sp->in_ruletype || (!word && statement_word(l)))
         return take_statement(sp, l, line);
     if (!word)

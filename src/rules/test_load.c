@@ -457,10 +457,37 @@ static void statements(void **state)
     assert_int_equal(s->n_file_thresholds, 1);
     assert_int_equal(s->diags.errors, 0);
     assert_int_equal(s->diags.warnings, 8);
+    struct rule_set *open = rules_of("ruletype r {\n type drop\n" TCP "(content:\"a\"; sid:1;)\n",
+                                     DIALECT_SNORT2, NULL, 1);
+    assert_int_equal(open->n_rules, 1);
+    rules_free(open);
     uint32_t line = 1;
     for (const struct diag *d = s->diags.first; d; d = d->next, line++)
         assert_true(d->line == line && d->file && d->hint);
     rules_free(s);
+}
+
+/* Told at load: which answers can never be sent. */
+static void resets_in_vain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned warnings;
+    } t[] = {
+        {"alert udp any any -> any any (content:\"a\"; resp:reset_both; sid:1;)", 1},
+        {"alert icmp any any -> any any (content:\"a\"; resp:reset_dest; sid:1;)", 1},
+        {"alert udp any any -> any any (content:\"a\"; resp:reset_both,icmp_port; sid:1;)", 0},
+        {"alert tcp any any -> any any (content:\"a\"; resp:reset_both; sid:1;)", 0},
+        {"alert ip any any -> any any (content:\"a\"; resp:reset_both; sid:1;)", 0},
+        {"alert udp any any -> any any (content:\"a\"; sid:1;)", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+        struct rule_set *s = rules_of(t[i].text, DIALECT_SURICATA, NULL, 1);
+        if (s->n_rules != 1 || s->diags.warnings != t[i].warnings)
+            fail_msg("%s: %u loaded, %u warnings", t[i].text, s->n_rules, s->diags.warnings);
+        rules_free(s);
+    }
 }
 
 static void no_rule_file(void **state)
@@ -517,6 +544,7 @@ int main(void)
         cmocka_unit_test(lost_ends),
         cmocka_unit_test(statements),
         cmocka_unit_test(no_rule_file),
+        cmocka_unit_test(resets_in_vain),
         cmocka_unit_test(with_configuration),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
