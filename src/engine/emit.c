@@ -102,8 +102,14 @@ struct event *emit_begin(struct engine *e, enum event_type type, const struct pa
         emit_flow_ends(ev, f, dir);
     else if (p)
         packet_ends(ev, p);
+    if (dir < 2 && f && f->mac_have && e->settings->wants.ether && type != EVENT_FLOW && type != EVENT_NETFLOW) {
+        memcpy(ev->mac[0], f->mac[dir], 6);
+        memcpy(ev->mac[1], f->mac[!dir], 6);
+        ev->flags |= EVENT_HAS_ETHER;
+    }
     if (p) {
-        ether(e, ev, p);
+        if (!(ev->flags & EVENT_HAS_ETHER))
+            ether(e, ev, p);
         ev->pkt_src = p->src_kind;
     } else if (type == EVENT_APP || type == EVENT_FILEINFO || type == EVENT_ANOMALY) {
         ev->pkt_src = PKT_SRC_FLOW_TIMEOUT; /* came up as the flow ended */

@@ -143,9 +143,9 @@ static void target_items(const struct image_rule_info *r, const struct packet *p
 
 /* The target, and what lists say. */
 static struct event_text tape_extra(const struct engine *e, struct sbuf *b, const struct image_rule_info *r, const struct alert *a,
-                                    const struct packet *p)
+                                    const struct packet *p, const struct emit_xff *x)
 {
-    if (r->target == TARGET_NONE && !a->n_told)
+    if (r->target == TARGET_NONE && !a->n_told && !(x && x->ver))
         return (struct event_text){0, 0};
     struct sbuf tape;
     struct fields f;
@@ -155,6 +155,8 @@ static struct event_text tape_extra(const struct engine *e, struct sbuf *b, cons
         target_items(r, p, &f);
     if (a->n_told)
         context_items(e, a, &f);
+    if (x && x->ver)
+        fields_ip(&f, "xff", x->ver, &x->addr);
     struct event_text t = text_put(b, sbuf_view(&tape));
     sbuf_done(&tape);
     return t;
@@ -173,7 +175,7 @@ static struct event_text rule_text(struct engine *e, struct sbuf *b, const struc
     return t;
 }
 
-static void alert_section(struct engine *e, const struct alert *a, const struct packet *p)
+static void alert_section(struct engine *e, const struct alert *a, const struct packet *p, const struct emit_xff *x)
 {
     const struct image *i = overlay_image(detect_overlay(e->detect));
     struct image_rule_info r;
@@ -196,7 +198,7 @@ static void alert_section(struct engine *e, const struct alert *a, const struct 
         h.references = tape_references(&b, i, a->rule);
     if (r.n_metadata)
         h.metadata = tape_metadata(&b, i, a->rule);
-    h.extra = tape_extra(e, &b, &r, a, p);
+    h.extra = tape_extra(e, &b, &r, a, p, x);
     h.rule = rule_text(e, &b, i, a->rule);
     event_section2(e->out, SECTION_ALERT, &h, sizeof(h), b.p, (uint32_t)b.n);
     sbuf_done(&b);
@@ -290,18 +292,21 @@ static void files_context(const struct alert *a, struct fields *out)
 }
 
 /* The packet as a whole: of a rebuilt datagram or a tunnel's inner packet, that one. */
-static void packet_section(struct engine *e, const struct packet *p)
+enum { ANOMALY_HEADER = 32 }; /* as much as is written of a packet that is odd */
+static void packet_section(struct engine *e, const struct packet *p, uint32_t most)
 {
     if (!p->data || (p->flags & PKT_PSEUDO))
         return;
     const struct frame *f = p->frame;
-    struct event_packet h = {.link = p->link, .len = p->data_len, .wire_len = p->data_len, .ts_ns = p->ts_ns};
+    struct event_packet h = {.link = p->link, .len = u32_min(p->data_len, most), .wire_len = p->data_len, .ts_ns = p->ts_ns};
     if (f && p->data == f->data) {
         h.wire_len = f->wire_len;
         h.ts_ns = f->ts_ns;
     }
-    event_section2(e->out, SECTION_PACKET, &h, sizeof(h), p->data, p->data_len);
+    event_section2(e->out, SECTION_PACKET, &h, sizeof(h), p->data, h.len);
 }
+
+void emit_packet_header(struct engine *e, const struct packet *p) { packet_section(e, p, ANOMALY_HEADER); }
 
 /* What the rule saw: the stream's bytes when it matched there, else the packet's. */
 static void payload_section(struct engine *e, const struct alert *a, const struct packet *p, struct event *ev)
@@ -337,10 +342,12 @@ static void one_alert(struct engine *e, struct packet *p, const struct decision 
     }
     if (w->alert_payload || w->alert_payload_printable || w->packet_bytes)
         payload_section(e, a, p, ev);
-    alert_section(e, a, p);
+    struct emit_xff xff;
+    bool has_xff = emit_xff(e, f, a->tx, ev, &xff);
+    alert_section(e, a, p, has_xff ? &xff : NULL);
     verdict_section(e, d, p, a->status);
     if (w->alert_packet || w->packet_bytes)
-        packet_section(e, p);
+        packet_section(e, p, UINT32_MAX);
     struct fields *out = event_fields(e->out);
     if ((p->flags & PKT_INNER) && p->outer && p->outer->ver)
         tunnel_object(out, p);
@@ -352,6 +359,7 @@ static void one_alert(struct engine *e, struct packet *p, const struct decision 
         }
         if (w->alert_flow_metadata)
             flow_object(out, f);
+        emit_metadata(e, f, out);
     }
     event_end(e->out);
     arena_reset(&e->scratch);
@@ -412,11 +420,12 @@ void emit_drop(struct engine *e, struct packet *p, const struct decision *d)
     }
     fields_cstr(out, "reason", drop_reason_text(d->drop_reason));
     fields_close(out);
+    emit_metadata(e, f, out);
     if (w->drop_verdict)
         verdict_section(e, d, p, STATUS_DONE);
     if (w->drop_alerts && d->drop_rule >= 0) {
         struct alert a = {.rule = (uint32_t)d->drop_rule, .blocked = true, .status = STATUS_DONE};
-        alert_section(e, &a, p);
+        alert_section(e, &a, p, NULL);
     }
     event_end(e->out);
     arena_reset(&e->scratch);
@@ -442,6 +451,9 @@ void emit_anomalies(struct engine *e, struct packet *p)
         fields_cstr(out, "type", stream ? "stream" : "decode");
         fields_cstr(out, "event", name);
         fields_close(out);
+        emit_metadata(e, p->flow, out);
+        if (e->settings->wants.anomaly_packethdr)
+            packet_section(e, p, ANOMALY_HEADER);
         event_end(e->out);
     }
 }
@@ -489,7 +501,7 @@ void emit_tagged(struct engine *e, struct packet *p)
     struct event *ev = emit_begin(e, EVENT_PACKET, p, p->flow, 0xff);
     if (!ev)
         return;
-    packet_section(e, p);
+    packet_section(e, p, UINT32_MAX);
     event_end(e->out);
 }
 

@@ -22,6 +22,13 @@ int emit_app_init(struct engine *e)
     return 0;
 }
 
+static void xff_put(struct engine *e, struct flow *f, struct app_tx *tx, struct event *ev, struct fields *out)
+{
+    struct emit_xff x;
+    if (emit_xff(e, f, tx, ev, &x) && x.ver)
+        fields_ip(out, "xff", x.ver, &x.addr);
+}
+
 static void log_row(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx, unsigned row)
 {
     struct app_flow *af = f->app;
@@ -37,10 +44,14 @@ static void log_row(struct engine *e, const struct packet *p, struct flow *f, st
         ev->tx_id = tx->id;
         event_section(e->out, SECTION_NAME, l->event_type, (uint32_t)strlen(l->event_type));
         struct app_log_ctx c = {.af = af, .tx = tx, .flow = f, .options = want[k].options, .scratch = &e->scratch};
-        if (l->write(&c, event_fields(e->out)))
+        struct fields *out = event_fields(e->out);
+        if (l->write(&c, out)) {
+            xff_put(e, f, tx, ev, out);
+            emit_metadata(e, f, out);
             event_end(e->out);
-        else
+        } else {
             event_abort(e->out);
+        }
         arena_reset(&e->scratch);
     }
 }
@@ -82,6 +93,8 @@ static void log_file(struct engine *e, const struct packet *p, struct flow *f, s
         af->def->alert_fields(&c, out);
     }
     app_file_fields(x, out);
+    xff_put(e, f, tx, ev, out);
+    emit_metadata(e, f, out);
     event_end(e->out);
     arena_reset(&e->scratch);
 }
@@ -121,6 +134,9 @@ static void app_anomaly(struct engine *e, const struct packet *p, struct flow *f
                 app_event_eve(core ? APP_UNKNOWN : (enum app_proto_id)f->app->proto_any, name, room));
     fields_cstr(out, "layer", layer);
     fields_close(out);
+    emit_metadata(e, f, out);
+    if (p && e->settings->wants.anomaly_packethdr)
+        emit_packet_header(e, p);
     event_end(e->out);
 }
 

@@ -92,7 +92,7 @@ static void icmp_answer(struct fields *out, const struct flow *f)
 }
 
 /* MAC addresses of the two ends, as lists: a flow may have more. */
-static void ether_object(struct fields *out, const struct flow *f)
+static void ether_object(struct fields *out, const struct flow *f, unsigned dir)
 {
     static const char *const key[2] = {"src_macs", "dest_macs"};
     char t[24];
@@ -100,8 +100,8 @@ static void ether_object(struct fields *out, const struct flow *f)
         return;
     fields_open(out, "ether");
     for (unsigned k = 0; k < 2; k++) {
-        const uint8_t *m = f->mac[!k];
-        fields_array(out, key[!k]);
+        const uint8_t *m = f->mac[k ? !dir : dir];
+        fields_array(out, key[k]);
         snprintf(t, sizeof(t), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
         fields_cstr(out, NULL, t);
         fields_array_end(out);
@@ -121,7 +121,7 @@ void emit_flow(struct engine *e, const struct flow *f)
     struct fields *out = event_fields(e->out);
     icmp_answer(out, f);
     if (e->settings->wants.ether)
-        ether_object(out, f);
+        ether_object(out, f, 0);
     emit_app_protos(out, f);
     fields_open(out, "flow");
     fields_u64(out, "pkts_toserver", f->pkts[0]);
@@ -156,6 +156,7 @@ void emit_flow(struct engine *e, const struct flow *f)
     }
     fields_close(out);
     tcp_object(out, f);
+    emit_metadata(e, f, out);
     event_end(e->out);
 }
 
@@ -172,6 +173,8 @@ void emit_netflow(struct engine *e, const struct flow *f)
             return;
         ev->app_proto = f->app_proto_any;
         struct fields *out = event_fields(e->out);
+        if (e->settings->wants.ether)
+            ether_object(out, f, dir);
         fields_open(out, "netflow");
         fields_u64(out, "pkts", f->pkts[dir]);
         fields_u64(out, "bytes", f->bytes[dir]);
@@ -189,6 +192,7 @@ void emit_netflow(struct engine *e, const struct flow *f)
             flags_written(out, s.flags_seen);
             fields_close(out);
         }
+        emit_metadata(e, f, out);
         event_end(e->out);
     }
 }

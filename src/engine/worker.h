@@ -77,10 +77,20 @@ struct event *emit_begin(struct engine *e, enum event_type type, const struct pa
                          unsigned dir);
 void emit_flow_ends(struct event *ev, const struct flow *f, unsigned dir);
 void emit_app_protos(struct fields *out, const struct flow *f);
+/* emit_extra.c */
+void emit_metadata(struct engine *e, const struct flow *f, struct fields *out);
+/* The address that a proxy names in a header of tx (NULL: of any): ver 0: none to be written, it stands in the
+ * event's head. */
+struct emit_xff {
+    struct ip_addr addr;
+    uint8_t ver;
+};
+bool emit_xff(struct engine *e, const struct flow *f, const struct app_tx *tx, struct event *ev, struct emit_xff *out);
 /* emit_alert.c */
 void emit_alerts(struct engine *e, struct packet *p, const struct decision *d);
 void emit_drop(struct engine *e, struct packet *p, const struct decision *d);
 void emit_tagged(struct engine *e, struct packet *p);
+void emit_packet_header(struct engine *e, const struct packet *p); /* of an anomaly */
 void emit_arp(struct engine *e, struct packet *p);
 void emit_anomalies(struct engine *e, struct packet *p);
 void emit_response(void *ctx, const struct response_report *r);

@@ -27,6 +27,8 @@ struct eve_options {
     bool file_magic, file_md5, file_sha1, file_sha256;
     uint16_t community_seed;
     uint32_t payload_buffer_bytes;
+    bool xff_overwrite, xff_forward;
+    char xff_header[64];
 };
 /* Reads an `eve-log` node. */
 void eve_options_read(const struct conf_node *eve, struct eve_options *out);

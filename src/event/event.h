@@ -383,6 +383,8 @@ struct event_wants {
     bool ether;
     bool packets_all; /* pcap-log of every packet (conditional: all): a PACKET event for each */
     bool anomaly_packethdr, alert_payload_length;
+    bool xff_overwrite, xff_forward;
+    char xff_header[64];
     bool metadata; /* top-level `metadata` (flowbits ...) */
     bool pcap_file;
     bool file_magic, file_md5, file_sha1, file_sha256;

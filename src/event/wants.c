@@ -6,6 +6,7 @@
 #include "event/eve.h"
 
 #include "config/config.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +113,18 @@ static void apps_read(const struct conf_node *types, struct name_set *out)
     }
 }
 
+/* Of the eve-log, or of its alerts. */
+static void xff_read(const struct conf_node *n, struct eve_options *o)
+{
+    if (!n || !on(n, "xff.enabled", false))
+        return;
+    o->xff = true;
+    o->xff_overwrite = !strcmp(conf_sub_str(n, "xff.mode", "extra-data"), "overwrite");
+    o->xff_forward = !strcmp(conf_sub_str(n, "xff.deployment", "reverse"), "forward");
+    snprintf(o->xff_header, sizeof(o->xff_header), "%s",
+             conf_sub_str(n, "xff.header", "X-Forwarded-For"));
+}
+
 static void alert_read(const struct conf_node *n, struct eve_options *o)
 {
     const struct conf_node *meta = conf_sub(n, "metadata");
@@ -134,7 +147,7 @@ static void alert_read(const struct conf_node *n, struct eve_options *o)
     o->tagged_packets = on(n, "tagged-packets", false);
     uint64_t most = conf_sub_bytes(n, "payload-buffer-size", 4096);
     o->payload_buffer_bytes = (uint32_t)u64_min(most, 1 << 20);
-    o->xff = on(n, "xff.enabled", o->xff);
+    xff_read(n, o);
 }
 
 static void anomaly_read(const struct conf_node *n, struct eve_options *o)
@@ -230,7 +243,7 @@ void eve_options_read(const struct conf_node *eve, struct eve_options *o)
     o->pcap_file = on(eve, "pcap-file", false);
     o->metadata = on(eve, "metadata", true);
     o->version = on(eve, "suricata-version", false);
-    o->xff = on(eve, "xff.enabled", false);
+    xff_read(eve, o);
     int64_t seed = conf_sub_int(eve, "community-id-seed", 0);
     o->community_seed = seed < 0 || seed > UINT16_MAX ? 0 : (uint16_t)seed;
     types_read(o->types, o);
@@ -292,7 +305,12 @@ static void eve_add(struct event_wants *w, const struct eve_options *o)
     w->alert_verdict |= o->verdict;
     w->alert_tagged |= o->tagged_packets;
     w->alert_reference |= o->reference;
-    w->alert_xff |= o->xff;
+    if (o->xff && !w->alert_xff) {
+        w->alert_xff = true;
+        w->xff_overwrite = o->xff_overwrite;
+        w->xff_forward = o->xff_forward;
+        memcpy(w->xff_header, o->xff_header, sizeof(w->xff_header));
+    }
     w->alert_websocket |= o->websocket;
     w->payload_buffer_bytes = u32_max(w->payload_buffer_bytes, o->payload_buffer_bytes);
     w->community_id |= o->community_id;
