@@ -283,7 +283,10 @@ const struct matches *detect_packet(struct detect *d, struct packet *p, struct s
     d->cand.gate = d->tx_cand.gate = d->overlay->gate;
     d->cand.now = d->tx_cand.now = gate_of_packet(d);
     events(d);
-    if (!(p->flags & PKT_IGNORE)) {
+    if ((p->flags & PKT_IGNORE) && p->ver && !(p->flags & PKT_L3_BROKEN)) {
+        ip_only(d); /* only its IP header is good: for rules on that */
+        candidates_list(d, &d->cand, d->list_packet[TR_OTHER][p->dir]);
+    } else if (!(p->flags & PKT_IGNORE)) {
         if (!(p->flags & PKT_PSEUDO))
             ip_only(d);
         candidates_list(d, &d->cand, d->list_packet[d->transport][p->dir]);
