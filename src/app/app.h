@@ -342,6 +342,7 @@ void app_datagram(struct app_engine *e, struct flow *f, struct packet *p);
 void app_reap(struct app_flow *af, bool need_inspected, bool need_logged);
 /* The flow ends: marks every transaction complete in both directions, open files truncated. */
 void app_finish(struct flow *f);
+void app_finish_side(struct flow *f, unsigned dir);
 void app_flow_free(struct flow *f);
 /* A header of a transaction, where the protocol has headers. */
 bool app_header(const struct app_flow *af, const struct app_tx *tx, unsigned dir, const char *name,

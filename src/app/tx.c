@@ -127,13 +127,16 @@ void app_reap(struct app_flow *af, bool need_inspected, bool need_logged)
     af->last = last;
 }
 
+void app_finish_side(struct flow *f, unsigned dir)
+{
+    if (f->app)
+        core_direction_over(f->app, dir);
+}
+
 void app_finish(struct flow *f)
 {
-    struct app_flow *af = f->app;
-    if (!af)
-        return;
     for (unsigned dir = 0; dir < 2; dir++)
-        core_direction_over(af, dir);
+        app_finish_side(f, dir);
 }
 
 bool app_header(const struct app_flow *af, const struct app_tx *tx, unsigned dir, const char *name,

@@ -317,6 +317,15 @@ static bool csum(const struct detect *d, const struct img_test *t)
     return bad != t->u.csum.valid;
 }
 
+/* flow.pkts, flow.bytes: of one side or the other */
+static bool either_side(const struct detect *d, const struct img_test *t)
+{
+    const struct flow *f = d->p->flow;
+    const uint64_t *n = !f ? NULL : t->u.uint.field == PFIELD_FLOW_PKTS ? f->pkts : f->bytes;
+    return n && (uint_holds(t->u.uint.op, n[0], t->u.uint.a, t->u.uint.b) ||
+                 uint_holds(t->u.uint.op, n[1], t->u.uint.a, t->u.uint.b));
+}
+
 static bool pre_test(struct detect *d, const struct img_test *t, struct app_tx *tx)
 {
     const struct packet *p = d->p;
@@ -325,6 +334,8 @@ static bool pre_test(struct detect *d, const struct img_test *t, struct app_tx *
     case TEST_PACKET:
         if (t->u.uint.field == PFIELD_VLAN_ID)
             return vlan_id(p, t);
+        if (t->u.uint.field == PFIELD_FLOW_PKTS || t->u.uint.field == PFIELD_FLOW_BYTES)
+            return either_side(d, t);
         return packet_field(d, t->u.uint.field, &v) && uint_holds(t->u.uint.op, v, t->u.uint.a, t->u.uint.b);
     case TEST_TCP_FLAGS:
         return (p->flags & PKT_TCP) && flags_hold(t, p->tcp.flags);

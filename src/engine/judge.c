@@ -201,16 +201,15 @@ void judge_flow_end(void *ctx, struct flow *f)
         place_set(e, e->tick_order, e->tick_order2);
     }
     bool open = f->tcp && tcp_flow_state(f) != TCP_CLOSED;
-    if (f->tcp)
-        stream_flush(e->streams, f, &e->sink);
     bool dropped = (f->flags & FLOW_DROP) && e->settings->verdict.place == PLACE_INLINE;
     bool inspected = !(f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION | FLOW_DROP));
-    if (f->app)
-        app_finish(f);
-    if (inspected && f->tcp)
-        for (unsigned dir = 0; dir < 2; dir++)
-            if (open || uninspected(f, dir) || stream_raw_waits(f, dir))
-                pseudo(e, f, dir);
+    for (unsigned dir = 0; dir < 2; dir++) {
+        if (f->tcp)
+            stream_flush_side(e->streams, f, dir, &e->sink);
+        app_finish_side(f, dir);
+        if (inspected && f->tcp && (open || uninspected(f, dir) || stream_raw_waits(f, dir)))
+            pseudo(e, f, dir);
+    }
     if (f->app && !dropped) /* what was cut off is no transaction */
         emit_app(e, NULL, f, true);
     if (f->flags & FLOW_RESPONDED)

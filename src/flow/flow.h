@@ -304,6 +304,9 @@ struct exception stream_packet(struct stream_engine *e, struct flow *f, struct p
 /* End of the flow: delivers what waits (also what was never acknowledged) and EOF, once a
  * direction. */
 void stream_flush(struct stream_engine *e, struct flow *f, const struct stream_sink *sink);
+/* The same of one direction alone. */
+void stream_flush_side(struct stream_engine *e, struct flow *f, unsigned dir,
+                       const struct stream_sink *sink);
 /* Frees the session of an ended flow. */
 void stream_done(struct stream_engine *e, struct flow *f);
 const struct stream_counters *stream_counters(const struct stream_engine *e);

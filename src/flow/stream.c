@@ -201,21 +201,26 @@ struct exception stream_packet(struct stream_engine *e, struct flow *f, struct p
     return c.exc;
 }
 
-void stream_flush(struct stream_engine *e, struct flow *f, const struct stream_sink *sink)
+void stream_flush_side(struct stream_engine *e, struct flow *f, unsigned dir,
+                       const struct stream_sink *sink)
 {
     struct tcp_session *s = f->tcp;
     if (!s || (s->flags & SSN_ENDED))
         return;
-    s->flags |= SSN_ENDED;
     struct pass c = {.e = e, .f = f, .s = s, .sink = sink, .dir = 0};
     c.mine = &s->half[0];
     c.other = &s->half[1];
-    bool up = s->flags & SSN_WAS_UP; /* else what waits is data of a SYN that nobody took */
-    for (unsigned d = 0; d < 2; d++) {
-        if (up)
-            deliver_all(&c, !d, true);
-        deliver_eof(&c, !d);
-    }
+    if (s->flags & SSN_WAS_UP) /* else what waits is data of a SYN that nobody took */
+        deliver_all(&c, dir == 0, true);
+    deliver_eof(&c, dir == 0);
+    if (s->half[0].flags & s->half[1].flags & HALF_EOF)
+        s->flags |= SSN_ENDED;
+}
+
+void stream_flush(struct stream_engine *e, struct flow *f, const struct stream_sink *sink)
+{
+    for (unsigned dir = 0; dir < 2; dir++)
+        stream_flush_side(e, f, dir, sink);
 }
 
 void stream_done(struct stream_engine *e, struct flow *f)

@@ -255,7 +255,7 @@ void verdict_exception(const struct verdict_config *c, struct packet *p, struct 
                        struct decision *out)
 {
     struct flow *f = p->flow;
-    if (f && e.policy != EXCEPTION_IGNORE)
+    if (f)
         exception_note(f, e);
     switch ((enum exception_policy)e.policy) {
     case EXCEPTION_IGNORE:
@@ -272,7 +272,7 @@ void verdict_exception(const struct verdict_config *c, struct packet *p, struct 
         break;
     case EXCEPTION_BYPASS:
         if (f) {
-            f->flags |= FLOW_BYPASS;
+            f->flags |= FLOW_BYPASS | FLOW_PASS;
             f->state = FLOW_BYPASSED;
         }
         out->pass = true;
