@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What several types of events have besides their own: what rules noted at the flow (`metadata`, `traffic`),
- * and the address that a proxy names (`xff`).
+ * What several types of events have besides their own: what rules noted at the flow (`metadata`,
+ * `traffic`), and the address that a proxy names (`xff`).
  */
 #include "engine/worker.h"
 
@@ -10,7 +10,8 @@
 
 enum { NAMES_ROOM = 64 };
 
-static void names_array(struct fields *out, const char *key, const struct str *name, unsigned n, struct str prefix)
+static void names_array(struct fields *out, const char *key, const struct str *name, unsigned n,
+                        struct str prefix)
 {
     bool any = false;
     for (unsigned k = 0; k < n; k++) {
@@ -85,11 +86,11 @@ static bool address_of(struct str text, struct ip_addr *a, uint8_t *ver)
 }
 
 /*
- * The address in front of the proxies: a reverse proxy of ours adds the one that it saw at the end, a forward
- * proxy's clients stand first.
+ * The address in front of the proxies: a reverse proxy of ours adds the one that it saw at the end,
+ * a forward proxy's clients stand first.
  */
-static bool of_tx(const struct event_wants *w, const struct app_flow *af, const struct app_tx *tx, struct ip_addr *a,
-                  uint8_t *ver)
+static bool of_tx(const struct event_wants *w, const struct app_flow *af, const struct app_tx *tx,
+                  struct ip_addr *a, uint8_t *ver)
 {
     struct str v;
     if (!app_header(af, tx, 0, w->xff_header, &v))
@@ -104,7 +105,8 @@ static bool of_tx(const struct event_wants *w, const struct app_flow *af, const 
     return address_of(v, a, ver);
 }
 
-bool emit_xff(struct engine *e, const struct flow *f, const struct app_tx *tx, struct event *ev, struct emit_xff *out)
+bool emit_xff(struct engine *e, const struct flow *f, const struct app_tx *tx, struct event *ev,
+              struct emit_xff *out)
 {
     const struct event_wants *w = &e->settings->wants;
     const struct app_flow *af = f ? f->app : NULL;

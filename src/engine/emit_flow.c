@@ -61,8 +61,8 @@ static void tcp_object(struct fields *out, const struct flow *f)
     flags_written(out, s[0].flags_seen | s[1].flags_seen);
     if (session) {
         fields_cstr(out, "state", tcp_state_name(tcp_flow_state(f)));
-        fields_u64(out, "ts_max_regions", s[0].max_regions);
-        fields_u64(out, "tc_max_regions", s[1].max_regions);
+        fields_u64(out, "ts_max_regions", u32_max(1, s[0].max_regions));
+        fields_u64(out, "tc_max_regions", u32_max(1, s[1].max_regions));
     }
     fields_close(out);
 }

@@ -210,7 +210,30 @@ static const struct {
     {"app_layer", "error", EXCEPTION_APP_ERROR},
 };
 
-static void exception_stats(struct fields *out, const struct verdict_counters *v, bool zeros)
+/* A target whose policy is to go on as if nothing had been has no counters. */
+static bool ignored(const struct engine_settings *s, unsigned target)
+{
+    switch ((enum exception_target)target) {
+    case EXCEPTION_STREAM_MEMCAP:
+        return s->stream.memcap_policy == EXCEPTION_IGNORE;
+    case EXCEPTION_REASSEMBLY_MEMCAP:
+        return s->stream.reassembly_policy == EXCEPTION_IGNORE;
+    case EXCEPTION_MIDSTREAM:
+        return s->stream.midstream_policy == EXCEPTION_IGNORE;
+    case EXCEPTION_FLOW_MEMCAP:
+        return s->flow.memcap_policy == EXCEPTION_IGNORE;
+    case EXCEPTION_APP_ERROR:
+        return s->app_error_policy == EXCEPTION_IGNORE;
+    case EXCEPTION_DEFRAG_MEMCAP:
+    case EXCEPTION_NONE:
+    case EXCEPTION_TARGETS:
+        break;
+    }
+    return false;
+}
+
+static void exception_stats(struct fields *out, const struct engine_settings *s, const struct verdict_counters *v,
+                            bool zeros)
 {
     static const char *const policy[EXCEPTION_POLICIES] = {
         [EXCEPTION_IGNORE] = "ignore",           [EXCEPTION_PASS_PACKET] = "pass_packet",
@@ -224,6 +247,8 @@ static void exception_stats(struct fields *out, const struct verdict_counters *v
                 fields_close(out);
             fields_open(out, exception_rows[k].outer);
         }
+        if (ignored(s, exception_rows[k].target))
+            continue;
         fields_open(out, exception_rows[k].inner);
         for (unsigned p = 0; p < EXCEPTION_POLICIES; p++) {
             uint64_t n = v->exception[exception_rows[k].target][p];
@@ -305,7 +330,7 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
     fields_u64(out, "max_trackers_reached", c->decode.frag_max_hit);
     fields_u64(out, "memuse", c->decode.frag_mem_bytes);
     fields_close(out);
-    exception_stats(out, &c->verdict, w->stats_null);
+    exception_stats(out, e->settings, &c->verdict, w->stats_null);
     fields_open(out, "flow_bypassed");
     fields_u64(out, "local_pkts", c->verdict.bypassed_pkts);
     fields_u64(out, "local_bytes", c->verdict.bypassed_bytes);

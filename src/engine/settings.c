@@ -125,7 +125,7 @@ static enum exception_policy midstream_read(const struct conf *c, bool inline_mo
         why = inline_mode ? "stream.midstream takes such streams up" : "nothing can be dropped on a mirror";
     else if (p == EXCEPTION_REJECT && midstream)
         why = "stream.midstream takes such streams up";
-    else if (p == EXCEPTION_BYPASS && inline_mode && midstream)
+    else if (p == EXCEPTION_BYPASS && inline_mode && midstream && given)
         why = "stream.midstream takes such streams up";
     if (!why)
         return p;

@@ -70,7 +70,8 @@ void syn_data(struct pass *c)
     reasm_data(c, p->tcp.seq + 1, p->payload, p->payload_len);
     c->hold = false;
     if (!p->tcp.has_fastopen)
-        c->p->flags &= ~(uint32_t)PKT_STREAM_ADD; /* hardly ever taken: rules see it in the packet */
+        c->p->flags &=
+            ~(uint32_t)PKT_STREAM_ADD; /* hardly ever taken: rules see it in the packet */
     if (p->tcp.has_fastopen)
         c->s->half[0].next_seq = p->tcp.seq + 1 + p->payload_len;
 }
@@ -330,7 +331,9 @@ static void syn_sent_ack(struct pass *c)
         session_up(c);
         return;
     }
-    if (c->dir == 0 && c->e->cfg.midstream && syn_of_ack(s, p->tcp.seq)) {
+    /* Of a server that says nothing at all nobody knows what it took: that is async-oneside's. */
+    if (c->dir == 0 && c->e->cfg.midstream && (c->f->flags & FLOW_SEEN_TO_CLIENT) &&
+        syn_of_ack(s, p->tcp.seq)) {
         session_state(c, TCP_ESTABLISHED);
         pickup_midstream(c);
         return;

@@ -62,7 +62,8 @@ static void options_read(struct tls_log_options *o, const struct conf_node *n)
 {
     const struct conf_node *custom = n ? conf_sub(n, "custom") : NULL;
     *o = (struct tls_log_options){.node = n, .seen = true};
-    o->resumed_too = n && n->child ? conf_sub_bool(n, "session-resumption", true) : false;
+    /* A bare `- tls`: sessions that were resumed say too little. */
+    o->resumed_too = !n || (n->child && conf_sub_bool(n, "session-resumption", true));
     if (custom && custom->child)
         o->fields = custom_read(custom);
     else
