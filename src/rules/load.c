@@ -177,7 +177,7 @@ static int follow(struct rule_loader *l, uint32_t from)
 {
     int rc = 0;
     for (uint32_t i = from; i < l->n && !rc; i++) {
-        if (l->src[i].embedded)
+        if (l->src[i].embedded || source_is_odd(&l->src[i]))
             continue;
         struct include_scan x = {.left = str_of(l->src[i].bytes, l->src[i].n)};
         struct str name;

@@ -204,7 +204,7 @@ int sup_start_compiler(struct supervisor *s, struct conf *c, int conf_fd)
     struct msg_start start = {.dialect = (uint32_t)o->dialect, .threads = 2};
     if (o->fatal || conf_bool(c, "init-errors-fatal"))
         start.flags |= START_FATAL;
-    /* A test is to say what is refused: an image does not know. */
+    /* A test compiles anew: it is to find out whether that works. */
     if (!conf_bool(c, "detect.sgh-mpm-caching") || o->test)
         start.flags |= START_NO_CACHE;
     if (s->running) /* a reload that misses files would take rules away */
