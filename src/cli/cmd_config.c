@@ -33,6 +33,13 @@ static void one(void *ctx, const struct setting *s, const char *value, const cha
     w->n++;
 }
 
+static void no_such(const char *prefix)
+{
+    const char *near = setting_nearest(prefix);
+    log_at(LOG_AT_ERROR, "config", "no setting begins with \"%s\"%s%s", prefix, near ? "; nearest: " : " (riposte config show lists them)",
+           near ? near : "");
+}
+
 int cmd_config(int argc, char **argv)
 {
     enum { OPT_SET = 256, OPT_HELP, SETS = 128 };
@@ -65,7 +72,7 @@ int cmd_config(int argc, char **argv)
     if (!rc)
         conf_each(c, one, &w);
     if (!rc && !w.n)
-        log_at(LOG_AT_ERROR, "config", "no setting begins with \"%s\"; nearest: %s", w.prefix, setting_nearest(w.prefix));
+        no_such(w.prefix);
     conf_free(c);
     arena_done(&mem);
     return rc || !w.n ? 1 : 0;

@@ -205,7 +205,29 @@ static struct conf *configuration(const struct args *a, struct diags *d)
     return c;
 }
 
-static int summary(const struct args *a, const struct replay_result *r, double load_s)
+/* Records of one event go to several outputs: they are counted by output, beside the events. */
+static void output_summary(void *ctx, const char *path, uint64_t written, uint64_t lost)
+{
+    struct json *j = ctx;
+    json_open(j, NULL);
+    json_cstr(j, "path", path);
+    json_u64(j, "records", written + lost);
+    json_u64(j, "written", written);
+    json_u64(j, "lost", lost);
+    json_close(j);
+}
+
+/* Each output that lost is named. */
+static void output_error(void *ctx, const char *path, uint64_t written, uint64_t lost)
+{
+    uint64_t *sum = ctx;
+    *sum += lost;
+    if (lost)
+        log_at(LOG_AT_ERROR, "replay", "%s: %llu of %llu records are lost", path, (unsigned long long)lost,
+               (unsigned long long)(written + lost));
+}
+
+static int summary(const struct args *a, const struct replay_result *r, const struct logger *l, double load_s)
 {
     struct rusage self, child;
     getrusage(RUSAGE_SELF, &self);
@@ -221,6 +243,9 @@ static int summary(const struct args *a, const struct replay_result *r, double l
     json_u64(&j, "events", r->events);
     json_u64(&j, "alerts", r->alerts);
     json_u64(&j, "events_lost", r->lost);
+    json_array(&j, "outputs");
+    logger_outputs(l, output_summary, &j);
+    json_array_end(&j);
     json_double(&j, "load_seconds", load_s);
     json_double(&j, "replay_seconds", (double)r->wall_ns / 1e9);
     json_double(&j, "replay_cpu_seconds", (double)r->cpu_ns / 1e9);
@@ -259,12 +284,23 @@ static void say_checksums(const struct engine_counters *n)
            (unsigned long long)n->csum_bad, (unsigned long long)n->packets);
 }
 
+/* Files of two runs side by side are taken for those of one. */
+static void old_forwarded(const struct args *a)
+{
+    char path[4200];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s/forwarded.pcap", a->out_dir);
+    if (!a->simulate && !stat(path, &st))
+        log_at(LOG_AT_WARNING, "replay", "%s is an earlier run's (--simulate-ips); this one forwards nothing and leaves it as it is", path);
+}
+
 static int replay(const struct args *a, struct conf *c, struct overlay *o, double load_s, struct diags *d)
 {
     if (mkdir(a->out_dir, 0755) && errno != EEXIST) {
         log_at(LOG_AT_ERROR, "replay", "%s can't be made: %s", a->out_dir, strerror(errno));
         return -errno;
     }
+    old_forwarded(a);
     static const char *const vips[] = {"default", NULL};
     char capture_name[4096];
     snprintf(capture_name, sizeof(capture_name), "%s", a->capture);
@@ -290,12 +326,13 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
     int rc = r && !d->errors ? replay_run(&ro, r, d) : -EINVAL;
     if (r && logger_last_error(l)) {
         const struct logger_counters *n = logger_counters(l);
+        uint64_t lost = 0;
+        logger_outputs(l, output_error, &lost);
         log_at(LOG_AT_ERROR, "replay", "%s; %llu writes failed, %llu records are lost", logger_last_error(l),
-               (unsigned long long)n->write_errors, (unsigned long long)n->lost);
-        r->lost += n->lost;
+               (unsigned long long)n->write_errors, (unsigned long long)lost);
         rc = rc ? rc : -EIO; /* the packets went on; the outputs are not whole */
     }
-    if (r && !a->quiet)
+    if (r && !a->quiet && (!rc || r->packets))
         log_at(LOG_AT_NOTICE, "replay", "%llu packets, %llu bytes, %llu alerts, %llu events", (unsigned long long)r->packets,
                (unsigned long long)r->bytes, (unsigned long long)r->alerts, (unsigned long long)r->events);
     if (r)
@@ -304,11 +341,28 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
         log_at(LOG_AT_ERROR, "replay", "%s can't be deleted: %s", a->capture, strerror(errno));
         rc = -errno;
     }
-    if (r && (!rc || rc == -EIO) && a->summary && summary(a, r, load_s))
+    if (r && (!rc || rc == -EIO) && a->summary && summary(a, r, l, load_s))
         rc = -EIO;
     logger_free(l);
     free(r);
     return rc;
+}
+
+/* Is it there, and does the filter make sense?  Before rules are loaded, which takes its time; what can be read once
+ * alone is left to the run. */
+static int look_first(const struct args *a, const struct conf *c, struct diags *d)
+{
+    struct stat st;
+    struct capture_file_options o = {.bpf = a->bpf, .recursive = a->recursive || conf_bool(c, "pcap-file.recursive")};
+    if (!a->capture || !strcmp(a->capture, "-") || (!stat(a->capture, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        return 0;
+    struct diags own; /* its warnings are the run's */
+    diags_init(&own, d->arena);
+    struct capture *cap = capture_file_open(a->capture, &o, &own);
+    capture_close(cap);
+    if (!cap && own.errors)
+        *d = own;
+    return cap ? 0 : -EINVAL;
 }
 
 static int about(const struct args *a)
@@ -350,6 +404,8 @@ static int run(const struct args *a)
         .quiet = a->quiet || (!a->only.n && !a->config),
         .threads = 2,
     };
+    if (!rc)
+        rc = look_first(a, c, &d);
     if (!rc)
         rc = load_image(&lo, &image, &d);
     if (!rc)

@@ -5,11 +5,14 @@
 #include "cli/snort_args.h"
 
 #include "base/log.h"
+#include "base/str.h"
 #include "sensor/sensor.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
 #include <net/if.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +275,49 @@ static int check_daq(const struct snort_args *a)
     return 0;
 }
 
+static bool is_number(const char *s)
+{
+    uint64_t v;
+    return str_u64(str_cstr(s), &v) && v < UINT32_MAX;
+}
+
+static const char *any_variable(void *ctx, bool port, const char *name)
+{
+    (void)ctx;
+    (void)port;
+    (void)name;
+    return "10.0.0.1"; /* what it holds is not known yet */
+}
+
+/* -h: told by its option, before a configuration is read. */
+static int check_home(const char *home)
+{
+    struct arena mem;
+    struct diags d;
+    struct ip_ranges r;
+    char what[200] = "-h takes networks (10.0.0.0/8, [A,B], !A, $VAR)";
+    arena_init(&mem, 0, 0);
+    diags_init(&d, &mem);
+    int rc = rules_resolve_addr(&mem, str_cstr(home), any_variable, NULL, &r, &d);
+    if (rc && d.first)
+        snprintf(what, sizeof(what), "-h: %.180s", d.first->reason);
+    arena_done(&mem);
+    return rc ? bad(what, home) : 0;
+}
+
+/* What names something of this host, also where nothing would use it (-r, -T). */
+static int check_place(const struct snort_args *a)
+{
+    uint64_t mask;
+    if (a->umask && (!str_u64_base(str_cstr(a->umask), 8, &mask) || mask > 0777))
+        return bad("-m takes a umask, octal, 0 to 777", a->umask);
+    if (a->user && !getpwnam(a->user) && !is_number(a->user))
+        return bad("-u: there is no such user", a->user);
+    if (a->group && !getgrnam(a->group) && !is_number(a->group))
+        return bad("-g: there is no such group", a->group);
+    return a->home ? check_home(a->home) : 0;
+}
+
 static int check(const struct snort_args *a)
 {
     static const char *const csums[] = {"all", "noip", "notcp", "noudp", "noicmp", "none"};
@@ -289,7 +335,8 @@ static int check(const struct snort_args *a)
         return bad("either -r or -i", NULL);
     if (a->loop > LOOPS)
         return bad("--pcap-loop takes 1 to 100000", NULL);
-    return check_daq(a);
+    int rc = check_place(a);
+    return rc ? rc : check_daq(a);
 }
 
 static const char *empty_help(const char *name)

@@ -216,10 +216,12 @@ int conf_load_text(struct conf *c, const char *name, const char *text, size_t n,
 static void unknown_key(const char *path, struct diags *d)
 {
     const char *near = setting_nearest(path);
-    char hint[CONF_PATH];
-    if (near)
-        (void)str_hint(hint, sizeof(hint), near);
-    diag_add(d, DIAG_WARNING, "--set", 0, 0, near ? hint : NULL, "no such setting: %s", path);
+    char hint[CONF_PATH], section[CONF_PATH];
+    if (!near && section_nearest(path, section, sizeof(section)))
+        near = section;
+    bool ok = near && str_hint(hint, sizeof(hint), near);
+    diag_add(d, DIAG_ERROR, "--set", 0, 0, ok ? hint : "riposte config show lists them",
+             "no such setting: %s", path);
 }
 
 int conf_set(struct conf *c, const char *assignment, struct diags *d)
@@ -246,8 +248,13 @@ int conf_set(struct conf *c, const char *assignment, struct diags *d)
                  path, value, wrong);
         return -EINVAL;
     }
-    if (!setting_covers(path))
+    if (!setting_covers(path)) {
+        c->sets.n--;
         unknown_key(path, d);
+        return -EINVAL;
+    }
+    if (row && strstr(row->help, "no effect"))
+        diag_add(d, DIAG_WARNING, "--set", 0, 0, NULL, "%s: %s", path, row->help);
     *l = (struct conf_line){.file = path, .text = value};
     int rc = assign(c, path, value);
     return rc ? rc : rules_collect(c, d);

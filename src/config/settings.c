@@ -213,6 +213,10 @@ static const char *text_wrong(const struct setting *s, const char *value)
                                                     : is_choice(choices[i].words, value);
         return good ? NULL : "no such value";
     }
+    uint64_t mask;
+    if (!strcmp(s->path, "umask"))
+        return str_u64_base(str_cstr(value), 8, &mask) && mask <= 0777 ? NULL
+                                                                       : "not octal, 0 to 777";
     size_t n = strlen(s->path);
     bool dp = n > 19 && (!strcmp(s->path + n - 19, ".detection-ports.dp") ||
                          !strcmp(s->path + n - 19, ".detection-ports.sp"));

@@ -15,13 +15,19 @@ static int do_checksum_mode(struct snort *s, struct str args)
 }
 
 /* Snort takes 5..20 and falls back to 4. */
-static int do_flexresp_attempts(struct snort *s, struct str args)
+static int attempts(struct snort *s, const char *what, struct str args)
 {
     uint64_t n;
     bool ok = str_u64(args, &n) && n >= 1 && n <= 20;
     if (!ok)
-        snort_warn(s, "config flexresp2_attempts: not from 1 to 20: 4 is taken");
+        snort_warn(s, "config %s %.*s: not from 1 to 20: 4 is taken", what,
+                   (int)u32_min(args.n, 60), (const char *)args.p);
     return ok ? snort_set(s, "response.attempts", args) : snort_set_z(s, "response.attempts", "4");
+}
+
+static int do_flexresp_attempts(struct snort *s, struct str args)
+{
+    return attempts(s, "flexresp2_attempts:", args);
 }
 
 static int set_checked(struct snort *s, const char *what, const char *path, struct str value)
@@ -46,11 +52,11 @@ static int do_response(struct snort *s, struct str args)
     int rc = 0;
     for (struct str w = snort_word(&args); w.n && !rc; w = snort_word(&args)) {
         if (str_eq(w, STR("attempts")))
-            rc = do_flexresp_attempts(s, snort_word(&args));
+            rc = attempts(s, "response: attempts", snort_word(&args));
         else if (str_eq(w, STR("device")))
-            rc = snort_set(s, "response.interface", snort_word(&args));
+            rc = set_checked(s, "response: device", "response.interface", snort_word(&args));
         else if (str_eq(w, STR("dst_mac")))
-            rc = snort_set(s, "response.dst-mac", snort_word(&args));
+            rc = set_checked(s, "response: dst_mac", "response.dst-mac", snort_word(&args));
         else
             rc = snort_set(s, "response.interface", w);
     }

@@ -336,8 +336,22 @@ static void assignments(void **state)
     assert_int_equal(conf_set(w.c, "=x", &w.d), -EINVAL);
     assert_int_equal(w.d.errors, 3);
     assert_int_equal(conf_bytes(w.c, "stream.memcap"), 1 << 20);
-    assert_int_equal(conf_set(w.c, "stream.memcp=1", &w.d), 0);
-    assert_int_equal(w.d.warnings, 1);
+    /* An unknown key ends it and names the nearest; a section is none by itself. */
+    static const struct {
+        const char *set, *hint;
+    } unknown[] = {{"stream.memcp=1", "did you mean stream.memcap?"},
+                   {"strem.memcap=1", "did you mean stream.memcap?"},
+                   {"zzzzzzzzzzzz=1", "riposte config show lists them"}};
+    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
+        diags_init(&w.d, w.d.arena);
+        assert_int_equal(conf_set(w.c, unknown[i].set, &w.d), -EINVAL);
+        assert_int_equal(w.d.errors, 1);
+        assert_string_equal(w.d.first->hint, unknown[i].hint);
+    }
+    diags_init(&w.d, w.d.arena);
+    assert_int_equal(conf_set(w.c, "umask=027", &w.d), 0);
+    assert_int_equal(conf_set(w.c, "umask=999", &w.d), -EINVAL);
+    assert_int_equal(conf_set(w.c, "umask=1777", &w.d), -EINVAL);
     world_done(&w);
 }
 

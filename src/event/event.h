@@ -356,6 +356,10 @@ struct logger_counters {
 const struct logger_counters *logger_counters(const struct logger *l);
 const char *
 logger_last_error(const struct logger *l); /* e.g. "eve.json: No space left on device" */
+/* Each output: what reached its file or socket, and what did not (what still waits counts as lost:
+ * ask after logger_flush). */
+typedef void logger_output_fn(void *ctx, const char *path, uint64_t written, uint64_t lost);
+void logger_outputs(const struct logger *l, logger_output_fn *f, void *ctx);
 /* What happened to outputs since the last call: one begins to fail, or (*good) is written again.
  * False: nothing. */
 bool logger_news(struct logger *l, char *text, size_t room, bool *good);

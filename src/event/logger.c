@@ -141,6 +141,20 @@ const struct logger_counters *logger_counters(const struct logger *l)
     return &l->st.count;
 }
 
+void logger_outputs(const struct logger *l, logger_output_fn *f, void *ctx)
+{
+    for (unsigned i = 0; i < l->n; i++)
+        for (unsigned k = 0; k <= PCAP_LINKS; k++) {
+            const struct output *u = &l->output[i];
+            const struct out *o = k ? u->pcap_link[k - 1].out : u->out;
+            uint64_t written, lost, waiting;
+            if (!o)
+                continue;
+            out_count(o, &written, &lost, &waiting);
+            f(ctx, out_path(o), written, lost + waiting);
+        }
+}
+
 bool logger_news(struct logger *l, char *text, size_t room, bool *good)
 {
     struct out_state *st = &l->st;

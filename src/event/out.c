@@ -25,6 +25,19 @@ static const char *short_name(const struct out *o)
     return slash ? slash + 1 : o->path;
 }
 
+void out_lost(struct out *o)
+{
+    o->st->count.lost++;
+    o->lost++;
+}
+
+void out_count(const struct out *o, uint64_t *written, uint64_t *lost, uint64_t *waiting)
+{
+    *waiting = o->ends_n;
+    *lost = o->lost;
+    *written = o->taken - o->cut;
+}
+
 void out_error(struct out *o, int err)
 {
     bool sock = o->c.kind == OUT_DGRAM || o->c.kind == OUT_STREAM;
@@ -97,7 +110,7 @@ struct sbuf *out_begin(struct out *o, uint64_t ts_ns)
         if (!o->failing || (full && ++o->refused % RETRY_EVERY == 0))
             out_flush(o);
         if (o->buf.n >= OUT_KEEP_BYTES || o->ends_n == OUT_RECORDS) {
-            o->st->count.lost++;
+            out_lost(o);
             return NULL;
         }
     }
@@ -166,6 +179,7 @@ static void flush_records(struct out *o, uint32_t n)
     o->failing = err != 0;
     if (err)
         out_error(o, err);
+    o->taken += whole;
     take(o, done, whole);
     if (!err && !o->ends_n) /* all that waited is written, not only a piece into the last gap */
         out_good(o);
@@ -175,7 +189,7 @@ void out_commit(struct out *o)
 {
     if (o->buf.failed) {
         out_undo(o);
-        o->st->count.lost++;
+        out_lost(o);
         return;
     }
     if (o->buf.n == o->start)

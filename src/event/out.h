@@ -64,6 +64,8 @@ void out_commit(struct out *o);
 void out_undo(struct out *o);
 void out_flush(struct out *o);
 void out_reopen(struct out *o);
+/* Records that reached it, and that did not; what waits is of neither. */
+void out_count(const struct out *o, uint64_t *written, uint64_t *lost, uint64_t *waiting);
 const char *out_path(const struct out *o);
 
 #endif

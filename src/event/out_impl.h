@@ -24,9 +24,11 @@ struct out {
     uint64_t ts_ns, first_ns; /* of the record in work, of the first in buf */
     uint64_t *made;           /* OUT_STAMPED with max_files: stamps of the files, a ring */
     uint64_t made_n;
+    uint64_t taken, cut, lost; /* records that left buf, of these not whole, and all that are lost */
 };
 
 void out_error(struct out *o, int err);
+void out_lost(struct out *o);
 
 int file_start(struct out *o);
 /* Writes as much as goes; 0 or the errno of what stopped it.  Opens the file if need be. */

@@ -50,7 +50,8 @@ int sock_send_records(struct out *o, uint32_t n, size_t *done)
         ssize_t put = send(o->fd, o->buf.p + at, o->ends[i] - at, MSG_NOSIGNAL);
         if (put < 0 && errno == EMSGSIZE) {
             out_error(o, errno);
-            o->st->count.lost++;
+            out_lost(o);
+            o->cut++;
         } else if (put < 0) {
             err = errno;
             sock_lost(o, err);
@@ -68,7 +69,8 @@ int sock_send_stream(struct out *o, size_t want, size_t *done)
     if (!err && fresh && o->partial) {
         /* The start of this record went to a listener that is gone. */
         *done = o->ends[0];
-        o->st->count.lost++;
+        out_lost(o);
+        o->cut++;
     }
     while (!err && *done < want) {
         ssize_t put = send(o->fd, o->buf.p + *done, want - *done, MSG_NOSIGNAL);

@@ -461,6 +461,50 @@ static void unknown_note(struct whole *w, const struct rule_threshold *t,
                  "the line has no effect: no rule %u:%u is loaded", t->gid, t->sid);
 }
 
+/* Two filters of one kind for the same: Snort 2 refuses the second.  Here the last one holds that
+ * names a sid; of those for a whole generator the first. */
+static bool is_filter(const struct rule_threshold *t)
+{
+    return t->type != THRESH_SUPPRESS && t->type != THRESH_RATE;
+}
+
+/* slot: of keys' hash, line number + 1. */
+static void twice_note(struct whole *w, const struct threshold_file *t, uint32_t i, uint32_t *slot,
+                       uint32_t mask)
+{
+    const struct rule_threshold *x = &t->t[i];
+    uint32_t at = (x->sid * 2654435761u ^ x->gid * 40503u) & mask;
+    if (!is_filter(x))
+        return;
+    for (; slot[at]; at = (at + 1) & mask) {
+        const struct rule_threshold *y = &t->t[slot[at] - 1];
+        if (y->gid != x->gid || y->sid != x->sid)
+            continue;
+        const struct threshold_place *old = &t->place[slot[at] - 1], *now = &t->place[i],
+                                     *holds = x->sid ? now : old, *other = x->sid ? old : now;
+        diag_add(&w->pub.diags, DIAG_WARNING, now->file, now->line, 1,
+                 "leave one of the two out; Snort refuses the second",
+                 "a second event_filter for %u:%u: line %u holds, line %u of %s has no effect",
+                 x->gid, x->sid, holds->line, other->line, other->file);
+        break;
+    }
+    slot[at] = i + 1;
+}
+
+static int twice(struct whole *w, const struct threshold_file *t)
+{
+    uint32_t room = 16;
+    while (room / 2 < t->n)
+        room *= 2;
+    uint32_t *slot = calloc(room, sizeof(*slot));
+    if (!slot)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < t->n; i++)
+        twice_note(w, t, i, slot, room - 1);
+    free(slot);
+    return 0;
+}
+
 int thresholds_settle(struct whole *w, const struct threshold_file *t)
 {
     const struct rule_set *s = &w->pub;
@@ -485,5 +529,5 @@ int thresholds_settle(struct whole *w, const struct threshold_file *t)
             unknown_note(w, &t->t[i], &t->place[i], gid_known);
     }
     free(keys);
-    return 0;
+    return twice(w, t);
 }

@@ -157,6 +157,14 @@ static void unknown(struct control_client *c, const char *name)
     end(c, &j);
 }
 
+static void stray(struct control_client *c, const char *command, const char *more)
+{
+    char text[160];
+    snprintf(text, sizeof(text), "%s takes no words: \"%.*s\" is not understood", command,
+             (int)(strcspn(more, "\r\n") < 60 ? strcspn(more, "\r\n") : 60), more);
+    refuse(c, text);
+}
+
 static void request(struct supervisor *s, struct control_client *c)
 {
     char *word = c->in + strspn(c->in, " \t\r\n");
@@ -165,7 +173,11 @@ static void request(struct supervisor *s, struct control_client *c)
     word[n] = 0;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (!strcmp(word, commands[i].name)) {
-            commands[i].f(s, c);
+            const char *more = c->words + strspn(c->words, " \t\r\n");
+            if (*more && commands[i].f != do_flows)
+                stray(c, word, more);
+            else
+                commands[i].f(s, c);
             return;
         }
     unknown(c, word);
@@ -309,17 +321,22 @@ static int address(const char *path, struct sockaddr_un *a)
     return 0;
 }
 
-/* Somebody answers there. */
-static bool is_alive(const struct sockaddr_un *a)
+/* The process that answers there; 0: none, -1: one that can't be named. */
+static pid_t who_listens(const struct sockaddr_un *a)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool yes = fd >= 0 && !connect(fd, (const struct sockaddr *)a, sizeof(*a));
+    struct ucred peer = {.pid = 0};
+    socklen_t n = sizeof(peer);
+    pid_t pid = 0;
+    if (fd >= 0 && !connect(fd, (const struct sockaddr *)a, sizeof(*a)))
+        pid = !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) && peer.pid > 0 ? peer.pid : -1;
     if (fd >= 0)
         close(fd);
-    return yes;
+    return pid;
 }
 
-static int listen_at(struct supervisor *s, const char *path)
+/* *holder: of -EADDRINUSE, who_listens there. */
+static int listen_at(struct supervisor *s, const char *path, pid_t *holder)
 {
     struct sockaddr_un a;
     struct stat st;
@@ -329,7 +346,7 @@ static int listen_at(struct supervisor *s, const char *path)
     if (!lstat(path, &st)) {
         if (!S_ISSOCK(st.st_mode))
             return -EEXIST;
-        if (is_alive(&a))
+        if ((*holder = who_listens(&a)) != 0)
             return -EADDRINUSE;
         (void)unlink(path);
     }
@@ -352,17 +369,24 @@ int control_open(struct supervisor *s)
 {
     const char *path = conf_str(s->conf, "control.socket"), *name = conf_str(s->conf, "vips.name");
     char made[256];
+    pid_t holder = 0;
     int rc;
     if (path && *path) {
-        rc = listen_at(s, path);
+        rc = listen_at(s, path, &holder);
     } else {
         (void)mkdir("/run/riposte", 0755);
         path = made;
         snprintf(made, sizeof(made), "/run/riposte/%.80s.sock", name);
-        rc = strchr(name, '/') ? -EINVAL : listen_at(s, made);
+        rc = strchr(name, '/') ? -EINVAL : listen_at(s, made, &holder);
         if (rc == -EADDRINUSE) { /* another sensor of that name */
             snprintf(made, sizeof(made), "/run/riposte/%.80s-%ld.sock", name, (long)getpid());
-            rc = listen_at(s, made);
+            rc = listen_at(s, made, &holder);
+            if (!rc)
+                diag_add(
+                    &s->diags, DIAG_WARNING, NULL, 0, 0, "--name gives each its own",
+                    "another sensor is called \"%.80s\" (process %ld): events of both have that "
+                    "name; the control socket of this one is %s",
+                    name, (long)holder, made);
         }
     }
     if (rc)

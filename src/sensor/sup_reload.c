@@ -354,7 +354,10 @@ void sup_diag(struct supervisor *s, struct proc *p, const struct message *m)
         *x = (struct refusal){copy(d->file), copy(d->reason), copy(d->hint),
                               d->line,       d->column,       d->sid};
     }
-    r->n_errors += d->level == DIAG_ERROR && !refusal;
+    /* A line of a file is left out, as a rule is; what has no line could not be read at all. */
+    bool line = p->role == ROLE_COMPILER && d->line;
+    r->n_lines += d->level == DIAG_ERROR && !refusal && line;
+    r->n_errors += d->level == DIAG_ERROR && !refusal && !line;
     r->n_warnings += d->level == DIAG_WARNING;
     if (!refusal || r->n_refusals <= 20) {
         char place[600] = "";

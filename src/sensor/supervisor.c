@@ -494,7 +494,8 @@ static void supervisor_free(struct supervisor *s)
     free(s);
 }
 
-/* Files that can't be read are a failure; refused rules are one where the user says so. */
+/* Files that can't be read are a failure; refused rules and lines of thresholds are one where the
+ * user says so (then the compiler ended it). */
 static void test_result(struct supervisor *s)
 {
     const struct rules_report *r = &s->rules;
@@ -504,8 +505,17 @@ static void test_result(struct supervisor *s)
                r->n_errors == 1 ? "" : "s", r->sum.loaded);
         return;
     }
-    log_at(LOG_AT_NOTICE, "test", "configuration and rules are good: %u rules, %u refused",
-           r->sum.loaded, r->sum.refused);
+    char lines[64] = "";
+    if (r->n_lines)
+        snprintf(lines, sizeof(lines), ", %u other line%s left out", r->n_lines,
+                 r->n_lines == 1 ? "" : "s");
+    if (r->sum.refused || r->n_lines)
+        log_at(LOG_AT_WARNING, "test",
+               "the configuration can be run, without all it asks for: %u rules, %u refused%s "
+               "(--init-errors-fatal makes that a failure)",
+               r->sum.loaded, r->sum.refused, lines);
+    else
+        log_at(LOG_AT_NOTICE, "test", "configuration and rules are good: %u rules", r->sum.loaded);
 }
 
 int sensor_run(const struct sensor_options *o)

@@ -60,7 +60,7 @@ struct reload {
 struct rules_report {
     struct msg_compiled sum;
     struct refusal refusal[SUP_REFUSALS];
-    unsigned n_refusals, n_warnings, n_errors;
+    unsigned n_refusals, n_warnings, n_errors, n_lines;
     uint64_t n_rules, n_enabled;
     bool told;
 };

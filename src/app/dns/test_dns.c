@@ -269,16 +269,16 @@ static const struct {
     const char *set[4];
     const char *request, *answer; /* prefix; "" : nothing is written */
 } options[] = {
-    {{"x.version=2"}, V2_A, V2_ANSWER V2_DETAIL V2_GROUPED "}}0"},
-    {{"x.version=1"}, V2_A, V2_ANSWER V2_DETAIL V2_GROUPED "}}0"},
-    {{"x.version=2", "x.types.0=mx"}, V2_C, ""},
-    {{"x.version=2", "x.types.0=a"}, V2_A, V2_ANSWER},
-    {{"x.version=2", "x.formats.0=grouped"}, V2_A, V2_ANSWER V2_GROUPED "}}0"},
-    {{"x.version=2", "x.formats.0=detailed"}, V2_A, V2_ANSWER V2_DETAIL "}}0"},
-    {{"x.requests=no"}, "", "{\"dns\":{\"version\":3,\"type\":\"response\""},
-    {{"x.responses=no"}, "{\"dns\":{\"version\":3,\"type\":\"request\"", ""},
-    {{"x.types.0=txt", "x.types.1=AAAA"}, "", ""},
-    {{"x.types.0=MX"}, "{\"dns\":{\"version\":3,\"type\":\"request\"", ""},
+    {{"outputs.0.version=2"}, V2_A, V2_ANSWER V2_DETAIL V2_GROUPED "}}0"},
+    {{"outputs.0.version=1"}, V2_A, V2_ANSWER V2_DETAIL V2_GROUPED "}}0"},
+    {{"outputs.0.version=2", "outputs.0.types.0=mx"}, V2_C, ""},
+    {{"outputs.0.version=2", "outputs.0.types.0=a"}, V2_A, V2_ANSWER},
+    {{"outputs.0.version=2", "outputs.0.formats.0=grouped"}, V2_A, V2_ANSWER V2_GROUPED "}}0"},
+    {{"outputs.0.version=2", "outputs.0.formats.0=detailed"}, V2_A, V2_ANSWER V2_DETAIL "}}0"},
+    {{"outputs.0.requests=no"}, "", "{\"dns\":{\"version\":3,\"type\":\"response\""},
+    {{"outputs.0.responses=no"}, "{\"dns\":{\"version\":3,\"type\":\"request\"", ""},
+    {{"outputs.0.types.0=txt", "outputs.0.types.1=AAAA"}, "", ""},
+    {{"outputs.0.types.0=MX"}, "{\"dns\":{\"version\":3,\"type\":\"request\"", ""},
 };
 
 static void eve_options(void **state)
@@ -294,7 +294,7 @@ static void eve_options(void **state)
             assert_int_equal(conf_set(t.conf, *set, &d), 0);
         say(&t, 0, request);
         say(&t, 1, answer);
-        const struct conf_node *x = conf_node(t.conf, "x");
+        const struct conf_node *x = conf_node(t.conf, "outputs.0");
         assert_non_null(x);
         log = log_of(&t, talk_tx(&t, 0), x);
         if (strncmp(log, options[i].request, strlen(options[i].request)) ||

@@ -917,7 +917,7 @@ static void eve(void **state)
     struct sbuf tape, text;
     struct fields f;
     struct json j;
-    static const char *const set[] = {"test.http.extended=yes", NULL};
+    static const char *const set[] = {"outputs.0.extended=yes", NULL};
     talk_begin(&t, set);
     talk_say(&t, 0, REQUEST);
     talk_say(&t, 1, RESPONSE);
@@ -930,7 +930,7 @@ static void eve(void **state)
     struct sbuf without = tape;
     sbuf_init(&tape);
     fields_init(&f, &tape);
-    c.options = conf_node(t.conf, "test.http");
+    c.options = conf_node(t.conf, "outputs.0");
     assert_non_null(c.options);
     assert_true(http_logs[0].write(&c, &f));
     assert_true(tape.n > without.n);

@@ -486,11 +486,11 @@ static void custom_log(void **state)
         const char *set[3];
         const char *log;
     } cases[] = {
-        {{"x.extended=no"},
+        {{"outputs.0.extended=no"},
          "{\"tls\":{\"subject\":\"C=AT, ST=Wien, O=Probe, Inc., OU=Labor, CN=probe.example, "
          "Email=post@probe.example\",\"issuerdn\":\"C=AT, ST=Wien, O=Probe, Inc., OU=Labor, "
          "CN=probe.example, Email=post@probe.example\"}}"},
-        {{"x.custom.0=sni", "x.custom.1=client_handshake"},
+        {{"outputs.0.custom.0=sni", "outputs.0.custom.1=client_handshake"},
          "{\"tls\":{\"sni\":\"www.probe.example\",\"client_handshake\":{\"version\":\"TLS "
          "1.2\",\"ciphers\":[49196,"
          "49200,49195,49199,52393,52392,49188,49192,49187,49191,159,158,107,103,255],\"exts\":[0,"
@@ -498,7 +498,7 @@ static void custom_log(void **state)
          "13],\"sig_algs\":[1027,1283,1539,2055,2056,2057,2058,2059,2052,2053,2054,1025,1281,1537,"
          "771,769,770,1026,"
          "1282,1538]}}}"},
-        {{"x.custom.0=server_handshake"},
+        {{"outputs.0.custom.0=server_handshake"},
          "{\"tls\":{\"server_handshake\":{\"version\":\"TLS "
          "1.2\",\"cipher\":49196,\"exts\":[65281,11,35,16,23]}}}"},
     };
@@ -512,20 +512,20 @@ static void custom_log(void **state)
         for (const char *const *s = cases[i].set; *s; s++)
             assert_int_equal(conf_set(t.conf, *s, &d), 0);
         flights_say(&t, tls12);
-        assert_string_equal(log_with(&t, conf_node(t.conf, "x")), cases[i].log);
+        assert_string_equal(log_with(&t, conf_node(t.conf, "outputs.0")), cases[i].log);
     }
     diags_init(&d, &t.scratch);
-    assert_int_equal(conf_set(t.conf, "z.custom.0=client_chain", &d), 0);
-    assert_int_equal(conf_set(t.conf, "z.custom.1=chain", &d), 0);
-    assert_int_equal(conf_set(t.conf, "y.session-resumption=no", &d), 0);
+    assert_int_equal(conf_set(t.conf, "outputs.2.custom.0=client_chain", &d), 0);
+    assert_int_equal(conf_set(t.conf, "outputs.2.custom.1=chain", &d), 0);
+    assert_int_equal(conf_set(t.conf, "outputs.1.session-resumption=no", &d), 0);
     talk_flow_end(&t);
     flights_say(&t, tls12_client_cert);
-    const char *log = log_with(&t, conf_node(t.conf, "z"));
+    const char *log = log_with(&t, conf_node(t.conf, "outputs.2"));
     assert_non_null(strstr(log, "\"chain\":[\"MII"));
     assert_non_null(strstr(log, "\"client\":{\"chain\":[\"MII"));
     talk_flow_end(&t);
     flights_say(&t, tls12_resumed);
-    assert_string_equal(log_with(&t, conf_node(t.conf, "y")), "");
+    assert_string_equal(log_with(&t, conf_node(t.conf, "outputs.1")), "");
     assert_true(*log_of(&t));
     talk_end(&t);
 }
