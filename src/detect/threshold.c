@@ -172,8 +172,9 @@ static void window_count(struct detect *d, const struct packet *p, const struct 
     else if (t->track == TRACK_DST)
         k.a = p->dst;
     else if (t->track == TRACK_BOTH) {
-        k.a = p->src;
-        k.b = p->dst;
+        bool turned = memcmp(p->src.b, p->dst.b, sizeof(p->src.b)) > 0; /* a pair, whoever speaks */
+        k.a = turned ? p->dst : p->src;
+        k.b = turned ? p->src : p->dst;
     }
     if (!d->config.state)
         return;

@@ -120,7 +120,7 @@ void state_none(struct pass *c)
         return;
     c->exc.target = EXCEPTION_MIDSTREAM;
     c->exc.policy = (uint8_t)cfg->midstream_policy;
-    if (fl & TCP_FIN)
+    if ((fl & TCP_FIN) && !c->p->payload_len)
         return;
     if ((fl & TCP_SYN) && (cfg->midstream || cfg->async_oneside))
         begin_synack(c);

@@ -174,6 +174,8 @@ struct exception stream_packet(struct stream_engine *e, struct flow *f, struct p
     if (e->cfg.check_csum && (p->flags & (PKT_L4_CSUM_BAD | PKT_IP_CSUM_BAD))) {
         e->n.invalid_checksum++;
         p->flags |= PKT_STREAM_IGNORE;
+        if (was_up)
+            p->flags |= PKT_STREAM_EST;
         return c.exc;
     }
     if (!(fl & TCP_ACK) && p->tcp.ack)

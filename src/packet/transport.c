@@ -16,6 +16,9 @@ enum {
     OPT_TS = 8,
     OPT_MD5 = 19,
     OPT_AO = 29,
+    OPT_EXPERIMENT1 = 253,
+    OPT_EXPERIMENT2 = 254,
+    FASTOPEN_EXPERIMENT = 0xf989,
     OPT_FASTOPEN = 34,
 };
 
@@ -95,6 +98,11 @@ static bool tcp_option(struct packet *p, const uint8_t *o, unsigned len)
         if (len == 2 || (len >= 6 && len <= 18 && len % 2 == 0))
             return opt_first(p, &t->has_fastopen);
         return false;
+    case OPT_EXPERIMENT1: /* RFC 6994: what Fast Open was before it had a number */
+    case OPT_EXPERIMENT2:
+        if (len >= 4 && be16_at(o + 2) == FASTOPEN_EXPERIMENT && (len == 4 || (len >= 8 && len <= 20)))
+            (void)opt_first(p, &t->has_fastopen);
+        return true;
     case OPT_MD5:
         t->has_auth = true;
         return len == 18;
