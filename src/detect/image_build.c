@@ -191,6 +191,7 @@ static void payload_scope(struct builder *b, const struct rule *r, struct img_ru
     bool payload = false, position = false;
     for (unsigned i = 0; i < r->n_tests; i++) {
         const struct rule_test *t = &r->tests[i];
+        position |= t->kind == TEST_STREAM_SIZE; /* the size as it is when the packet comes */
         if (!build_is_buffer_test(t->kind) || b->set->where[t->where].buffer != BUF_PAYLOAD)
             continue;
         payload = true;
