@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""DNS queries, TLS handshakes and certificates with the names that rules want; greetings of line protocols."""
+import re
+import struct
+
+import judge
+from ruletext import Unbuildable
+from solve import solve
+from web import fixed
+
+BAD_IN_NAMES = bytes(range(33)) + b'"\'<>\\#%/:?&=@,;' + bytes(range(127, 256))
+
+
+def by_buffer(tests):
+    out = {}
+    for op in tests:
+        out.setdefault(op.buf, []).append(op)
+    return out
+
+
+def name_for(tests, rng):
+    """A host name; dotprefix puts a dot before what the tests see."""
+    if tests[0].f.get('dots'):
+        return solve([fixed('x', b'.')] + tests, rng, avoid=BAD_IN_NAMES)[1:]
+    return solve(tests, rng, avoid=BAD_IN_NAMES)
+
+
+def query(name, ident=0x4242, flags=0x0100):
+    labels = b''.join(bytes([min(63, len(l))]) + l[:63] for l in name.split(b'.') if l)
+    return struct.pack('!HHHHHH', ident, flags, 1, 0, 0, 0) + labels + b'\0\0\1\0\1'
+
+
+def dns(tests, to_client, rng):
+    by = by_buffer(tests)
+    for attempt in range(6):
+        name = name_for(by['query'], rng) if 'query' in by else b'www.example.com'
+        q = query(name, rng.getrandbits(16))
+        if to_client:
+            q = q[:2] + b'\x81\x80' + q[4:6] + b'\0\1' + q[8:] + b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x5d\xb8\xd8\x22'
+        if 'payload' not in by or judge.holds(q, by['payload']):
+            return q
+    if 'query' in by:
+        raise Unbuildable('payload of a DNS message')
+    return solve(by['payload'], rng)
+
+
+def der(tag, *parts):
+    body = b''.join(parts)
+    n = len(body)
+    size = bytes([n]) if n < 128 else bytes([0x81, n]) if n < 256 else struct.pack('!BH', 0x82, n)
+    return bytes([tag]) + size + body
+
+
+OIDS = {'CN': b'\x55\4\3', 'C': b'\x55\4\6', 'L': b'\x55\4\7', 'ST': b'\x55\4\x08', 'O': b'\x55\4\x0a', 'OU': b'\x55\4\x0b',
+        'emailAddress': b'\x2a\x86\x48\x86\xf7\r\1\x09\1', 'Email': b'\x2a\x86\x48\x86\xf7\r\1\x09\1'}
+
+
+def distinguished(text):
+    """'C=US, CN=x' -> (DER, the text as a reader prints it)"""
+    parts = re.findall(r'(?:^|, )(CN|C|L|ST|OU|O|Email|emailAddress)=(.*?)(?=, (?:CN|C|L|ST|OU|O|Email|emailAddress)=|$)', text, re.S)
+    if not parts:
+        parts = [('CN', text)]
+    sets = [der(0x31, der(0x30, der(6, OIDS[k]), der(0x0c, v.encode('latin-1')))) for k, v in parts]
+    shown = ', '.join('%s=%s' % ('Email' if k == 'emailAddress' else k, v) for k, v in parts)
+    return der(0x30, *sets), shown.encode('latin-1')
+
+
+def certificate(subject, issuer, serial, extra=b''):
+    rsa = der(0x30, der(6, b'\x2a\x86\x48\x86\xf7\r\1\1\x0b'), der(5))
+    key = der(0x30, der(0x30, der(6, b'\x2a\x86\x48\x86\xf7\r\1\1\1'), der(5)),
+              der(3, b'\0' + der(0x30, der(2, b'\0' + b'\xc3' * 128), der(2, b'\1\0\1'))))
+    dates = der(0x30, der(0x17, b'200101000000Z'), der(0x17, b'300101000000Z'))
+    ext = [der(0xa3, der(0x30, der(0x30, der(6, b'\x2a\3\4'), der(4, extra))))] if extra else []
+    body = der(0x30, der(0xa0, der(2, b'\2')), der(2, serial), rsa, issuer, dates, subject, key, *ext)
+    return der(0x30, body, rsa, der(3, b'\0' + b'\x5a' * 128))
+
+
+def record(kind, body):
+    return b''.join(struct.pack('!BHH', kind, 0x0303, len(body[i:i + 16000])) + body[i:i + 16000] for i in range(0, len(body), 16000))
+
+
+def shake(kind, body):
+    return bytes([kind]) + struct.pack('!I', len(body))[1:] + body
+
+
+def client_hello(name, extra=b''):
+    ext = struct.pack('!HHHBH', 0, len(name) + 5, len(name) + 3, 0, len(name)) + name if name is not None else b''
+    ext += b'\0\x0a\0\4\0\2\0\x17\0\x0b\0\2\1\0'
+    if extra:
+        ext += struct.pack('!HH', 0x7a7b, len(extra)) + extra
+    suites = b'\xc0\x2f\xc0\x30\0\x9c\0\x2f'
+    return shake(1, b'\3\3' + bytes(range(32)) + b'\0' + struct.pack('!H', len(suites)) + suites + b'\1\0' + struct.pack('!H', len(ext)) + ext)
+
+
+def one_name(tests, rng, default):
+    if not tests:
+        return distinguished(default)
+    for _ in range(12):
+        text = any_name(tests, rng)
+        coded, shown = distinguished(text.decode('latin-1'))
+        if judge.holds(shown, tests):
+            return coded, shown
+    raise Unbuildable('name in a certificate')
+
+
+def any_name(tests, rng):
+    try:
+        return solve([fixed('x', rng.choice((b'CN=', b'C=US, CN=', b'O=a, CN=')))] + tests, rng, tries=20)
+    except Unbuildable:
+        return solve(tests, rng)
+
+
+def tls(tests, to_client, rng):
+    """[(to client?, bytes)] of a whole handshake."""
+    by = by_buffer(tests)
+    for b in ('ja3', 'ja3s', 'fingerprint', 'ja3_string', 'ja3s_string'):
+        if b in by:
+            raise Unbuildable('%s: a hash has no way back' % b if 'string' not in b else b)
+    name = name_for(by['sni'], rng) if 'sni' in by else b'www.example.com'
+    if 'tls_version' in by and not any(judge.holds(v, by['tls_version']) for v in (b'1.2', b'TLS 1.2', b'TLSv1.2')):
+        raise Unbuildable('version of TLS')
+    subject, issuer = one_name(by.get('subject'), rng, 'CN=www.example.com'), one_name(by.get('issuer'), rng, 'C=US, CN=Some CA')
+    serial = b'\1\2\3\4'
+    if 'serial' in by:
+        text = solve(by['serial'], rng, fill=b'0123456789ABCDEF')
+        try:
+            serial = bytes.fromhex(text.replace(b':', b'').decode())
+        except ValueError as e:
+            raise Unbuildable('serial of a certificate') from e
+    blob = solve(by['payload'], rng) if 'payload' in by else b''
+    in_cert = (solve(by['certs'], rng) if 'certs' in by else b'') + (blob if to_client else b'')
+    if any(o.kind == 'content' and not o.rel and not o.neg and ('depth' in o.f or 'offset' in o.f) for o in by.get('certs', [])):
+        in_cert = b''
+    cert = certificate(subject[0], issuer[0], serial, in_cert)
+    if 'certs' in by and not judge.holds(cert, by['certs']):
+        raise Unbuildable('a certificate as bytes')
+    chain = struct.pack('!I', len(cert) + 3)[1:] + struct.pack('!I', len(cert))[1:] + cert
+    hello = client_hello(name, b'' if to_client else blob)
+    server = shake(2, b'\3\3' + bytes(range(32, 64)) + b'\0\xc0\x2f\0\0\0') + shake(11, chain) + shake(12, b'\3\0\x17\x41' + b'\4' * 65 + b'\4\1\0\4sign') + shake(14, b'')
+    out = [(0, record(22, hello)), (1, record(22, server)),
+           (0, record(22, shake(16, b'\x41' + b'\4' * 65)) + record(20, b'\1') + record(22, b'\xaa' * 40)),
+           (1, record(20, b'\1') + record(22, b'\xbb' * 40))]
+    if 'payload' in by and not any(judge.holds(d, by['payload']) for way, d in out if way == to_client):
+        raise Unbuildable('payload inside TLS')
+    return out
+
+
+GREETINGS = {'smtp': [(1, b'220 mail.example.com ESMTP\r\n'), (0, b'EHLO a.example\r\n'), (1, b'250 mail.example.com\r\n')],
+             'ftp': [(1, b'220 FTP server ready\r\n'), (0, b'USER anonymous\r\n'), (1, b'331 password\r\n')],
+             'ssh': [(0, b'SSH-2.0-client\r\n'), (1, b'SSH-2.0-server\r\n')],
+             'imap': [(1, b'* OK IMAP4rev1\r\n')], 'pop3': [(1, b'+OK POP3\r\n')],
+             'smb': [(0, b'\0\0\0\x2f\xffSMB\x72\0\0\0\0\x18\x01\x28' + b'\0' * 16 + b'\0\0\0\0\0\x0c\0\x02NT LM 0.12\0'),
+                     (1, b'\0\0\0\x27\xffSMB\x72\0\0\0\0\x98\x01\x28' + b'\0' * 16 + b'\0\0\0\0\0\4\0\0\0\0')]}
