@@ -264,8 +264,6 @@ def play_tcp(p, f, out, times):
     c = wire.Tcp(out, f.client, f.cport, f.server, f.sport)
     if p.handshake:
         c.open()
-    for q in p.before:
-        say_tcp(q, c)
     for _ in range(times):
         say_tcp(p, c)
     if p.handshake:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Near misses: the same traffic with one thing wrong, so that the rule cannot match in another way."""
 import copy
+import re
 
 import nets
 
@@ -38,11 +39,15 @@ def without_content(p, op, rng):
             if found > 200:
                 return None
         says.append((way, bytes(out)))
-    if not found or any(needle in t.lower() for _, t in says):
+    if not found or any(needle in t.lower() or needle in unquoted(t.lower()) for _, t in says):
         return None
     q = copy.copy(p)
     q.says = says
     return q
+
+
+def unquoted(text):
+    return re.sub(rb'%([0-9a-f]{2})', lambda m: bytes([int(m.group(1), 16)]).lower(), text)
 
 
 def as_sent(p, data):
@@ -77,9 +82,14 @@ def dns_byte(p, good, rng):
     return None
 
 
+def has_service(rule):
+    """Snort: a service stands for its ports, wherever it is spoken."""
+    return rule.has('service') or any('service ' in v for v in rule.all('metadata'))
+
+
 def by_port(p, ends, rng):
     wrong = nets.inverse(ends[3], nets.PORT)
-    if p.rule.both or not wrong or wrong == [(0, 0)] or p.transport not in ('tcp', 'udp'):
+    if p.rule.both or not wrong or wrong == [(0, 0)] or p.transport not in ('tcp', 'udp') or has_service(p.rule):
         return None, ends
     return p, ends[:3] + [wrong]
 

@@ -117,6 +117,14 @@ class Solver:
         gap = self.rng.choice((0, 0, 1, 3)) if self.attempt > 1 else 0
         return max(at, self.room.end() + gap, self.lead)
 
+    def overlap(self, base, data):
+        """A place at the end that shares bytes with what stands there ("/" and "/x"), else a fresh one."""
+        end = self.room.end()
+        for n in range(min(len(data) - 1, end - base, 8), 0, -1):
+            if self.room.settled(end - n, n) and self.room.b[end - n:end] == data[:n] and end - n >= self.lead:
+                return end - n
+        return self.fresh(base)
+
     def content(self, op, cursor, _):
         if op.neg:
             return cursor
@@ -146,7 +154,7 @@ class Solver:
         if op.rel and not bounded and self.rng.random() < 0.7 and room.fits(base, data, nocase):
             return base
         if not bounded:
-            return self.fresh(base)
+            return self.overlap(base, data) if self.attempt % 2 == 0 else self.fresh(base)
         order = list(range(base, min(last, base + 3000) + 1))
         if self.attempt > 3:
             self.rng.shuffle(order)

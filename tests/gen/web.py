@@ -41,7 +41,18 @@ def any_of(*makes):
 
 def unquote_path(raw):
     path, mark, query = raw.partition(b'?')
-    return re.sub(rb'%([0-9A-Fa-f]{2})', lambda m: bytes([int(m.group(1), 16)]), path) + mark + query
+    path = re.sub(rb'%([0-9A-Fa-f]{2})', lambda m: bytes([int(m.group(1), 16)]), path)
+    return (without_dots(path) if path[:1] == b'/' and b'/.' in path else path) + mark + query
+
+
+def without_dots(path):
+    out = []
+    for part in path.split(b'/')[1:]:
+        if part == b'..':
+            del out[-1:]
+        elif part != b'.':
+            out.append(part)
+    return b'/' + b'/'.join(out + [b''] if path.endswith((b'/..', b'/.')) and out else out)
 
 
 def quote(uri, whole):
@@ -76,7 +87,8 @@ class Message:
 
     def add_text(self, text, front=True):
         """Text with line ends -> header lines; what is no header gets a name."""
-        lines = [l for l in text.split(b'\r\n') if l]
+        lead = [b'X-A: a'] if text[:1] in b'\r\n' and text else []
+        lines = lead + [l + b'a' * (l[-1:] in b' \t') for l in text.lstrip(b'\r\n').split(b'\r\n') if l]
         lines = [l if NAME.match(l) else b'X-Text: ' + l for l in lines]
         for l in lines:
             i = self.find(l.partition(b':')[0].strip().lower())
@@ -142,7 +154,7 @@ class Web:
             try:
                 request, response = self.request(attempt), self.response(attempt)
                 self.payload(response if self.to_client else request, attempt)
-                self.lengths(request, response)
+                self.lengths(request, response, attempt)
                 bad = self.fault(request, response)
                 if bad is None:
                     return request, response
@@ -177,13 +189,14 @@ class Web:
 
     def uri(self, attempt):
         tests = self.by.get('uri', []) + (self.by.get('uri_raw', []) if attempt % 2 == 0 else [])
-        sample = lambda t: any_of(lambda: solve([fixed('uri', b'/')] + t, self.rng, avoid=AVOID),
+        first = b'/' if attempt % 3 < 2 else b'/?'
+        sample = lambda t: any_of(lambda: solve([fixed('uri', first)] + t, self.rng, avoid=AVOID),
                                   lambda: solve(t, self.rng, avoid=AVOID, accept=lambda d: d if d[:1] not in b' \r\n' else None))
         if 'uri_raw' in self.by and (attempt % 2 or 'uri' not in self.by):
             raw = sample(self.by['uri_raw'])
             if 'uri' in self.by and not judge.holds(unquote_path(raw), self.by['uri']):
                 more = sample(self.by['uri'])
-                raw = raw + more if attempt % 4 == 1 else quote(more, True) + raw
+                raw = (raw + more, quote(more, True) + raw, more + b'?' + raw, raw + b'?' + more, raw + more[1:])[attempt % 5]
             return re.sub(rb'[\x00-\x20]', lambda m: b'%%%02X' % m.group(0)[0], raw)
         return quote(sample(tests), attempt % 3 == 2) if tests else b'/'
 
@@ -302,6 +315,12 @@ class Web:
             except Unbuildable:
                 pass
             text = solve(chain, self.rng, tries=30, avoid=LINES)
+            cut = re.search(rb' HTTP/1\.[01]\r\n', text)
+            if cut and not self.to_client and not re.match(rb'^[A-Z]{3,10} ', text):
+                line = m.line.rpartition(b' ')[0]
+                m.line = (line + b'?' if attempt % 2 and b'?' not in line else line) + text[:cut.end() - 2]
+                m.add_text(text[cut.end():])
+                continue
             if attempt == 0 or attempt % 4 == 2:
                 m.add_text(text.replace(b'\r\n\r\n', b'\r\n'), front=False)
             elif attempt % 4 == 1 or b'\r' not in text and attempt % 4 == 3 and self.to_client:
@@ -316,16 +335,16 @@ class Web:
                 part = m.line.split(b' ')
                 m.line = part[0] + b' ' + b' '.join(part[1:-1]) + (b'&' if b'?' in m.line else b'?') + text + b' ' + part[-1]
 
-    def lengths(self, request, response):
+    def lengths(self, request, response, attempt):
         for m in (request, response):
             if m.body and 'h:content-length' not in self.by and m.find(b'transfer-encoding') < 0:
-                m.put(b'Content-Length', b'%d' % len(m.body))
+                m.put(b'Content-Length', b'%d' % len(m.body), front=attempt % 2 == 0)
             elif 'h:content-length' in self.by:
                 n = (m.value(b'content-length') or b'').strip()
                 if n.isdigit() and self.side('h:content-length') == (m is response) and int(n) <= 60000:
                     m.body = (m.body + b'a' * (int(n) - len(m.body)))[:int(n)]
         if response.find(b'content-length') < 0 and not response.body and 'header_names' not in self.by:
-            response.put(b'Content-Length', b'0')
+            response.put(b'Content-Length', b'0', front=attempt % 2 == 0)
 
 
 def judge_names(tests, name):
