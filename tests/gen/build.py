@@ -148,6 +148,8 @@ class Builder:
             p.ip['bits'] = (0 if '!' in v else bits)
         if r.has('fragoffset'):
             p.ip['off'] = value_in(one(r, 'fragoffset'), 8191)
+        if p.ip.get('bits', 0) & 1 or p.ip.get('off'):
+            p.transport, p.proto = 'ip', {'tcp': 6, 'udp': 17, 'icmp': 1}.get(p.transport, 17)   # a part of a datagram has no ports
         if r.has('ipopts'):
             p.ip['opts'] = OPTIONS.get(one(r, 'ipopts').strip().lower(), b'\1')
         if r.has('ip_proto'):
@@ -180,7 +182,8 @@ class Builder:
         if p.transport == 'tcp' and (web.is_web(bufs) or proto == 'http'):
             if 'file_data' in bufs and not p.to_client and self.mail(p.rule):
                 raise Unbuildable('file_data in mail')
-            request, response = web.Web(tests, p.to_client, self.rng).make()
+            request, response = web.Web(tests, p.to_client, self.rng, p.rule.dialect != 'suricata').make()
+            self.pad(p, response if p.to_client else request)
             p.says, p.ports = [(0, request.raw()), (1, response.raw())], (80,)
             return
         if proto == 'dns' or 'query' in bufs:
@@ -194,6 +197,17 @@ class Builder:
             if proto == 'dns':
                 lead = [(0, names.query(b'www.example.com'))] + ([(1, names.query(b'www.example.com', flags=0x8180))] if len(lead) > 1 else [])
             p.says, p.own = lead + p.says, len(lead)
+
+    def pad(self, p, m):
+        """dsize of a message in one packet."""
+        for o in p.tests:
+            if o.buf == 'dsize':
+                p.whole = True
+                n = o.f['low'] - len(m.raw())
+                if n > 0:
+                    m.put(b'X-Pad', b'a' * max(1, n - 9))
+                if not o.f['low'] <= len(m.raw()) <= o.f['high']:
+                    raise Unbuildable('dsize of a message')
 
     def mail(self, rule):
         return not nets.inside(nets.ports(rule.dport), 80)

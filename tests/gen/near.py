@@ -39,11 +39,16 @@ def without_content(p, op, rng):
             if found > 200:
                 return None
         says.append((way, bytes(out)))
-    if not found or any(needle in t.lower() or needle in unquoted(t.lower()) for _, t in says):
+    if not found or any(needle in t.lower() for t in heard(p)) or any(needle in t.lower() or needle in unquoted(t.lower()) for _, t in says):
         return None
     q = copy.copy(p)
     q.says = says
     return q
+
+
+def heard(p):
+    """What the plans before it say."""
+    return [t for q in p.before for t in [d for _, d in q.says] + heard(q)]
 
 
 def unquoted(text):

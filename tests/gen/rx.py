@@ -272,6 +272,7 @@ class Pattern:
 
 
 def compile_for_judge(text, flags):
+    text = text.replace('(?-i)', '')
     t = re.sub(r'\(\?<([A-Za-z_])', r'(?P<\1', text)
     t = re.sub(r'(?<!\\)((?:\\\\)*)\\([hzZR])', lambda m: m.group(1) + {'h': r'[ \t]', 'z': r'\Z', 'Z': r'(?=\n?\Z)', 'R': r'(?:\r\n|\n|\r)'}[m.group(2)], t)
     t = re.sub(r'\\x\{([0-9a-fA-F]{1,2})\}', lambda m: '\\x%02x' % int(m.group(1), 16), t)
@@ -299,7 +300,8 @@ def compile_for_judge(text, flags):
 class Sampler:
     """Random strings that match a tree.  Hints are strings that had better be in it."""
 
-    def __init__(self, rng, hints, eager, avoid=b''):
+    def __init__(self, rng, hints, eager, avoid=b'', under=None):
+        self.under = under or (lambda i: None)      # the byte that stands there already
         self.rng, self.hints, self.eager, self.avoid = rng, [h for h in hints if h], eager, avoid
         self.groups, self.out, self.start, self.end, self.line, self.prefer = {}, bytearray(), False, False, False, NICE
 
@@ -308,6 +310,9 @@ class Sampler:
             raise Unbuildable('pcre: empty class')
         if len(chars) == 1:
             return chars[0]
+        there = self.under(len(self.out))
+        if there is not None and there in chars:
+            return there
         kept = [c for c in chars if c not in self.avoid] or chars
         nice = [c for c in kept if c in self.prefer] or [c for c in kept if c in NICE] or [c for c in kept if c in PRINT] or kept
         return self.rng.choice(nice)
@@ -333,6 +338,8 @@ class Sampler:
             self.anchor(node[1])
         elif kind == 'look' and not node[2] and node[1]:
             self.look(node[3])
+        elif kind == 'look' and node[2] and not node[1] and not self.out and self.eager:
+            self.behind(node[3])
 
     def look(self, node):
         # What is ahead is emitted and becomes a hint: the judge says whether the whole fits.
@@ -340,6 +347,13 @@ class Sampler:
             sub = Sampler(self.rng, [], self.eager)
             sub.run(node)
             self.hints.append(bytes(sub.out))
+
+    def behind(self, node):
+        """Something that is not what must not stand before."""
+        while node[0] == 'cat' and len(node[1]) == 1:
+            node = node[1][0]
+        if node[0] == 'set' and len(node[1]) < 256:
+            self.out.append(self.char(without(node[1])))
 
     def anchor(self, letter):
         if letter in '^AG':
@@ -372,9 +386,9 @@ class Sampler:
                 raise Unbuildable('pcre: too long')
 
 
-def sample(pattern, rng, hints, eager, avoid=b''):
+def sample(pattern, rng, hints, eager, avoid=b'', under=None):
     """(bytes, must stand at the start, must stand at the end)"""
-    s = Sampler(rng, hints, eager, avoid)
+    s = Sampler(rng, hints, eager, avoid, under)
     if eager and rng.random() < 0.5:
         s.prefer = rng.choice((DIGIT, b'abcdef', b'abcdef0123456789', b'ABCDEFGHIJKLMNOPQRSTUVWXYZ'))
     s.run(pattern.nodes())

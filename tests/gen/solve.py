@@ -83,7 +83,7 @@ class Solver:
         if first.kind == 'content' and not first.neg and ('depth' in first.f or 'offset' in first.f):
             return 0 if 'depth' in first.f else 1
         if first.kind in ('test', 'jump', 'extract'):
-            return 0
+            return 0 if first.kind != 'test' or self.attempt % 2 else 0.5
         if first.kind == 'pcre':
             return 0 if first.f['rx'].text[:1] == '^' or self.attempt % 2 else 2
         return 2 if self.attempt % 4 < 3 else 1
@@ -114,7 +114,7 @@ class Solver:
 
     def fresh(self, at):
         """A place at or behind at where nothing is settled."""
-        gap = self.rng.choice((0, 0, 1, 3)) if self.attempt > 1 else 0
+        gap = self.rng.choice((0, 0, 1, 3, 8, 16, 40) if self.attempt > 5 else (0, 0, 1, 3)) if self.attempt > 1 else 0
         return max(at, self.room.end() + gap, self.lead)
 
     def overlap(self, base, data):
@@ -125,8 +125,17 @@ class Solver:
                 return end - n
         return self.fresh(base)
 
+    def leave(self, op, cursor):
+        """Snort: what is not to be found must have room to be looked for, or the search fails as such."""
+        f = op.f
+        base = max(0, cursor + self.value(f.get('distance', 0))) if op.rel else self.value(f.get('offset', 0))
+        size = self.value(f.get('within' if op.rel else 'depth', len(f['data'])))
+        if not f.get('ends') and (op.rel or 'offset' in f or 'depth' in f) and self.attempt % 4 < 3:
+            self.least = max(self.least, base + size)
+
     def content(self, op, cursor, _):
         if op.neg:
+            self.leave(op, cursor)
             return cursor
         f, room = op.f, self.room
         data, nocase = f['data'], f['nocase']
@@ -173,7 +182,9 @@ class Solver:
             m = p.compiled.search(settled[from_:])
             if m and from_ + m.end() <= len(settled):
                 return from_ + m.end()
-        text, start, end = rx.sample(p, self.rng, self.hints, self.eager, self.avoid)
+        known = op.rel or p.text[:1] == '^' and 'm' not in p.flags or 'A' in p.flags
+        under = (lambda i: room.b[from_ + i] if room.settled(from_ + i, 1) else None) if known else None
+        text, start, end = rx.sample(p, self.rng, self.hints, self.eager, self.avoid, under)
         if start and 'm' in p.flags and (room.b or self.attempt % 2):
             at = self.fresh(from_)
             if not (at and at == room.end() and room.b[at - 1] == 10 and room.set[at - 1]) and at > from_:
@@ -211,6 +222,8 @@ class Solver:
     def candidates(self, op):
         if op.kind == 'test':
             v = self.value(op.f['value'])
+            if op.f['n'] == 1 and not op.f['text']:
+                return self.single(op)
             out = [v, v + 1, v - 1, 0, 1, ~v & 0xffffffffffffffff, v ^ 1, 0xff, (1 << 64) - 1, v << 1, v >> 1, v * 2, v + 20]
             good = [x for x in out if x >= 0 and judge.OPS[op.f['op']](x, v) != op.neg]
             return good or [v]
@@ -223,6 +236,19 @@ class Solver:
         if op.kind == 'extract':
             out = out[1:] + out[:1]
         return out
+
+    def single(self, op):
+        """Values of one byte that meet all tests of the same place."""
+        same = [o for o in self.ops if o.kind == 'test' and o.rel == op.rel and o.f['offset'] == op.f['offset'] and o.f['n'] == 1]
+        if op.rel:
+            i = self.ops.index(op)
+            same = [o for o in same if all(x.kind == 'test' for x in self.ops[min(i, self.ops.index(o)):i])]
+        def good(x, tests):
+            return all(judge.OPS[o.f['op']](judge.masked(x, o.f['mask']), self.value(o.f['value'])) != o.neg for o in tests)
+        shift = (op.f['mask'] & -op.f['mask']).bit_length() - 1 if op.f['mask'] else 0
+        out = [x for x in range(256) if good(x, same)] or [x for x in range(256) if good(x, [op])]
+        self.rng.shuffle(out)
+        return [x >> shift for x in out]
 
     def encode(self, op, v, n):
         """The bytes of a value, or None."""

@@ -39,9 +39,11 @@ def any_of(*makes):
     raise why
 
 
-def unquote_path(raw):
+def unquote_path(raw, query_too=False):
     path, mark, query = raw.partition(b'?')
     path = re.sub(rb'%([0-9A-Fa-f]{2})', lambda m: bytes([int(m.group(1), 16)]), path)
+    if query_too:
+        query = re.sub(rb'%([0-9A-Fa-f]{2})', lambda m: bytes([int(m.group(1), 16)]), query)
     return (without_dots(path) if path[:1] == b'/' and b'/.' in path else path) + mark + query
 
 
@@ -55,10 +57,12 @@ def without_dots(path):
     return b'/' + b'/'.join(out + [b''] if path.endswith((b'/..', b'/.')) and out else out)
 
 
-def quote(uri, whole):
+def quote(uri, whole, decoded=False):
     """What a client sends for this URI."""
     path, mark, query = uri.partition(b'?')
     bad = rb'[\x00-\x20\x7f-\xff#%]' if whole else rb'[\x00-\x20#%]'
+    if decoded:
+        query = query.replace(b'%', b'%25')
     q = re.sub(rb'[\x00-\x1f\x7f]' if not whole else rb'[\x00-\x20\x7f]', lambda m: b'%%%02X' % m.group(0)[0], query)
     return re.sub(bad, lambda m: b'%%%02X' % m.group(0)[0], path) + mark + q
 
@@ -90,6 +94,10 @@ class Message:
         lead = [b'X-A: a'] if text[:1] in b'\r\n' and text else []
         lines = lead + [l + b'a' * (l[-1:] in b' \t') for l in text.lstrip(b'\r\n').split(b'\r\n') if l]
         lines = [l if NAME.match(l) else b'X-Text: ' + l for l in lines]
+        own = {}
+        for l in lines:
+            own.setdefault(l.partition(b':')[0].strip().lower(), l)
+        lines = [l for l in lines if own[l.partition(b':')[0].strip().lower()] is l or l.startswith(b'X-')]
         for l in lines:
             i = self.find(l.partition(b':')[0].strip().lower())
             if i >= 0:
@@ -102,7 +110,7 @@ class Message:
     def raw(self):
         return self.line + b'\r\n' + self.head() + b'\r\n' + self.body
 
-    def buffers(self, request):
+    def buffers(self, request, snort=False):
         plain = [l for l in self.lines if l.partition(b':')[0].strip().lower() not in (b'cookie', b'set-cookie')]
         b = {'header': b''.join(re.sub(rb'[ \t]*:[ \t]*', b': ', l, 1) + b'\r\n' for l in plain), 'header_raw': self.head() + b'\r\n',
              'start': self.line + b'\r\n' + self.head() + b'\r\n', 'payload': self.raw(),
@@ -116,7 +124,7 @@ class Message:
         part = self.line.split(b' ')
         if request:
             b.update(method=part[0], uri_raw=b' '.join(part[1:-1]), request_line=self.line, protocol=part[-1], body=self.body)
-            b['uri'] = unquote_path(b['uri_raw'])
+            b['uri'] = unquote_path(b['uri_raw'], snort)
             if self.value(b'host') is not None:
                 b['host_raw'] = self.value(b'host')
                 b['host'] = b['host_raw'].lower().partition(b':')[0]
@@ -131,8 +139,8 @@ class Message:
 class Web:
     """One exchange for one rule."""
 
-    def __init__(self, tests, to_client, rng):
-        self.rng, self.to_client, self.by = rng, to_client, {}
+    def __init__(self, tests, to_client, rng, snort=False):
+        self.rng, self.to_client, self.by, self.snort = rng, to_client, {}, snort
         for op in tests:
             self.by.setdefault(op.buf, []).append(op)
 
@@ -166,7 +174,7 @@ class Web:
         raise why
 
     def fault(self, request, response):
-        bufs = (request.buffers(True), response.buffers(False))
+        bufs = (request.buffers(True, self.snort), response.buffers(False))
         for buf, tests in self.by.items():
             if buf == 'dsize':
                 continue
@@ -198,7 +206,7 @@ class Web:
                 more = sample(self.by['uri'])
                 raw = (raw + more, quote(more, True) + raw, more + b'?' + raw, raw + b'?' + more, raw + more[1:])[attempt % 5]
             return re.sub(rb'[\x00-\x20]', lambda m: b'%%%02X' % m.group(0)[0], raw)
-        return quote(sample(tests), attempt % 3 == 2) if tests else b'/'
+        return quote(sample(tests), attempt % 3 == 2, self.snort) if tests else b'/'
 
     def request_line(self, attempt, method, uri):
         line = method + b' ' + uri + b' ' + (self.want('protocol') if self.has('protocol', False) else b'HTTP/1.1')
