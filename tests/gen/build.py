@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A rule -> Plan: who talks with whom, and what is said; Plan -> packets, right or with one thing wrong."""
+import base64
 import re
 import zlib
 
@@ -16,7 +17,7 @@ UNKNOWN = {'sd_pattern': 'sensitive data', 'rpc': 'rpc', 'asn1': 'asn1', 'app-la
            'filesha256': 'file lists', 'iprep': 'iprep', 'geoip': 'geoip', 'dataset': 'dataset', 'flowint': 'flowint', 'ssl_state': 'ssl_state',
            'ssl_version': 'ssl_version', 'dce_iface': 'dce', 'dce_opnum': 'dce', 'sip_stat_code': 'sip', 'lua': 'lua', 'tls.fingerprint': 'a hash has no way back',
            'fileext': 'file lists', 'filename': 'file lists', 'activated_by': 'dynamic rules', 'app-layer-protocol': 'app-layer-protocol'}
-NO_BUFFER = {'ssh_proto', 'ssh_software', 'sip_method', 'sip_header', 'stub', 'tcp.hdr', 'b64'}
+NO_BUFFER = {'ssh_proto', 'ssh_software', 'sip_method', 'sip_header', 'stub', 'tcp.hdr'}
 FLAG = {'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32, 'E': 64, 'C': 128, '1': 128, '2': 64, '0': 0}
 OPTIONS = {'rr': b'\7\7\4\0\0\0\0', 'eol': b'\0', 'nop': b'\1', 'ts': b'\x44\x08\5\0\0\0\0\0', 'sec': b'\x82\x0b' + b'\0' * 9,
            'lsrr': b'\x83\7\4\1\2\3\4', 'lsrre': b'\x83\7\4\1\2\3\4', 'ssrr': b'\x89\7\4\1\2\3\4', 'satid': b'\x88\4\0\1', 'esec': b'\x85\3\0', 'any': b'\7\7\4\0\0\0\0'}
@@ -74,13 +75,28 @@ class Builder:
             if k in UNKNOWN:
                 raise Unbuildable(UNKNOWN[k])
         p = Plan(rule)
-        p.tests = ops_.tests_of(rule)
+        p.tests = self.base64(ops_.tests_of(rule))
         self.way(p)
         self.prerequisites(p, depth)
         self.fields(p)
         self.say(p)
         self.repeats(p)
         return p
+
+    def base64(self, tests):
+        """What is decoded is solved, coded, and is a content like others from then on."""
+        inner = [o for o in tests if o.buf == 'b64']
+        if not inner:
+            return [o for o in tests if o.kind != 'base64']
+        coded = base64.b64encode(solve(inner, self.rng))
+        out = []
+        for o in tests:
+            if o.kind == 'base64':
+                f = {'distance': o.f['offset'], 'within': len(coded)} if o.rel else {'offset': o.f['offset'], 'depth': len(coded)}
+                o = ops_.Op('content', o.buf, False, o.rel, data=coded, nocase=False, **f)
+            if o.buf != 'b64':
+                out.append(o)
+        return out
 
     def way(self, p):
         words, bufs = p.rule.flow_words(), {o.buf for o in p.tests}
@@ -182,7 +198,7 @@ class Builder:
         if p.transport == 'tcp' and (web.is_web(bufs) or proto == 'http'):
             if 'file_data' in bufs and not p.to_client and self.mail(p.rule):
                 raise Unbuildable('file_data in mail')
-            request, response = web.Web(tests, p.to_client, self.rng, p.rule.dialect != 'suricata').make()
+            request, response = web.Web(tests, p.to_client, self.rng).make()
             self.pad(p, response if p.to_client else request)
             p.says, p.ports = [(0, request.raw()), (1, response.raw())], (80,)
             return

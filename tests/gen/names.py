@@ -22,7 +22,11 @@ def name_for(tests, rng):
     """A host name; dotprefix puts a dot before what the tests see."""
     if tests[0].f.get('dots'):
         return solve([fixed('x', b'.')] + tests, rng, avoid=BAD_IN_NAMES)[1:]
-    return solve(tests, rng, avoid=BAD_IN_NAMES)
+    good = lambda d: d if d[:1] != b'.' and b'..' not in d and all(len(l) < 64 for l in d.split(b'.')) else None
+    try:
+        return solve(tests, rng, avoid=BAD_IN_NAMES, accept=good, tries=12)
+    except Unbuildable:
+        return solve([fixed('x', b'www')] + tests, rng, avoid=BAD_IN_NAMES, accept=good)
 
 
 def query(name, ident=0x4242, flags=0x0100):

@@ -169,10 +169,22 @@ class Reader:
                 buf = LETTERS[c]
         self.add(Op('pcre', buf, neg, 'R' in p.flags, rx=p))
 
+    def follows(self, relative):
+        """Where modifiers move contents, a relative test looks where the last match was."""
+        if relative and self.buf == 'payload' and self.ops:
+            return self.ops[-1].buf
+        return self.buf
+
     def o_isdataat(self, v):
         neg = v.startswith('!')
         part = [x.strip() for x in v.lstrip('!').split(',')]
-        self.add(Op('at', self.buf, neg, 'relative' in part, n=number(part[0])))
+        if neg and part == ['1', 'relative'] and self.ops and self.ops[-1].kind == 'content' and self.last is self.ops[-1]:
+            self.ops[-1].f['ends'] = True     # the old way to write endswith
+            return
+        n = number(part[0])
+        if 'relative' in part and self.r.dialect == 'suricata' and isinstance(n, int):
+            n -= 1                            # Suricata counts the bytes behind the cursor, Snort asks for one more
+        self.add(Op('at', self.follows('relative' in part), neg, 'relative' in part, n=n))
 
     def o_byte_test(self, v):
         p = [x.strip() for x in v.split(',')]
@@ -198,7 +210,7 @@ class Reader:
             raise Unbuildable('dce byte order')
         text = 'string' in flat or any(w in flat for w in ('hex', 'dec', 'oct'))
         base = 16 if 'hex' in flat else 8 if 'oct' in flat else 10
-        self.add(Op(kind, self.buf, neg, 'relative' in flat, n=number(p[0]), little='little' in flat, text=text, base=base,
+        self.add(Op(kind, self.follows('relative' in flat), neg, 'relative' in flat, n=number(p[0]), little='little' in flat, text=text, base=base,
                     mult=int(flat.get('multiplier') or 1), align=int(flat['align'] or 4) if 'align' in flat else 0,
                     begin='from_beginning' in flat, end='from_end' in flat, post=int(flat.get('post_offset') or 0),
                     mask=int(flat['bitmask'], 0) if flat.get('bitmask') else 0, **f))
@@ -206,9 +218,8 @@ class Reader:
     def o_urilen(self, v):
         part = v.split(',')
         raw = len(part) > 1 and part[1].strip() == 'raw' or self.r.dialect == 'suricata' and len(part) == 1
-        low, high = ranged(part[0])
-        if self.r.dialect == 'snort2' and '<>' in v:
-            low, high = low - 1, high + 1
+        ends = part[0].split('<>')
+        low, high = (int(ends[0]), int(ends[1])) if self.r.dialect == 'snort2' and len(ends) == 2 else ranged(part[0])
         self.add(Op('size', 'uri_raw' if raw else 'uri', low=low, high=high))
 
     def o_bsize(self, v):

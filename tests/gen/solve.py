@@ -76,6 +76,8 @@ class Solver:
 
     def rank(self, chain):
         first = chain[0]
+        if first.kind == 'pcre' and first.f['rx'].text[:1] == '^' and 'm' not in first.f['rx'].flags and not first.neg:
+            return 0 if self.attempt % 3 < 2 else 3
         if any(o.f.get('ends') or o.kind == 'at' and o.neg or o.kind == 'pcre' and '$' in o.f['rx'].text[-2:] for o in chain):
             return 3
         if any(o.kind in ('extract', 'jump') for o in chain) and not first.rel and self.attempt % 3:

@@ -28,6 +28,11 @@ def fixed(buf, data, at_end=False):
     return ops_.Op('content', buf, **f)
 
 
+def usual(buf, data):
+    """Where nothing is asked for but that something is not there."""
+    return data or {'host': b'www.example.org', 'h:content-length': b'0'}.get(buf, b'z')
+
+
 def any_of(*makes):
     """The first of several ways that works."""
     why = None
@@ -39,12 +44,18 @@ def any_of(*makes):
     raise why
 
 
-def unquote_path(raw, query_too=False):
+def unquote(text):
+    return re.sub(rb'%([0-9A-Fa-f]{2})', lambda m: bytes([int(m.group(1), 16)]), text)
+
+
+def unquote_path(raw):
+    """The normalised URI: path and query decoded once, separators and dots of the path resolved."""
     path, mark, query = raw.partition(b'?')
-    path = re.sub(rb'%([0-9A-Fa-f]{2})', lambda m: bytes([int(m.group(1), 16)]), path)
-    if query_too:
-        query = re.sub(rb'%([0-9A-Fa-f]{2})', lambda m: bytes([int(m.group(1), 16)]), query)
-    return (without_dots(path) if path[:1] == b'/' and b'/.' in path else path) + mark + query
+    path = unquote(path)
+    if path[:1] == b'/':
+        path = re.sub(rb'/+', b'/', path.replace(b'\\', b'/'))
+        path = without_dots(path) if b'/.' in path else path
+    return path + mark + unquote(query)
 
 
 def without_dots(path):
@@ -57,14 +68,12 @@ def without_dots(path):
     return b'/' + b'/'.join(out + [b''] if path.endswith((b'/..', b'/.')) and out else out)
 
 
-def quote(uri, whole, decoded=False):
+def quote(uri, whole):
     """What a client sends for this URI."""
     path, mark, query = uri.partition(b'?')
     bad = rb'[\x00-\x20\x7f-\xff#%]' if whole else rb'[\x00-\x20#%]'
-    if decoded:
-        query = query.replace(b'%', b'%25')
-    q = re.sub(rb'[\x00-\x1f\x7f]' if not whole else rb'[\x00-\x20\x7f]', lambda m: b'%%%02X' % m.group(0)[0], query)
-    return re.sub(bad, lambda m: b'%%%02X' % m.group(0)[0], path) + mark + q
+    code = lambda text: re.sub(bad, lambda m: b'%%%02X' % m.group(0)[0], text)
+    return code(path) + mark + code(query)
 
 
 class Message:
@@ -83,6 +92,7 @@ class Message:
 
     def put(self, name, value, front=False):
         i = self.find(name.lower())
+        value += b'a' * (value[-1:] in (b' ', b'\t'))       # blanks at the end are not the value's
         line = name + b': ' + value
         if i >= 0:
             self.lines[i] = line
@@ -110,7 +120,7 @@ class Message:
     def raw(self):
         return self.line + b'\r\n' + self.head() + b'\r\n' + self.body
 
-    def buffers(self, request, snort=False):
+    def buffers(self, request):
         plain = [l for l in self.lines if l.partition(b':')[0].strip().lower() not in (b'cookie', b'set-cookie')]
         b = {'header': b''.join(re.sub(rb'[ \t]*:[ \t]*', b': ', l, 1) + b'\r\n' for l in plain), 'header_raw': self.head() + b'\r\n',
              'start': self.line + b'\r\n' + self.head() + b'\r\n', 'payload': self.raw(),
@@ -124,7 +134,7 @@ class Message:
         part = self.line.split(b' ')
         if request:
             b.update(method=part[0], uri_raw=b' '.join(part[1:-1]), request_line=self.line, protocol=part[-1], body=self.body)
-            b['uri'] = unquote_path(b['uri_raw'], snort)
+            b['uri'] = unquote_path(b['uri_raw'])
             if self.value(b'host') is not None:
                 b['host_raw'] = self.value(b'host')
                 b['host'] = b['host_raw'].lower().partition(b':')[0]
@@ -139,8 +149,8 @@ class Message:
 class Web:
     """One exchange for one rule."""
 
-    def __init__(self, tests, to_client, rng, snort=False):
-        self.rng, self.to_client, self.by, self.snort = rng, to_client, {}, snort
+    def __init__(self, tests, to_client, rng):
+        self.rng, self.to_client, self.by = rng, to_client, {}
         for op in tests:
             self.by.setdefault(op.buf, []).append(op)
 
@@ -151,7 +161,7 @@ class Web:
         return self.to_client if buf in EITHER or buf == 'payload' or buf.startswith('h:') and buf not in REQUEST else False
 
     def want(self, buf, **kw):
-        return solve(self.by[buf], self.rng, **kw) if buf in self.by else None
+        return usual(buf, solve(self.by[buf], self.rng, **kw)) if buf in self.by else None
 
     def has(self, buf, response):
         return buf in self.by and self.side(buf) == response
@@ -174,7 +184,7 @@ class Web:
         raise why
 
     def fault(self, request, response):
-        bufs = (request.buffers(True, self.snort), response.buffers(False))
+        bufs = (request.buffers(True), response.buffers(False))
         for buf, tests in self.by.items():
             if buf == 'dsize':
                 continue
@@ -193,12 +203,13 @@ class Web:
         tests = self.by[buf]
         if tests[0].f.get('dots'):
             return solve([fixed(buf, b'.')] + tests, self.rng, **kw)[1:]
-        return solve(tests, self.rng, **kw)
+        return usual(buf, solve(tests, self.rng, **kw))
 
     def uri(self, attempt):
         tests = self.by.get('uri', []) + (self.by.get('uri_raw', []) if attempt % 2 == 0 else [])
         first = b'/' if attempt % 3 < 2 else b'/?'
-        sample = lambda t: any_of(lambda: solve([fixed('uri', first)] + t, self.rng, avoid=AVOID),
+        stable = lambda d: d if unquote_path(quote(d, True)) == d else None
+        sample = lambda t: any_of(*[lambda s=s: solve([fixed('uri', s)] + t, self.rng, avoid=AVOID, accept=stable, tries=16) for s in (first, b'/?')],
                                   lambda: solve(t, self.rng, avoid=AVOID, accept=lambda d: d if d[:1] not in b' \r\n' else None))
         if 'uri_raw' in self.by and (attempt % 2 or 'uri' not in self.by):
             raw = sample(self.by['uri_raw'])
@@ -206,7 +217,7 @@ class Web:
                 more = sample(self.by['uri'])
                 raw = (raw + more, quote(more, True) + raw, more + b'?' + raw, raw + b'?' + more, raw + more[1:])[attempt % 5]
             return re.sub(rb'[\x00-\x20]', lambda m: b'%%%02X' % m.group(0)[0], raw)
-        return quote(sample(tests), attempt % 3 == 2, self.snort) if tests else b'/'
+        return quote(sample(tests), attempt % 3 == 2) if tests else b'/'
 
     def request_line(self, attempt, method, uri):
         line = method + b' ' + uri + b' ' + (self.want('protocol') if self.has('protocol', False) else b'HTTP/1.1')
@@ -234,6 +245,8 @@ class Web:
                 m.put(name, self.dotted(buf, avoid=AVOID), front=True)
         if m.find(b'host') < 0 and attempt % 5 < 3 and not self.has('start', False):
             m.put(b'Host', b'www.example.com', front=attempt % 2 == 1)
+        if not m.lines:
+            m.put(b'User-Agent', b'Mozilla')
         if body is not None:
             m.body = body
         return self.ordered(m)
@@ -286,7 +299,7 @@ class Web:
                     m.put(name, self.want(buf, avoid=LINES))
         if self.has('cookie', response):
             m.put(b'Set-Cookie' if response else b'Cookie', self.want('cookie', avoid=LINES))
-        if self.has('header_names', response):
+        if self.has('header_names', response) and not all(o.neg for o in self.by['header_names']):
             names = any_of(*[lambda s=s, e=e: solve(s + self.by['header_names'] + e, self.rng, avoid=LINES)
                              for s in ([fixed('x', b'\r\n')],) for e in ([fixed('x', b'\r\n\r\n', True)], [])])
             m.names = [n for n in names.split(b'\r\n') if n]
@@ -345,7 +358,10 @@ class Web:
 
     def lengths(self, request, response, attempt):
         for m in (request, response):
-            if m.body and 'h:content-length' not in self.by and m.find(b'transfer-encoding') < 0:
+            said = m.value(b'content-length') or b''
+            if 'h:content-length' not in self.by and said.isdigit() and len(m.body) <= int(said) <= 60000 and m.find(b'content-length') >= 0 and int(said):
+                m.body += b'a' * (int(said) - len(m.body))
+            elif m.body and 'h:content-length' not in self.by and m.find(b'transfer-encoding') < 0:
                 m.put(b'Content-Length', b'%d' % len(m.body), front=attempt % 2 == 0)
             elif 'h:content-length' in self.by:
                 n = (m.value(b'content-length') or b'').strip()
