@@ -124,6 +124,8 @@ void tls_advance(struct tls_state *st, unsigned dir, uint8_t to)
     if (to <= st->progress[dir])
         return;
     st->progress[dir] = to;
+    /* Raw inspection in chunks must see the flight before payload is taken off the flow. */
+    app_trigger_raw(st->af, dir);
     if (st->tx)
         app_tx_progress(&st->tx->tx, dir, to);
     if (!st->over && st->progress[0] >= TLS_CLIENT_HANDSHAKE_DONE &&
