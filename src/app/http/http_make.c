@@ -36,6 +36,13 @@ static void make_header(struct http_tx *t, unsigned dir, struct http_bytes *b)
             add_line(t, b, h);
     }
 }
+/* Rules of Snort end with the empty line: content:"no-cache|0D 0A 0D 0A|"; http_header. */
+static void make_header_block(struct http_tx *t, unsigned dir, struct http_bytes *b)
+{
+    make_header(t, dir, b);
+    if (b->n)
+        add_str(t, b, STR("\r\n"));
+}
 static void make_names(struct http_tx *t, unsigned dir, struct http_bytes *b)
 {
     htp_table_t *table = http_headers(t, dir);
@@ -94,6 +101,10 @@ static bool get_made(const struct app_get *q, enum http_made what,
 bool http_get_header(const struct app_get *q, unsigned index, struct app_view *out)
 {
     return index == 0 && get_made(q, MADE_HEADER, make_header, out);
+}
+bool http_get_header_block(const struct app_get *q, unsigned index, struct app_view *out)
+{
+    return index == 0 && get_made(q, MADE_HEADER_BLOCK, make_header_block, out);
 }
 bool http_get_header_names(const struct app_get *q, unsigned index, struct app_view *out)
 {

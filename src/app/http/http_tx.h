@@ -118,7 +118,7 @@ struct http_bytes {
 };
 
 /* Buffers that are put together from others are made once. */
-enum http_made { MADE_HEADER, MADE_NAMES, MADE_START, MADE_HOST, MADE_COUNT };
+enum http_made { MADE_HEADER, MADE_HEADER_BLOCK, MADE_NAMES, MADE_START, MADE_HOST, MADE_COUNT };
 
 enum http_coding { CODING_NONE, CODING_GZIP, CODING_DEFLATE, CODING_BROTLI, CODING_LZMA };
 enum http_body_kind { BODY_PLAIN, BODY_FILE, BODY_MULTIPART };
@@ -146,9 +146,9 @@ struct http_flow {
     htp_connp_t *connp;
     bool closed[2];
     bool tunnel;
-    bool old; /* a request of HTTP/0.9 was made: there is no other one */
-    uint8_t dir;                           /* in work */
-    bool in_request, in_response;          /* between the first byte of a message and its end */
+    bool old;                     /* a request of HTTP/0.9 was made: there is no other one */
+    uint8_t dir;                  /* in work */
+    bool in_request, in_response; /* between the first byte of a message and its end */
     const uint8_t *piece[2], *chunk_at[2]; /* http_chunks.c: this and the next two */
     uint32_t piece_n[2];
     uint8_t chunk_state[2];
@@ -198,6 +198,7 @@ void http_multipart_free(struct http_tx *t);
 extern const struct app_buffer http_buffers[];
 /* http_make.c: buffers made of several headers */
 bool http_get_header(const struct app_get *q, unsigned index, struct app_view *out);
+bool http_get_header_block(const struct app_get *q, unsigned index, struct app_view *out);
 bool http_get_header_names(const struct app_get *q, unsigned index, struct app_view *out);
 bool http_get_start(const struct app_get *q, unsigned index, struct app_view *out);
 bool http_get_host(const struct app_get *q, unsigned index, struct app_view *out);

@@ -58,6 +58,11 @@ static const struct want wanted[] = {
      "two\r\n"
      "Referer: http://r.example/\r\nAccept-Encoding: gzip\r\nAccept-Language: de\r\n"
      "Connection: keep-alive\r\n"},
+    {0, "http.header_block",
+     "Host: WWW.Example.COM:8080\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\nX-Folded: one  "
+     "two\r\n"
+     "Referer: http://r.example/\r\nAccept-Encoding: gzip\r\nAccept-Language: de\r\n"
+     "Connection: keep-alive\r\n\r\n"},
     {0, "http.header_names",
      "\r\nHost\r\nUser-Agent\r\nCookie\r\nAccept\r\nX-Folded\r\nReferer\r\nAccept-Encoding\r\n"
      "Accept-Language\r\nConnection\r\n\r\n"},
