@@ -205,6 +205,10 @@ static void other_transports(void **state)
         if (strcmp(t_events(p), others[i].events) != 0 ||
             (p->flags & others[i].flags) != others[i].flags)
             fail_msg("%u/%s: %s %x", others[i].proto, others[i].bytes, t_events(p), p->flags);
+        if (others[i].proto == 2 && !(p->flags & PKT_INVALID)) { /* rules count from the header */
+            assert_ptr_equal(p->payload, p->l4);
+            assert_int_equal(p->payload_len, 8);
+        }
         bool flow = p->flags & PKT_WANTS_FLOW;
         assert_int_equal(flow,
                          !!(others[i].flags & (PKT_WANTS_FLOW | PKT_ICMP | PKT_ICMP6 | PKT_UDP)));

@@ -250,7 +250,9 @@ static enum step igmp_read(struct way *w)
         return l4_cut(w, DECODE_IGMP_PKT_TOO_SMALL);
     p->l4 = h;
     p->l4_len = (uint32_t)(w->c.end - h);
-    payload_set(p, &w->c);
+    /* Rules count from the IGMP header: its layout is each version's own. */
+    struct cursor whole = {h, w->c.end, false};
+    payload_set(p, &whole);
     return STEP_END;
 }
 
