@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random rules on random payloads: what image and matcher say is what a naive evaluation of the rule says, one
- * that tries every place for everything.  Small alphabets and short payloads make accidents likely.
+ * Random rules on random payloads: what image and matcher say is what a naive evaluation of the
+ * rule says, one that tries every place for everything.  Small alphabets and short payloads make
+ * accidents likely.
  */
 #include "detect/detect_test.h"
 
@@ -37,10 +38,16 @@ static unsigned rnd(unsigned n)
     seed = hash_mix(seed + 0x9e3779b97f4a7c15u);
     return (unsigned)(seed >> 33) % n;
 }
-static bool often(unsigned in_ten) { return rnd(10) < in_ten; }
+static bool often(unsigned in_ten)
+{
+    return rnd(10) < in_ten;
+}
 
 static const uint8_t letters[] = {'a', 'b', 'B', 'c', 1, 2, 3, 4};
-static uint8_t letter(void) { return letters[rnd(sizeof(letters))]; }
+static uint8_t letter(void)
+{
+    return letters[rnd(sizeof(letters))];
+}
 
 /* ------------------------------------------------------------------ making rules */
 
@@ -93,6 +100,9 @@ static void make_test(struct model *m, int *vars)
     case T_ISDATAAT:
         t->negated = often(4);
         t->value = number(0, 10, *vars);
+        /* Behind a negated content this is an endswith of that content (rules/test_keywords.c). */
+        if (m->n && t[-1].kind == T_CONTENT && t[-1].negated && t->value.v == 1)
+            t->value.v = 2;
         break;
     case T_BYTE_TEST:
         t->n = 1 + (int)rnd(2);
@@ -148,7 +158,8 @@ static void put_content(struct sbuf *b, const struct test *t)
 {
     sbuf_printf(b, "content:%s\"|", t->negated ? "!" : "");
     sbuf_hex(b, t->bytes, (size_t)t->n);
-    sbuf_printf(b, "|\"; %s%s%s", t->nocase ? "nocase; " : "", t->starts ? "startswith; " : "", t->ends ? "endswith; " : "");
+    sbuf_printf(b, "|\"; %s%s%s", t->nocase ? "nocase; " : "", t->starts ? "startswith; " : "",
+                t->ends ? "endswith; " : "");
     const struct {
         bool has;
         const char *word;
@@ -183,7 +194,8 @@ static void put_test(struct sbuf *b, const struct test *t)
         sbuf_printf(b, ",%d%s; ", t->offset.v, rel);
         break;
     case T_BYTE_JUMP:
-        sbuf_printf(b, "byte_jump:%d,%d%s%s", t->n, t->offset.v, rel, t->from_start ? ",from_beginning" : "");
+        sbuf_printf(b, "byte_jump:%d,%d%s%s", t->n, t->offset.v, rel,
+                    t->from_start ? ",from_beginning" : "");
         if (t->post)
             sbuf_printf(b, ",post_offset %d", t->post);
         sbuf_cstr(b, "; ");
@@ -220,7 +232,10 @@ struct world {
 
 static bool holds(const struct world *w, int k, int cursor, const int64_t var[VARS]);
 
-static int64_t value(struct number n, const int64_t var[VARS]) { return n.var >= 0 ? var[n.var] : n.v; }
+static int64_t value(struct number n, const int64_t var[VARS])
+{
+    return n.var >= 0 ? var[n.var] : n.v;
+}
 
 static bool same(const struct world *w, const struct test *t, int64_t at)
 {
@@ -278,7 +293,8 @@ static bool pcre_holds(const struct world *w, int k, int cursor, const int64_t v
     return t->negated && holds(w, k + 1, cursor, var);
 }
 
-static bool field(const struct world *w, const struct test *t, int cursor, uint64_t *v, int64_t *end)
+static bool field(const struct world *w, const struct test *t, int cursor, uint64_t *v,
+                  int64_t *end)
 {
     int64_t at = t->offset.v + (t->relative ? cursor : 0);
     if (at < 0 || at + t->n > w->n)
@@ -350,7 +366,8 @@ static struct image *build(struct dt *t, struct model m[RULES], bool snort)
     for (unsigned k = 0; k < RULES; k++)
         if (m[k].snort == snort)
             put_rule(&b, &m[k], k + 1);
-    assert_int_equal(rules_add_text(l, "t.rules", sbuf_view(&b), snort ? DIALECT_SNORT2 : DIALECT_SURICATA), 0);
+    assert_int_equal(
+        rules_add_text(l, "t.rules", sbuf_view(&b), snort ? DIALECT_SNORT2 : DIALECT_SURICATA), 0);
     struct rule_set *s = rules_finish(l, 1);
     assert_non_null(s);
     /* some can never hold, and say so: refused */

@@ -363,6 +363,22 @@ bool kw_byte_math(struct parse *p, const struct keyword *k, struct str v)
 }
 
 /* [!]N|name[,relative][,rawbytes] */
+/*
+ * Suricata: content:!"x"; isdataat:!1,relative is the old way to say that the buffer doesn't end
+ * with x.  A negated content leaves no cursor, so the second test can't be asked on its own.
+ */
+static bool ends_of_negated(struct parse *p, const struct test_bytes *t, int32_t where)
+{
+    struct rule_test *m = p->n ? &p->t[p->n - 1] : NULL;
+    unsigned nothing = BYTE_NEGATED | BYTE_RELATIVE;
+    if (p->d != DIALECT_SURICATA || (t->flags & nothing) != nothing || t->value.var >= 0 ||
+        t->value.v != 1 || !m || m->kind != TEST_CONTENT || m->where != where ||
+        !(m->u.content.flags & CONTENT_NEGATED))
+        return false;
+    m->u.content.flags |= CONTENT_ENDS;
+    return true;
+}
+
 bool kw_isdataat(struct parse *p, const struct keyword *k, struct str v)
 {
     (void)k;
@@ -393,6 +409,8 @@ bool kw_isdataat(struct parse *p, const struct keyword *k, struct str v)
         w = where_of_buffer(p, BUF_RAW_PAYLOAD);
     if (w < 0)
         return false;
+    if (ends_of_negated(p, &t, w))
+        return true;
     struct rule_test *test = test_add_at(p, TEST_ISDATAAT, (uint16_t)w, instance);
     if (!test)
         return false;
