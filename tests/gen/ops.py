@@ -139,6 +139,10 @@ class Reader:
         elif name == 'endswith':
             op.f['ends'] = True
 
+    def o_fast_pattern(self, v):
+        if v == 'only' and self.r.dialect == 'snort2':
+            self.place('nocase', '')          # Snort 2 looks for it in its prefilter alone, which knows no case
+
     def o_nocase(self, v):
         self.place('nocase', v)
 
