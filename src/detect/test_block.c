@@ -64,6 +64,7 @@ static void contents_have_windows(void **state)
     static const struct body rows[] = {
         {S2 | SU, "content:\"cd\";", "abcdef", true},
         {S2 | SU, "content:\"CD\";", "abcdef", false},
+        {S2, "content:\"CD\"; fast_pattern:only;", "abcdef", true},
         {S2 | SU, "content:\"CD\"; nocase;", "abcdef", true},
         {S3, "content:\"CD\",nocase;", "abcdef", true},
         {S2 | SU, "content:\"|63 64|\";", "abcdef", true},

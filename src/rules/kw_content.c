@@ -244,8 +244,10 @@ bool kw_fast_pattern(struct parse *p, const struct keyword *k, struct str v)
         c->flags |= CONTENT_FAST_ONLY;
         /* Only Snort 2's prefilter looks for it, and that knows no case; Snort 3's own rules say
          * nocase there. */
-        if (p->d == DIALECT_SNORT2)
+        if (p->d == DIALECT_SNORT2) {
             c->flags |= CONTENT_NOCASE;
+            c->folded = folded(p, c->bytes);
+        }
         return true;
     }
     uint64_t o, l;

@@ -37,7 +37,6 @@ static const struct rule_case contents[] = {
      "1. payload: holds \"ab\" [prefilter]"},
     {SU, NULL, "content:\"abcdef\"; fast_pattern:2,3;", "[prefilter: 3 bytes from 2]"},
     {SU, NULL, "content:\"abcdef\"; fast_pattern:only;", "[prefilter]"},
-    {SU, NULL, "content:\"abcdef\"; fast_pattern:only;", "holds \"abcdef\" [prefilter]"},
     {S2, NULL, "content:\"abcdef\"; fast_pattern:only;", "holds \"abcdef\", case ignored"},
     {SU, NULL, "content:\"abc\"; content:\"d\"; prefilter;", "2. payload: holds \"d\" [prefilter]"},
     {SU, HTTP, "content:\"longer one\"; http.uri; content:\"x\";",
