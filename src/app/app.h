@@ -333,6 +333,8 @@ void app_engine_free(struct app_engine *e);
 void app_engine_want_hash(struct app_engine *e, bool md5, bool sha1, bool sha256);
 /* `fn` is called before a transaction is freed: detect's part of it goes. */
 void app_engine_on_tx_free(struct app_engine *e, void (*fn)(struct app_tx *tx));
+/* What other workers' engines hold under the same cap (replay). */
+void app_others(struct app_engine *e, uint64_t bytes);
 const struct app_counters *app_counters(const struct app_engine *e);
 /* TCP data as the stream delivers it. */
 void app_stream_data(struct app_engine *e, struct flow *f, struct packet *p, unsigned dir,

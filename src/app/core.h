@@ -40,6 +40,7 @@ struct app_proto_state {
 struct pd;
 struct app_engine {
     uint64_t memcap_bytes, pool_bytes;
+    uint64_t others; /* bytes of other engines under this cap */
     bool inline_mode;
     struct app_proto_state proto[APP_COUNT];
     struct pd *pd;

@@ -33,7 +33,7 @@ void *core_alloc(struct app_engine *e, size_t size)
 {
     size_t whole = size + sizeof(struct app_block);
     unsigned class = class_of(&whole);
-    if (whole > UINT32_MAX || e->n.memuse_bytes + whole > e->memcap_bytes) {
+    if (whole > UINT32_MAX || e->n.memuse_bytes + e->others + whole > e->memcap_bytes) {
         e->n.refused++;
         return NULL;
     }
@@ -76,10 +76,14 @@ void app_free(struct app_flow *af, void *p)
 {
     core_free(af->engine, p);
 }
+void app_others(struct app_engine *e, uint64_t bytes)
+{
+    e->others = bytes;
+}
 bool app_mem_take(struct app_flow *af, size_t bytes)
 {
     struct app_engine *e = af->engine;
-    if (bytes > e->memcap_bytes || e->n.memuse_bytes > e->memcap_bytes - bytes) {
+    if (bytes > e->memcap_bytes || e->n.memuse_bytes + e->others > e->memcap_bytes - bytes) {
         e->n.refused++;
         return false;
     }

@@ -57,6 +57,9 @@ struct engine_parts {
     void (*ring_full)(void *ctx); /* replay: empties it; NULL: full means counted */
     void (*wait_turn)(void *ctx); /* replay with several workers: until all that comes before is done */
     void *ctx;
+    /* The same, and the others stand meanwhile: when caps are near, which hold for all together. */
+    void (*alone)(void *ctx);
+    struct flow_peers peers; /* of several workers */
     struct injector *injector; /* NULL: no response port */
     unsigned worker, n_workers;
     uint16_t vips;
@@ -93,6 +96,19 @@ void engine_event_place(const struct engine *e, struct event_place *out);
  * worker: by frame; in it flows that end, then packets, inner before outer.  Called by e's thread.
  */
 bool engine_waits(const struct engine *e, const struct engine *other);
+/*
+ * Replay with several workers: caps hold for all together.  What a worker holds; what the others do (until told
+ * anew); may a burst meet a cap, when all hold `sum`?  While one goes and the others stand: all enter the flow
+ * tables' emergency; the flows that go first end, in the way of the packet that `as` has in work.
+ */
+struct engine_use {
+    uint64_t flows, stream, reassembly, app;
+};
+void engine_use(const struct engine *e, struct engine_use *sum);
+void engine_others(struct engine *e, const struct engine_use *others);
+bool engine_near_caps(const struct engine *e, const struct engine_use *sum);
+void engine_emergency(struct engine *e, bool counted);
+bool engine_evict(struct engine *const *all, unsigned n, struct engine *as);
 /* Replay: the policy changes at this packet exactly. */
 void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o);
 

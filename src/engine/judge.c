@@ -199,6 +199,7 @@ void judge_flow_end(void *ctx, struct flow *f)
         if (e->finishing)
             e->tick_order = f->first_number;
         place_set(e, e->tick_order, e->tick_order2);
+        alone(e);
     }
     bool open = f->tcp && tcp_flow_state(f) != TCP_CLOSED;
     bool dropped = (f->flags & FLOW_DROP) && e->settings->verdict.place == PLACE_INLINE;

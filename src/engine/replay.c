@@ -41,6 +41,7 @@ struct crew {
     struct burst burst;
     _Atomic uint8_t verdict[BURST_MAX];
     pthread_barrier_t begin, end;
+    bool serial; /* caps are near: one worker at a time */
     bool stop; /* the next round is the last: flows end */
     pthread_mutex_t drain;
 };
@@ -72,7 +73,8 @@ static void ring_full(void *ctx)
     }
     struct event_place last;
     engine_event_place(h->engine, &last);
-    wait_turn(c, h->index);
+    if (!c->serial)
+        wait_turn(c, h->index);
     pthread_mutex_lock(&c->drain);
     logger_drain_to(c->o->logger, c->rings, c->n, &last);
     pthread_mutex_unlock(&c->drain);
@@ -84,11 +86,65 @@ static void hand_turn(void *ctx)
     wait_turn(h->crew, h->index);
 }
 
-/* Shared state */
+/* Shared state.  Near a cap a worker has waited already; or another ends a flow of its. */
 static void state_enter(void *ctx, unsigned worker, uint64_t number)
 {
+    struct crew *c = ctx;
     (void)number;
-    wait_turn(ctx, worker);
+    if (!c->serial)
+        wait_turn(c, worker);
+}
+
+/* ------------------------------------------------------------------ caps of all workers */
+
+static void tell_others(struct crew *c, struct hand *h)
+{
+    struct engine_use sum = {0};
+    for (unsigned k = 0; k < c->n; k++)
+        if (k != h->index)
+            engine_use(c->hand[k].engine, &sum);
+    engine_others(h->engine, &sum);
+}
+
+static void hand_alone(void *ctx)
+{
+    struct hand *h = ctx;
+    if (!h->crew->serial)
+        return;
+    wait_turn(h->crew, h->index);
+    tell_others(h->crew, h);
+}
+
+static void hand_emergency(void *ctx)
+{
+    struct hand *h = ctx;
+    for (unsigned k = 0; k < h->crew->n; k++) {
+        tell_others(h->crew, &h->crew->hand[k]);
+        engine_emergency(h->crew->hand[k].engine, k == h->index);
+    }
+}
+
+static bool hand_evict(void *ctx)
+{
+    struct hand *h = ctx;
+    struct engine *all[REPLAY_WORKERS];
+    for (unsigned k = 0; k < h->crew->n; k++)
+        all[k] = h->crew->hand[k].engine;
+    bool any = engine_evict(all, h->crew->n, h->engine);
+    tell_others(h->crew, h);
+    return any;
+}
+
+/* Between two bursts: may the next meet a cap? */
+static void caps_look(struct crew *c)
+{
+    struct engine_use sum = {0};
+    static const struct engine_use none;
+    for (unsigned k = 0; k < c->n; k++)
+        engine_use(c->hand[k].engine, &sum);
+    c->serial = engine_near_caps(c->hand[0].engine, &sum);
+    for (unsigned k = 0; k < c->n && !c->serial; k++)
+        engine_others(c->hand[k].engine, &none);
 }
 
 static void *hand_main(void *ctx)
@@ -137,6 +193,8 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
             .ring = h->ring,
             .ring_full = ring_full,
             .wait_turn = c->n > 1 ? hand_turn : NULL,
+            .alone = c->n > 1 ? hand_alone : NULL,
+            .peers = {h, hand_emergency, c->n > 1 ? hand_evict : NULL},
             .ctx = h,
             .worker = k,
             .n_workers = c->n,
@@ -175,6 +233,7 @@ static void crew_stop(struct crew *c)
         return;
     }
     c->stop = true;
+    caps_look(c);
     pthread_barrier_wait(&c->begin);
     for (unsigned k = 0; k < c->n; k++)
         pthread_join(c->hand[k].thread, NULL);
@@ -200,6 +259,7 @@ static void crew_burst(struct crew *c)
         return;
     }
     memset(c->verdict, 0, sizeof(c->verdict));
+    caps_look(c);
     pthread_barrier_wait(&c->begin);
     pthread_barrier_wait(&c->end);
     for (unsigned k = 0; k < c->burst.n; k++)

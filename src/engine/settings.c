@@ -202,6 +202,7 @@ static void flow_read(struct engine_settings *s, const struct conf *c)
         .buckets = (uint32_t)conf_int(c, "flow.hash-size"),
         .emergency_recovery = (uint32_t)conf_int(c, "flow.emergency-recovery"),
         .memcap_policy = policy_read(c, "flow.memcap-policy", s->inline_mode, false),
+        .exact_evict = s->replay,
         .vlan_in_key = conf_bool(c, "vlan.use-for-tracking"),
         .depth_in_key = conf_bool(c, "decoder.recursion-level.use-for-tracking"),
     };

@@ -261,30 +261,56 @@ static void compare(struct et *t, struct overlay *v, bool ips, uint32_t ring, un
     assert_int_equal(rmdir(b), 0);
 }
 
-static void any_number_writes_the_same(void **state)
+static uint64_t seed;
+
+/* Captures at random; every fourth a crowd. */
+static void rounds(const char *const *settings, uint32_t crowd_ring, unsigned n)
 {
-    (void)state;
     struct et t;
     char capture[128];
-    uint64_t seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10)
-                                   : (uint64_t)time(NULL) * 2654435761u + 1;
-    print_message("# seed %llu\n", (unsigned long long)seed);
     et_open(&t);
+    for (; *settings; settings++)
+        assert_int_equal(conf_set(t.conf, *settings, &t.diags), 0);
     struct overlay *v = et_overlay(&t, rules, 1);
     snprintf(capture, sizeof(capture), "%s/in.pcap", home);
-    for (unsigned k = 0; k < ROUNDS; k++) {
+    for (unsigned k = 0; k < n; k++) {
         bool crowd = k % 4 == 3; /* many events at once, in small rings */
         write_capture(capture, &seed, crowd);
-        compare(&t, v, k % 8 < 4, crowd ? 1u << 15 : 0, k);
+        compare(&t, v, k % 8 < 4, crowd ? crowd_ring : 0, k);
     }
     overlay_close(v);
     et_close(&t);
 }
 
+static void any_number_writes_the_same(void **state)
+{
+    (void)state;
+    rounds((const char *const[]){NULL}, 1u << 15, ROUNDS);
+}
+
+static void caps_hold_for_all(void **state)
+{
+    (void)state;
+    static const char *const caps[][6] = {
+        {"flow.memcap=100kb", "flow.hash-size=1024"},
+        {"stream.memcap=30kb"},
+        {"stream.reassembly.memcap=20kb"},
+        {"app-layer.memcap=64kb"},
+        {"flow.memcap=100kb", "flow.hash-size=1024", "stream.memcap=60kb",
+         "stream.reassembly.memcap=20kb"},
+    };
+    for (size_t k = 0; k < ARRAY_LEN(caps); k++)
+        rounds(caps[k], 1u << 16, 4);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(any_number_writes_the_same)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(any_number_writes_the_same),
+                                       cmocka_unit_test(caps_hold_for_all)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
+    seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10)
+                          : (uint64_t)time(NULL) * 2654435761u + 1;
+    print_message("# seed %llu\n", (unsigned long long)seed);
     snprintf(home, sizeof(home), "/tmp/riposte-workers-XXXXXX");
     if (!mkdtemp(home))
         return 1;

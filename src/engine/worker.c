@@ -92,6 +92,8 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
         app_engine_on_tx_free(e->app, detect_tx_free);
         app_engine_want_hash(e->app, needs.file_md5, needs.file_sha1, needs.file_sha256);
     }
+    if (e->flows)
+        flow_table_peers(e->flows, &parts->peers);
     struct response_config rc = s->response;
     rc.worker = parts->worker;
     rc.n_workers = parts->n_workers;
@@ -128,6 +130,14 @@ void engine_free(struct engine *e)
 /* ------------------------------------------------------------------ order among workers */
 
 #define PLACE_PACKETS (1ull << 63) /* behind all flows that end at the same packet's time */
+
+#define PLACE_TICK 1 /* all look at their tables before the first flow ends */
+
+void alone(struct engine *e)
+{
+    if (e->parts.alone)
+        e->parts.alone(e->parts.ctx);
+}
 
 void place_set(struct engine *e, uint64_t order, uint64_t order2)
 {
@@ -167,6 +177,8 @@ bool engine_waits(const struct engine *e, const struct engine *other)
 
 static void tick(struct engine *e, uint64_t now_ns)
 {
+    place_set(e, PLACE_TICK, 0);
+    alone(e);
     e->ticking = true;
     flow_tick(e->flows, now_ns, judge_flow_end, e);
     if (e->parts.state && e->parts.worker == 0 && !e->settings->replay)
@@ -248,9 +260,10 @@ static bool inner_dropped(const struct engine *e, const _Atomic uint8_t *verdict
 
 static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t *verdict)
 {
+    place_turn(e, e->place.turn + 1);
+    alone(e);
     e->number = f->number;
     e->seq = 0;
-    place_turn(e, e->place.turn + 1);
     time_to(e, f->ts_ns);
     if (e->swap_to && f->number >= e->swap_at) {
         struct overlay *o = e->swap_to;
@@ -271,6 +284,7 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
         csum_watch(e, p);
         if (!is_mine(e, p))
             continue;
+        alone(e);
         e->n_csum_bad += csum_bad;
         struct decision *d = &e->decision;
         d->n_alerts = d->suppressed = d->overflow = 0;
@@ -361,6 +375,65 @@ void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o)
 {
     e->swap_at = number;
     e->swap_to = overlay_ref(o);
+}
+
+/* ------------------------------------------------------------------ caps of all workers */
+
+void engine_use(const struct engine *e, struct engine_use *sum)
+{
+    sum->flows += flow_counters(e->flows)->active;
+    sum->stream += stream_counters(e->streams)->memuse_bytes;
+    sum->reassembly += stream_counters(e->streams)->reassembly_memuse_bytes;
+    sum->app += app_counters(e->app)->memuse_bytes;
+}
+
+void engine_others(struct engine *e, const struct engine_use *others)
+{
+    flow_others(e->flows, others->flows);
+    stream_others(e->streams, others->stream, others->reassembly);
+    app_others(e->app, others->app);
+}
+
+/* What a burst adds at most, generously: packets of 64 KB that are kept, held twice, unpacked. */
+bool engine_near_caps(const struct engine *e, const struct engine_use *sum)
+{
+    enum { PACKETS = BURST_MAX * ENGINE_LAYERS };
+    const struct stream_config *s = &e->settings->stream;
+    uint64_t app = conf_bytes(e->settings->conf, "app-layer.memcap");
+    return flow_near_cap(e->flows, sum->flows, PACKETS) ||
+           (s->memcap_bytes && sum->stream + PACKETS * 8192ull > s->memcap_bytes) ||
+           (s->reassembly_memcap_bytes && sum->reassembly + (32ull << 20) > s->reassembly_memcap_bytes) ||
+           (app && sum->app + (96ull << 20) > app);
+}
+
+void engine_emergency(struct engine *e, bool counted) { flow_emergency(e->flows, counted); }
+
+struct evicted {
+    struct engine *owner, *as;
+};
+
+static void evict_end(void *ctx, struct flow *f)
+{
+    struct evicted *v = ctx;
+    uint64_t seq = v->owner->seq;
+    v->owner->seq = v->as->seq;
+    judge_flow_end(v->owner, f);
+    v->as->seq = v->owner->seq;
+    if (v->owner != v->as)
+        v->owner->seq = seq;
+}
+
+bool engine_evict(struct engine *const *all, unsigned n, struct engine *as)
+{
+    struct flow_table *t[FLOW_TABLES];
+    struct evicted v[FLOW_TABLES];
+    void *ctx[FLOW_TABLES];
+    for (unsigned k = 0; k < n && k < FLOW_TABLES; k++) {
+        v[k] = (struct evicted){all[k], as};
+        t[k] = all[k]->flows;
+        ctx[k] = &v[k];
+    }
+    return flow_evict_exact(t, n < FLOW_TABLES ? n : FLOW_TABLES, evict_end, ctx);
 }
 
 /* ------------------------------------------------------------------ counters */

@@ -67,6 +67,7 @@ struct engine {
 };
 
 /* worker.c: this worker's place in its turn */
+void alone(struct engine *e); /* all that comes before is done; near a cap the others stand meanwhile */
 void place_set(struct engine *e, uint64_t order, uint64_t order2);
 void place_turn(struct engine *e, uint64_t turn); /* all before it is done */
 /* judge.c */

@@ -135,6 +135,7 @@ struct flow_config {
     uint32_t emergency_recovery; /* percent of flows to get rid of */
     struct flow_timeouts tcp, udp, icmp, other;
     enum exception_policy memcap_policy;
+    bool exact_evict; /* what goes at the cap is what expires first, exactly: replay */
     bool vlan_in_key;
     bool depth_in_key; /* a tunnel's inner flow is another than one of the same ends outside */
     uint64_t hash_seed;
@@ -172,6 +173,22 @@ void flow_tick(struct flow_table *t, uint64_t now_ns, flow_end_fn *end, void *ct
  * on what a clock set back does to a flow's end.
  */
 void flow_clock(struct flow_table *t, uint64_t now_ns);
+/*
+ * Tables of several workers under one cap (replay), while one worker goes and the others stand: what the others
+ * hold is told before (flow_others), and at the cap all enter their emergency and what goes first is sought in all.
+ */
+enum { FLOW_TABLES = 64 };
+struct flow_peers {
+    void *ctx;
+    void (*emergency)(void *ctx); /* flow_emergency of each */
+    bool (*evict)(void *ctx);     /* flow_evict_exact of all */
+};
+void flow_table_peers(struct flow_table *t, const struct flow_peers *p);
+void flow_others(struct flow_table *t, uint64_t active);
+void flow_emergency(struct flow_table *t, bool counted);
+bool flow_evict_exact(struct flow_table *const *t, unsigned n, flow_end_fn *end, void *const *ctx);
+/* So many flows more, and the cap may be met; or it was, and the emergency goes on. */
+bool flow_near_cap(const struct flow_table *t, uint64_t active, uint64_t more);
 /* Ends all flows (shutdown), in order of first_number. */
 void flow_end_all(struct flow_table *t, flow_end_fn *end, void *ctx);
 void flow_swap(struct flow *f); /* client and server change places */
@@ -309,6 +326,8 @@ void stream_flush_side(struct stream_engine *e, struct flow *f, unsigned dir,
                        const struct stream_sink *sink);
 /* Frees the session of an ended flow. */
 void stream_done(struct stream_engine *e, struct flow *f);
+/* What other workers' engines hold under the same caps (replay). */
+void stream_others(struct stream_engine *e, uint64_t bytes, uint64_t reassembly_bytes);
 const struct stream_counters *stream_counters(const struct stream_engine *e);
 
 /*

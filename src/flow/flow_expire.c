@@ -99,15 +99,31 @@ void flow_finish(struct flow_table *t, struct flow *f, enum flow_end why, flow_e
     flow_release(t, f);
 }
 
-void flow_emergency_enter(struct flow_table *t)
+void flow_emergency(struct flow_table *t, bool counted)
 {
     if (t->emergency)
         return;
     t->emergency = true;
     t->rearm = true;
-    t->n.emergency_entered++;
+    t->emergency_counted = counted;
+    t->n.emergency_entered += counted;
     uint32_t percent = u32_min(t->cfg.emergency_recovery, 100);
-    t->emergency_leave = (uint32_t)((uint64_t)t->n.active * (100 - percent) / 100);
+    t->emergency_leave = (uint32_t)((t->n.active + t->others) * (100 - percent) / 100);
+}
+
+void flow_table_peers(struct flow_table *t, const struct flow_peers *p)
+{
+    t->peers = *p;
+}
+
+void flow_others(struct flow_table *t, uint64_t active)
+{
+    t->others = active;
+}
+
+bool flow_near_cap(const struct flow_table *t, uint64_t active, uint64_t more)
+{
+    return t->emergency || t->rearm || active + more >= t->max_flows;
 }
 
 static bool rearm_one(void *ctx, struct flow *f)
@@ -122,40 +138,16 @@ static bool rearm_one(void *ctx, struct flow *f)
 /* Entering and leaving change every timeout; it costs a walk, once for many flows gone or come. */
 static void emergency_follow(struct flow_table *t)
 {
-    if (t->emergency && t->n.active <= t->emergency_leave && t->n.active < t->max_flows) {
+    uint64_t active = t->n.active + t->others;
+    if (t->emergency && active <= t->emergency_leave && active < t->max_flows) {
         t->emergency = false;
         t->rearm = true;
-        t->n.emergency_over++;
+        t->n.emergency_over += t->emergency_counted;
     }
     if (t->rearm) {
         t->rearm = false;
         flow_each(t, rearm_one, t);
     }
-}
-
-/* Ends the flow that would be the first to expire, of a few that stand at the wheel's near end. */
-bool flow_evict(struct flow_table *t, flow_end_fn *end, void *ctx)
-{
-    if (t->rearm)
-        emergency_follow(t);
-    for (uint32_t d = 0; d < WHEEL_SLOTS; d++) {
-        uint64_t second = t->wheel_s + d;
-        for (unsigned tries = 0; tries < 16; tries++) {
-            uint32_t i = t->wheel[second % WHEEL_SLOTS];
-            if (!i)
-                break;
-            struct flow_slot *s = slot_at(t, i);
-            uint64_t at = flow_expiry_ns(&s->f) / NS;
-            if (at <= second || at >= t->wheel_s + WHEEL_SLOTS) {
-                t->n.get_used++;
-                flow_finish(t, &s->f, FLOW_END_FORCED, end, ctx);
-                return true;
-            }
-            wheel_remove(t, s);
-            wheel_arm(t, s);
-        }
-    }
-    return false;
 }
 
 /* Flows that end together, chained by the wheel's `next`. */
@@ -165,10 +157,9 @@ struct ending {
     bool by_number;
 };
 
-static bool ends_before(const struct ending *e, uint32_t a, uint32_t b)
+static bool flow_before(const struct flow *x, const struct flow *y, bool by_number)
 {
-    const struct flow *x = &slot_at(e->t, a)->f, *y = &slot_at(e->t, b)->f;
-    if (!e->by_number) {
+    if (!by_number) {
         uint64_t ex = flow_expiry_ns(x), ey = flow_expiry_ns(y);
         if (ex != ey)
             return ex < ey;
@@ -176,6 +167,11 @@ static bool ends_before(const struct ending *e, uint32_t a, uint32_t b)
     if (x->first_number != y->first_number)
         return x->first_number < y->first_number;
     return x->id < y->id; /* a tunnel's flows begin with one packet */
+}
+
+static bool ends_before(const struct ending *e, uint32_t a, uint32_t b)
+{
+    return flow_before(&slot_at(e->t, a)->f, &slot_at(e->t, b)->f, e->by_number);
 }
 
 /* Merge sort of the chain, bottom up: no recursion, no memory. */
@@ -235,6 +231,109 @@ static void end_sorted(struct ending *e, enum flow_end why, flow_end_fn *end, vo
         s->prev = s->next = 0;
         flow_finish(e->t, &s->f, why, end, ctx);
     }
+}
+
+/* ------------------------------------------------------------------ eviction */
+
+/* Ends the flow that would be the first to expire, of a few that stand at the wheel's near end. */
+bool flow_evict(struct flow_table *t, flow_end_fn *end, void *ctx)
+{
+    if (t->cfg.exact_evict)
+        return flow_evict_exact(&t, 1, end, &ctx);
+    if (t->rearm)
+        emergency_follow(t);
+    for (uint32_t d = 0; d < WHEEL_SLOTS; d++) {
+        uint64_t second = t->wheel_s + d;
+        for (unsigned tries = 0; tries < 16; tries++) {
+            uint32_t i = t->wheel[second % WHEEL_SLOTS];
+            if (!i)
+                break;
+            struct flow_slot *s = slot_at(t, i);
+            uint64_t at = flow_expiry_ns(&s->f) / NS;
+            if (at <= second || at >= t->wheel_s + WHEEL_SLOTS) {
+                t->n.get_used++;
+                flow_finish(t, &s->f, FLOW_END_FORCED, end, ctx);
+                return true;
+            }
+            wheel_remove(t, s);
+            wheel_arm(t, s);
+        }
+    }
+    return false;
+}
+
+/*
+ * The flows of the wheel's first second that has any; in order.  A flow stands in no later slot
+ * than that of its expiry (the wheel's last, if that lies beyond), so which they are does not
+ * depend on when they were armed.
+ */
+static uint32_t first_second(struct ending *e, uint64_t *second)
+{
+    struct flow_table *t = e->t;
+    uint32_t n = 0;
+    if (t->rearm)
+        emergency_follow(t);
+    for (uint32_t d = 0; d < WHEEL_SLOTS && !n; d++) {
+        *second = t->wheel_s + d;
+        uint32_t i = t->wheel[*second % WHEEL_SLOTS];
+        t->wheel[*second % WHEEL_SLOTS] = 0;
+        while (i) {
+            struct flow_slot *s = slot_at(t, i);
+            i = s->next;
+            s->prev = s->next = 0;
+            if (flow_expiry_ns(&s->f) / NS <= *second || d == WHEEL_SLOTS - 1) {
+                ending_add(e, s);
+                n++;
+            } else {
+                wheel_arm(t, s);
+            }
+        }
+    }
+    sort_ending(e);
+    return n;
+}
+
+static struct flow_slot *ending_take(struct ending *e)
+{
+    struct flow_slot *s = slot_at(e->t, e->first);
+    e->first = s->next;
+    s->prev = s->next = 0;
+    return s;
+}
+
+/*
+ * A sixteenth of the flows that expire in the first second of all: looking for them costs as many
+ * steps as that second has flows.
+ */
+bool flow_evict_exact(struct flow_table *const *t, unsigned n, flow_end_fn *end, void *const *ctx)
+{
+    struct ending e[FLOW_TABLES];
+    uint64_t second[FLOW_TABLES], least = UINT64_MAX;
+    uint32_t count[FLOW_TABLES], room = 0;
+    assert(n <= FLOW_TABLES);
+    for (unsigned k = 0; k < n; k++) {
+        e[k] = (struct ending){.t = t[k]};
+        count[k] = first_second(&e[k], &second[k]);
+        if (count[k] && second[k] < least)
+            least = second[k];
+    }
+    for (unsigned k = 0; k < n; k++)
+        room += second[k] == least ? count[k] : 0;
+    for (uint32_t left = room ? room / 16 + 1 : 0; left; left--) {
+        unsigned best = n;
+        for (unsigned k = 0; k < n; k++)
+            if (e[k].first && second[k] == least &&
+                (best == n || flow_before(&slot_at(t[k], e[k].first)->f,
+                                          &slot_at(t[best], e[best].first)->f, false)))
+                best = k;
+        struct flow_slot *s = ending_take(&e[best]);
+        t[best]->n.get_used++;
+        flow_finish(t[best], &s->f, FLOW_END_FORCED, end, ctx[best]);
+    }
+    for (unsigned k = 0; k < n; k++)
+        while (e[k].first)
+            wheel_arm(t[k], ending_take(&e[k]));
+    return room > 0;
 }
 
 void flow_tick(struct flow_table *t, uint64_t now_ns, flow_end_fn *end, void *ctx)

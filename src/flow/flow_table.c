@@ -93,7 +93,7 @@ static bool block_add(struct flow_table *t)
 /* An empty flow with its index, or NULL when the cap is met. */
 static struct flow *flow_take(struct flow_table *t)
 {
-    if (t->n.active >= t->max_flows)
+    if (t->n.active + t->others >= t->max_flows)
         return NULL;
     if (!t->free && !block_add(t))
         return NULL;
@@ -269,8 +269,11 @@ static struct flow *make_or_evict(struct flow_table *t, const struct packet *p,
     struct flow *f = flow_make(t, p, k);
     if (f)
         return f;
-    flow_emergency_enter(t);
-    if (flow_evict(t, end, ctx)) {
+    if (t->peers.evict)
+        t->peers.emergency(t->peers.ctx);
+    else
+        flow_emergency(t, true);
+    if (t->peers.evict ? t->peers.evict(t->peers.ctx) : flow_evict(t, end, ctx)) {
         f = flow_make(t, p, k);
         if (f)
             return f;

@@ -62,7 +62,9 @@ struct flow_table {
     uint64_t now_ns, now_s;
     uint64_t wheel_s;         /* first second whose slot was not emptied yet */
     uint32_t emergency_leave; /* active flows at which the emergency is over */
-    bool started, emergency, rearm;
+    bool started, emergency, rearm, emergency_counted;
+    uint64_t others; /* flows of other tables under this cap */
+    struct flow_peers peers;
     uint32_t wheel[WHEEL_SLOTS];
     struct flow_counters n;
 };
@@ -85,7 +87,6 @@ void wheel_arm(struct flow_table *t, struct flow_slot *s);
 void wheel_remove(struct flow_table *t, struct flow_slot *s);
 void flow_finish(struct flow_table *t, struct flow *f, enum flow_end why, flow_end_fn *end,
                  void *ctx);
-void flow_emergency_enter(struct flow_table *t);
 bool flow_evict(struct flow_table *t, flow_end_fn *end, void *ctx);
 /* Changes the state and with it the timeout; also of a flow that stands in no table (index 0). */
 void flow_state_set(struct flow *f, enum flow_state state);

@@ -50,10 +50,16 @@ static bool over(uint64_t used, uint64_t more, uint64_t cap)
     return cap && used + more > cap;
 }
 
+void stream_others(struct stream_engine *e, uint64_t bytes, uint64_t reassembly_bytes)
+{
+    e->others = bytes;
+    e->others_reassembly = reassembly_bytes;
+}
+
 struct tcp_session *session_take(struct stream_engine *e)
 {
     struct tcp_session *s = NULL;
-    if (!over(e->n.memuse_bytes, sizeof(*s), e->cfg.memcap_bytes))
+    if (!over(e->n.memuse_bytes + e->others, sizeof(*s), e->cfg.memcap_bytes))
         s = slab_take(&e->sessions, sizeof(*s));
     if (!s) {
         e->n.ssn_memcap_drop++;
@@ -81,7 +87,7 @@ void session_give(struct stream_engine *e, struct tcp_session *s)
 struct handshake *handshake_take(struct stream_engine *e)
 {
     struct handshake *h = NULL;
-    if (!over(e->n.memuse_bytes, sizeof(*h), e->cfg.memcap_bytes))
+    if (!over(e->n.memuse_bytes + e->others, sizeof(*h), e->cfg.memcap_bytes))
         h = slab_take(&e->handshakes, sizeof(*h));
     if (h)
         e->n.memuse_bytes += sizeof(*h);
@@ -97,7 +103,7 @@ void handshake_give(struct stream_engine *e, struct handshake *h)
 struct store *store_take(struct stream_engine *e)
 {
     struct store *s = NULL;
-    if (!over(e->n.reassembly_memuse_bytes, sizeof(*s), e->cfg.reassembly_memcap_bytes))
+    if (!over(e->n.reassembly_memuse_bytes + e->others_reassembly, sizeof(*s), e->cfg.reassembly_memcap_bytes))
         s = slab_take(&e->stores, sizeof(*s));
     if (s)
         e->n.reassembly_memuse_bytes += sizeof(*s);
@@ -122,7 +128,7 @@ uint8_t *buf_take(struct stream_engine *e, uint32_t bytes, uint8_t *class)
     while (k < BUF_CLASSES && buf_room(k) < bytes)
         k++;
     if (k == BUF_CLASSES ||
-        over(e->n.reassembly_memuse_bytes, buf_room(k), e->cfg.reassembly_memcap_bytes))
+        over(e->n.reassembly_memuse_bytes + e->others_reassembly, buf_room(k), e->cfg.reassembly_memcap_bytes))
         return NULL;
     uint8_t *b = e->buf_free[k];
     if (b) {

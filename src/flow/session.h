@@ -147,6 +147,7 @@ struct stream_engine {
     struct slab sessions, handshakes, stores;
     void *buf_free[BUF_CLASSES];
     uint64_t buf_idle; /* bytes in buf_free */
+    uint64_t others, others_reassembly; /* bytes of other engines under these caps */
 };
 
 /* One packet's way through the stream. */
