@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/sbuf.h"
+#include "sensor/sensor.h"
 #include "verdict/verdict.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@ static const struct option long_options[] = {
 };
 static const char usage[] = "usage: riposte check -S FILE [-S FILE ...] [options]\n"
                             "  -S FILE        rule file (plain or .gz)\n"
-                            "  -c FILE        configuration whose variables and rule files count\n"
+                            "  -c FILE        configuration: its settings are tested as by -T, its variables and rule files count\n"
                             "  --dialect D    snort2, snort3, suricata (default: by the file's marks)\n"
                             "  --all          also load rules behind #\n"
                             "  --json         one JSON object: loaded, disabled, refused, refusals\n"
@@ -144,9 +145,9 @@ static void left_out_json(struct json *j, const char *key, const struct rule_ref
 }
 
 /* What is no rule's refusal: classes, variables, lines of threshold files. */
-static void diags_json(struct json *j, const struct diags *d)
+static void diags_json(struct json *j, const char *name, const struct diags *d)
 {
-    json_array(j, "warnings");
+    json_array(j, name);
     for (const struct diag *x = d->first; x; x = x->next) {
         json_open(j, NULL);
         json_cstr(j, "level", x->level == DIAG_ERROR ? "error" : "warning");
@@ -160,7 +161,7 @@ static void diags_json(struct json *j, const struct diags *d)
     json_array_end(j);
 }
 
-static void print_json(const struct args *a, const struct rule_set *s)
+static void print_json(const struct args *a, const struct rule_set *s, const struct diags *settings)
 {
     struct sbuf b;
     struct json j;
@@ -198,12 +199,33 @@ static void print_json(const struct args *a, const struct rule_set *s)
     json_array_end(&j);
     left_out_json(&j, "refusals", s->refusals, s->n_refusals);
     left_out_json(&j, "replacements", s->replaced, s->n_replaced);
-    diags_json(&j, &s->diags);
+    diags_json(&j, "warnings", &s->diags);
+    diags_json(&j, "settings", settings);
     if (a->lint) {
         json_array(&j, "notes");
         rules_lint(s, note_json, &j);
         json_array_end(&j);
     }
+    json_close(&j);
+    sbuf_byte(&b, '\n');
+    fwrite(b.p, 1, b.n, stdout);
+    sbuf_done(&b);
+}
+
+/* The settings could not be read, so no rules were. */
+static void print_settings_json(const struct diags *settings)
+{
+    struct sbuf b;
+    struct json j;
+    sbuf_init(&b);
+    json_init(&j, &b);
+    json_open(&j, NULL);
+    json_u64(&j, "loaded", 0);
+    json_u64(&j, "disabled", 0);
+    json_u64(&j, "refused", 0);
+    json_array(&j, "refusals");
+    json_array_end(&j);
+    diags_json(&j, "settings", settings);
     json_close(&j);
     sbuf_byte(&b, '\n');
     fwrite(b.p, 1, b.n, stdout);
@@ -256,6 +278,7 @@ int cmd_check(int argc, char **argv)
     int rc = !c ? -ENOMEM : a.config ? conf_load(c, a.config, CONF_FORMAT_AUTO, &d) : conf_load_stock(c);
     for (unsigned k = 0; k < a.n_set && !rc; k++)
         rc = conf_set(c, a.set[k], &d);
+    bool wrong = rc || ((a.config || a.n_set) && sensor_check(c, &d)); /* as -T of run */
     struct load_options o = {.conf = c, .only = a.file, .n_only = a.n_files, .dialect = a.dialect, .keep_disabled = a.all,
                              .init_errors_fatal = a.fatal, .threads = 2};
     struct rule_set *s = rc ? NULL : load_set(&o, &d);
@@ -263,12 +286,14 @@ int cmd_check(int argc, char **argv)
     if (s) {
         print_diags(&s->diags, a.json);
         if (a.json)
-            print_json(&a, s);
+            print_json(&a, s, &d);
         else
             print_text(&a, s);
-        rc = s->diags.errors || (a.fatal && s->n_refusals) ? -EINVAL : 0;
+        rc = wrong || s->diags.errors || (a.fatal && s->n_refusals) ? -EINVAL : 0;
     } else {
         rc = -EINVAL;
+        if (a.json)
+            print_settings_json(&d);
     }
     rules_free(s);
     conf_free(c);

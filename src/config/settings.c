@@ -123,6 +123,7 @@ static const struct choice {
     {"capture.checksum-validation", "none, all, auto, yes, no, kernel, rx-only"},
     {"pcap-file.checksum-checks", "auto, yes, no"},
     {"response.mode", "auto, link, ip"},
+    {"worker-priority", "auto, realtime, normal"},
     {"exception-policy", POLICIES},
     {"app-layer.error-policy", POLICIES},
     {"defrag.memcap-policy", POLICIES},

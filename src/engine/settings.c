@@ -131,7 +131,8 @@ static enum exception_policy midstream_read(const struct conf *c, bool inline_mo
         return p;
     if (!given) /* of the general policy: does not apply here */
         return EXCEPTION_IGNORE;
-    diag_add(d, DIAG_ERROR, NULL, 0, 0, "use ignore or pass-flow", "stream.midstream-policy: %s: %s", own, why);
+    const struct conf_node *n = conf_node(c, "stream.midstream-policy");
+    diag_add(d, DIAG_ERROR, n ? n->file : NULL, n ? n->line : 0, n ? n->column : 0, "use ignore or pass-flow", "stream.midstream-policy: %s: %s", own, why);
     return EXCEPTION_IGNORE;
 }
 

@@ -472,7 +472,16 @@ static const char *const members[] = {
     "version",
 };
 
-static void member_check(const char *output, const struct conf_node *m, struct diags *d)
+static bool is_filetype(const char *s)
+{
+    static const char *const known[] = {"regular", "file", "syslog", "unix_stream", "unix_dgram"};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (!strcmp(known[i], s))
+            return true;
+    return false;
+}
+
+static void member_check(const char *output, const struct conf_node *m, bool enabled, struct diags *d)
 {
     static const char *const sizes[] = {"limit", "rotate-size"};
     uint64_t v;
@@ -499,6 +508,9 @@ static void member_check(const char *output, const struct conf_node *m, struct d
         (!str_u64_base(str_cstr(m->value), 8, &v) || v > 0777))
         diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "octal, as 640",
                  "outputs: %s: filemode: %s", output, m->value);
+    if (enabled && !strcmp(m->name, "filetype") && m->value && *m->value && !is_filetype(m->value))
+        diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "regular, syslog, unix_stream and unix_dgram are known",
+                 "outputs: %s: no such filetype: %s", output, m->value);
     if (!strcmp(m->name, "enabled") && m->value && *m->value && conf_truth(m->value) < 0)
         diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "yes or no",
                  "outputs: %s: enabled: %s", output, m->value);
@@ -512,7 +524,7 @@ void event_outputs_check(const struct conf *c, struct diags *d)
         const struct conf_node *n = conf_item(i, &name);
         if (name && is_output(name)) {
             for (const struct conf_node *m = n->child; m; m = m->next)
-                member_check(name, m, d);
+                member_check(name, m, conf_sub_bool(n, "enabled", false), d);
             continue;
         }
         if (!name || !conf_sub_bool(n, "enabled", true))

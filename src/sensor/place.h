@@ -53,6 +53,8 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d) MUST_C
  * libpcap's own devices ("any") are not looked for.
  */
 int port_plan_check(const struct conf *c, const struct port_plan *p, struct diags *d) MUST_CHECK;
+/* -EINVAL with a diag: a port is to answer that is watched, and nobody said that it may. */
+int ports_apart(const struct conf *c, const struct port_plan *p, struct diags *d) MUST_CHECK;
 void port_plan_done(struct port_plan *p);
 bool port_has_address(const char *iface);
 

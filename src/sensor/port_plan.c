@@ -122,20 +122,12 @@ static unsigned workers(const struct conf *c)
  * A reset races with what it is to end: on a busy machine a worker that has to wait for its turn
  * comes milliseconds late.  By itself only where that counts, and a core is left for all others.
  */
-static int realtime_of(const struct conf *c, struct port_plan *p, struct diags *d)
+static bool realtime_of(const struct conf *c, const struct port_plan *p)
 {
     const char *w = conf_str(c, "worker-priority");
-    if (!w || !strcmp(w, "auto")) {
-        p->realtime = (p->response || p->raw) && p->workers < cores();
-    } else if (!strcmp(w, "realtime") || !strcmp(w, "normal")) {
-        p->realtime = *w == 'r';
-    } else {
-        const struct conf_node *at = conf_node(c, "worker-priority");
-        diag_add(d, DIAG_ERROR, at ? at->file : NULL, at ? at->line : 0, at ? at->column : 0,
-                 "auto, realtime, normal", "worker-priority: \"%s\" is none of its words", w);
-        return -EINVAL;
-    }
-    return 0;
+    if (!w || !strcmp(w, "auto"))
+        return (p->response || p->raw) && p->workers < cores();
+    return !strcmp(w, "realtime");
 }
 
 static enum capture_ring ring_of(const struct conf *c, const struct port_plan *p)
@@ -187,8 +179,7 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
     p->raw = mode && !strcmp(mode, "ip");
     p->pcap = lib && !strcmp(lib, "pcap");
     p->workers = p->pcap ? 1 : workers(c);
-    if (realtime_of(c, p, d))
-        return -EINVAL;
+    p->realtime = realtime_of(c, p);
     p->live.promisc = conf_bool(c, "capture.promiscuous");
     p->live.ring_bytes = conf_bytes(c, "capture.ring-size");
     p->live.ring = p->pcap ? RING_NONE : ring_of(c, p);
@@ -241,12 +232,28 @@ int port_plan_check(const struct conf *c, const struct port_plan *p, struct diag
     if (response && *response && strcmp(response, "none") &&
         there(response, "--response", conf_node(c, "response.interface"), d))
         rc = -ENODEV;
+    return ports_apart(c, p, d) ? -EINVAL : rc;
+}
+
+/* A mirror port sends nothing: most switches drop what comes back out of one, and an answer that
+ * nobody gets looks like one that was given. */
+int ports_apart(const struct conf *c, const struct port_plan *p, struct diags *d)
+{
     const struct conf_node *at = conf_node(c, "response.interface");
-    for (unsigned i = 0; i < p->n && p->response; i++)
-        if (!strcmp(p->response, p->live.iface[i]))
-            diag_add(d, DIAG_WARNING, at ? at->file : NULL, at ? at->line : 0, at ? at->column : 0,
-                     "most switches drop what comes out of a mirror port: name another port",
-                     "%s is watched and answers, too: responses leave a mirror port", p->response);
+    bool allowed = conf_bool(c, "response.allow-mirror-port"), set = !at || at->from == CONF_SET || !at->file;
+    int rc = 0;
+    for (unsigned i = 0; i < p->n && p->response; i++) {
+        if (strcmp(p->response, p->live.iface[i]))
+            continue;
+        rc = allowed ? 0 : -EINVAL;
+        diag_add(d, allowed ? DIAG_WARNING : DIAG_ERROR, set ? "--response" : at->file, set ? 0 : at->line,
+                 set ? 0 : at->column,
+                 allowed ? "riposte selftest tells whether the switch takes them"
+                         : "name another port that the switch takes frames from; where the mirror port "
+                           "does: --set response.allow-mirror-port=yes",
+                 "%s is watched: a mirror port sends nothing%s", p->response,
+                 allowed ? ", but responses, as response.allow-mirror-port says" : "");
+    }
     return rc;
 }
 

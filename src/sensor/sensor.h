@@ -38,6 +38,11 @@ struct sensor_options {
 };
 /* Runs until it is told to end.  The exit status. */
 int sensor_run(const struct sensor_options *o);
+/*
+ * What a start would refuse of the settings alone: values that mean nothing to the engine, a mirror port
+ * that is to answer.  Whether ports are there is not asked.  -EINVAL with d.
+ */
+int sensor_check(const struct conf *c, struct diags *d) MUST_CHECK;
 /* A child of the supervisor: riposte -P engine|logger|compiler.  The exit status. */
 int sensor_role(const char *role);
 

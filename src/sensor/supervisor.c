@@ -190,17 +190,32 @@ static int prepare_files(struct supervisor *s)
 
 /* What the engine could not go by is told before anything starts: a sensor that answers nothing is
  * no sensor. */
-static int settings_check(struct supervisor *s)
+static int settings_check(const struct conf *c, struct diags *d)
 {
-    uint32_t before = s->diags.errors;
-    engine_settings_free(engine_settings_new(s->conf, false, false, -1, &s->diags));
-    return s->diags.errors > before ? -EINVAL : 0;
+    uint32_t before = d->errors;
+    engine_settings_free(engine_settings_new(c, false, false, -1, d));
+    return d->errors > before ? -EINVAL : 0;
 }
 
 static bool names_ports(const struct conf *c)
 {
     const struct conf_node *list = conf_node(c, "capture.interfaces");
     return list && list->child;
+}
+
+int sensor_check(const struct conf *c, struct diags *d)
+{
+    struct port_plan *p = calloc(1, sizeof(*p));
+    int rc = p ? 0 : -ENOMEM;
+    if (p && names_ports(c)) {
+        rc = port_plan(c, p, d);
+        rc = rc ? rc : ports_apart(c, p, d);
+    }
+    if (p)
+        port_plan_done(p);
+    free(p);
+    int wrong = settings_check(c, d);
+    return rc ? rc : wrong;
 }
 
 static int prepare(struct supervisor *s)
@@ -220,7 +235,7 @@ static int prepare(struct supervisor *s)
     if (!rc)
         rc = fill_setup(s);
     if (!rc)
-        rc = settings_check(s);
+        rc = settings_check(s->conf, &s->diags);
     place_cache(s->conf, s->cache, sizeof(s->cache));
     sup_tell(s);
     if (rc || s->o->test)

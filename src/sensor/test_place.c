@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the supervisor prepares: ports from a configuration, folders, images, what is found. */
+#include "sensor/sensor.h"
 #include "sensor/place.h"
 
 #include <errno.h>
@@ -101,9 +102,6 @@ static void ports(void **state)
     assert_int_equal(port_plan(w->c, p, &w->d), 0);
     assert_true(p->realtime);
     port_plan_done(p);
-    set(w, "worker-priority", "sometimes");
-    assert_int_equal(port_plan(w->c, p, &w->d), -EINVAL);
-    port_plan_done(p);
     set(w, "worker-priority", "auto");
     set(w, "capture.ring", "v3");
     set(w, "capture.library", "pcap");
@@ -126,6 +124,25 @@ static void ports(void **state)
     assert_int_equal(port_plan(w->c, p, &w->d), 0);
     assert_int_equal(port_plan_check(w->c, p, &w->d), 0);
     port_plan_done(p);
+    /* One port that watches and answers: refused, unless somebody says that it may. */
+    arena_reset(&w->arena);
+    diags_init(&w->d, &w->arena);
+    set(w, "response.interface", "lo");
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_int_equal(port_plan_check(w->c, p, &w->d), -EINVAL);
+    assert_int_equal(w->d.errors, 1);
+    assert_string_equal(w->d.first->reason, "lo is watched: a mirror port sends nothing");
+    assert_int_equal(sensor_check(w->c, &w->d), -EINVAL);
+    assert_int_equal(w->d.errors, 2);
+    port_plan_done(p);
+    set(w, "response.allow-mirror-port", "yes");
+    assert_int_equal(port_plan(w->c, p, &w->d), 0);
+    assert_int_equal(port_plan_check(w->c, p, &w->d), 0);
+    assert_int_equal(sensor_check(w->c, &w->d), 0);
+    assert_int_equal(w->d.errors, 2);
+    port_plan_done(p);
+    set(w, "response.src-mac", "nonsense");
+    assert_int_equal(sensor_check(w->c, &w->d), -EINVAL);
     set(w, "capture.interfaces", "a-name-that-is-too-long");
     assert_int_equal(port_plan(w->c, p, &w->d), -EINVAL);
     port_plan_done(p);

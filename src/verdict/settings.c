@@ -103,11 +103,13 @@ static int networks_read(struct response_policy *p, const struct conf *c, struct
         const struct conf *in;
         void *out;
     } ctx = {.in = c};
-    if (rules_resolve_addr(&p->arena, text, variable, ctx.out, &p->own, d))
+    struct diags why;
+    diags_init(&why, &p->arena);
+    if (rules_resolve_addr(&p->arena, text, variable, ctx.out, &p->own, &why))
         diag_add(d, DIAG_ERROR, list ? list->file : NULL, list ? list->line : 0,
                  list ? list->column : 0, "write networks as [10.0.0.0/8, $HOME_NET], or any",
-                 "response.networks: \"" STR_FMT "\" can't be used: nothing will be answered",
-                 STR_ARG(text));
+                 "response.networks: \"" STR_FMT "\" can't be used, nothing will be answered: %s",
+                 STR_ARG(text), why.first ? why.first->reason : "no memory");
     return 0;
 }
 
