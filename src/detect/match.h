@@ -22,10 +22,11 @@ struct input {
 };
 
 struct tag {
-    uint64_t left, until_ns;
+    uint64_t until_ns;
     uint64_t begun; /* number of the alert's packet */
+    uint32_t packets, bytes; /* left */
     uint32_t gid, sid;
-    uint8_t metric; /* 0 packets, 1 seconds, 2 bytes */
+    uint8_t limits; /* enum tag_limit: those that hold */
     bool on;
 };
 

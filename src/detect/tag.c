@@ -7,17 +7,27 @@
 
 #include <string.h>
 
-enum { METRIC_PACKETS, METRIC_SECONDS, METRIC_BYTES };
+enum tag_limit { LIMIT_PACKETS = 1, LIMIT_SECONDS = 2, LIMIT_BYTES = 4, LIMIT_BITS = 3 };
 
+static uint32_t less(uint32_t n, uint32_t m)
+{
+    return n > m ? n - m : 0;
+}
+
+/* What goes over a limit is still covered by its last packet. */
 static bool tag_use(struct tag *t, const struct packet *p)
 {
-    if (t->metric == METRIC_SECONDS)
-        return p->ts_ns <= t->until_ns;
-    uint64_t cost = t->metric == METRIC_PACKETS ? p->seg_n : p->ip_len;
-    if (!t->left)
+    if (((t->limits & LIMIT_SECONDS) && p->ts_ns > t->until_ns) || ((t->limits & LIMIT_PACKETS) && !t->packets) ||
+        ((t->limits & LIMIT_BYTES) && !t->bytes))
         return false;
-    t->left = t->left > cost ? t->left - cost : 0;
+    t->packets = less(t->packets, p->seg_n);
+    t->bytes = less(t->bytes, p->ip_len);
     return true;
+}
+
+static bool tag_over(const struct tag *t)
+{
+    return ((t->limits & LIMIT_PACKETS) && !t->packets) || ((t->limits & LIMIT_BYTES) && !t->bytes);
 }
 
 /* ------------------------------------------------------------------ hosts */
@@ -29,11 +39,11 @@ struct host_tag {
 
 static void row_put(struct state_row *row, const struct tag *t)
 {
-    row->v[0] = t->left;
+    row->v[0] = (uint64_t)t->packets << 32 | t->bytes;
     row->v[1] = t->until_ns;
     row->v[2] = (uint64_t)t->gid << 32 | t->sid;
-    row->v[3] = t->begun << 2 | t->metric;
-    row->expires_ns = t->metric == METRIC_SECONDS ? t->until_ns + 1 : t->left ? UINT64_MAX : 1;
+    row->v[3] = t->begun << LIMIT_BITS | t->limits;
+    row->expires_ns = tag_over(t) ? 1 : t->limits & LIMIT_SECONDS ? t->until_ns + 1 : UINT64_MAX;
 }
 
 static int host_set(void *ctx, struct state_row *row, bool fresh)
@@ -49,12 +59,13 @@ static int host_use(void *ctx, struct state_row *row, bool fresh)
     (void)fresh;
     struct host_tag *h = ctx;
     struct tag *t = &h->tag;
-    *t = (struct tag){.left = row->v[0],
+    *t = (struct tag){.packets = (uint32_t)(row->v[0] >> 32),
+                      .bytes = (uint32_t)row->v[0],
                       .until_ns = row->v[1],
                       .gid = (uint32_t)(row->v[2] >> 32),
                       .sid = (uint32_t)row->v[2],
-                      .begun = row->v[3] >> 2,
-                      .metric = row->v[3] & 3};
+                      .begun = row->v[3] >> LIMIT_BITS,
+                      .limits = row->v[3] & (LIMIT_PACKETS | LIMIT_SECONDS | LIMIT_BYTES)};
     if (t->begun == h->p->number)
         return 0;
     bool covered = tag_use(t, h->p);
@@ -93,13 +104,16 @@ void tag_begin(struct detect *d, const struct img_rule *r, const struct img_test
 {
     const struct test_tag *g = &t->u.tag;
     const struct packet *p = d->p;
-    struct tag tag = {.left = g->count,
+    uint32_t packets = g->packets ? g->packets : g->capped ? d->config.tag_packets : 0;
+    struct tag tag = {.packets = packets,
+                      .bytes = g->bytes,
                       .gid = r->gid,
                       .sid = r->sid,
-                      .metric = g->metric,
+                      .limits = (uint8_t)((packets ? LIMIT_PACKETS : 0) | (g->seconds ? LIMIT_SECONDS : 0) |
+                                          (g->bytes ? LIMIT_BYTES : 0)),
                       .begun = p->number,
                       .on = true,
-                      .until_ns = p->ts_ns + (uint64_t)g->count * 1000000000u};
+                      .until_ns = p->ts_ns + (uint64_t)g->seconds * 1000000000u};
     if (g->host) {
         struct host_tag h = {.tag = tag, .p = p};
         struct state_key k = host_key(g->dst ? &p->dst : &p->src);

@@ -337,6 +337,13 @@ static void tags_follow(void **state)
         {NULL, {"more", 1, 1, 2, 11, NULL}, false},
         {"session,40,bytes", {"evil", 1, 1, 2, 0, NULL}, false},  {NULL, {"more", 1, 1, 2, 0, NULL}, true},
         {NULL, {"more", 1, 1, 2, 0, NULL}, true},                 {NULL, {"more", 1, 1, 2, 0, NULL}, false},
+        {"session,2,packets,10,seconds", {"evil", 1, 1, 2, 0, NULL}, false}, /* the first limit ends it */
+        {NULL, {"more", 1, 1, 2, 0, NULL}, true},                 {NULL, {"more", 1, 1, 2, 11, NULL}, false},
+        {"session,9,packets,80,bytes", {"evil", 1, 1, 2, 0, NULL}, false},
+        {NULL, {"more", 1, 1, 2, 0, NULL}, true},                 {NULL, {"more", 1, 1, 2, 0, NULL}, true},
+        {NULL, {"more", 1, 1, 2, 0, NULL}, true},                 {NULL, {"more", 1, 1, 2, 0, NULL}, false},
+        {"host,1,packets,10,seconds,src", {"evil", 0, 1, 2, 0, NULL}, false},
+        {NULL, {"more", 0, 1, 7, 0, NULL}, true},                 {NULL, {"more", 0, 1, 7, 0, NULL}, false},
         {"host,2,packets,src", {"evil", 0, 1, 2, 0, NULL}, false}, {NULL, {"more", 0, 9, 2, 0, NULL}, false},
         {NULL, {"more", 0, 1, 7, 0, NULL}, true},                 {NULL, {"more", 3, 2, 1, 0, NULL}, true},
         {NULL, {"more", 0, 1, 7, 0, NULL}, false},

@@ -268,6 +268,7 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
         .pcre_match_limit = (uint32_t)conf_int(c, "pcre.match-limit"),
         .pcre_recursion_limit = (uint32_t)conf_int(c, "pcre.match-limit-recursion"),
         .recursion_limit = (uint32_t)conf_int(c, "detect.inspection-recursion-limit"),
+        .tag_packets = (uint32_t)conf_int(c, "detect.tag.packet-limit"),
     };
     s->verdict = (struct verdict_config){
         .place = s->inline_mode ? PLACE_INLINE : PLACE_MIRROR,

@@ -45,12 +45,22 @@ void explain_regex(struct sbuf *out, const struct test_pcre *t)
 
 void explain_tag(struct sbuf *out, const struct test_tag *t)
 {
-    static const char *const metrics[] = {"packets", "seconds", "bytes"};
-    sbuf_printf(out, "then log %u more %s of the %s", t->count,
-                metrics[t->metric < 3 ? t->metric : 0],
+    const struct {
+        uint32_t n;
+        const char *unit;
+    } limit[] = {{t->packets, "packets"}, {t->seconds, "seconds"}, {t->bytes, "bytes"}};
+    const char *before = "then log ";
+    for (unsigned i = 0; i < ARRAY_LEN(limit); i++)
+        if (limit[i].n) {
+            sbuf_printf(out, "%s%u more %s", before, limit[i].n, limit[i].unit);
+            before = " or ";
+        }
+    sbuf_printf(out, " of the %s",
                 !t->host ? "connection"
                 : t->dst ? "destination"
                          : "source");
+    if (t->capped)
+        sbuf_cstr(out, ", at most as many packets as detect.tag.packet-limit says");
 }
 
 void explain_threshold(struct sbuf *out, const struct rule_threshold *t)

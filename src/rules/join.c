@@ -412,23 +412,12 @@ static int fallback_note(struct whole *w, const struct rules_options *o, struct 
     return 0;
 }
 
-/* A reset is asked for where no TCP is: it can never be sent. */
-static void reset_notes(struct rule_set *s)
-{
-    for (uint32_t i = 0; i < s->n_rules; i++) {
-        const struct rule *r = s->rules[i];
-        if (rule_reset_in_vain(r))
-            diag_add(&s->diags, DIAG_WARNING, r->file, r->line, 1,
-                     r->transports & RULE_UDP ? "icmp_port is an answer to UDP" : "leave resp out",
-                     "sid %u: resp asks for TCP resets alone: they can never be sent for a rule without TCP", r->sid);
-    }
-}
-
 int set_settle(struct whole *w, const struct rules_options *o, const struct strtab *addr)
 {
     w->pub.addr = addr->s;
     w->pub.n_addr = addr->n;
-    reset_notes(&w->pub);
+    if (rules_notes(&w->pub) < 0)
+        return -ENOMEM;
     if (!o->conf)
         return 0;
     struct strtab seen[2];

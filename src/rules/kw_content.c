@@ -235,6 +235,9 @@ bool kw_fast_pattern(struct parse *p, const struct keyword *k, struct str v)
     struct test_content *c = &t->u.content;
     if (c->flags & CONTENT_FAST)
         return bad(p, NULL, "fast_pattern stands twice behind one content");
+    for (uint32_t i = 0; i < p->n && p->d == DIALECT_SNORT2; i++)
+        if (p->t[i].kind == TEST_CONTENT && (p->t[i].u.content.flags & CONTENT_FAST))
+            return bad(p, "leave one of them out", "fast_pattern stands at two contents: Snort 2 takes one in a rule");
     c->flags |= CONTENT_FAST;
     if (!v.n)
         return true;

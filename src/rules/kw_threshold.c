@@ -43,56 +43,68 @@ bool kw_detection_filter(struct parse *p, const struct keyword *k, struct str v)
     return filter_parse(p, v, THRESH_DETECTION, &p->r->detection_filter);
 }
 
-/* session|host[,N,packets|seconds|bytes[,src|dst]] */
+/* "10" and "packets", or Snort 3's "packets 10"; false: none of these. */
+static bool tag_limit(struct parse *p, struct str w, struct str *left, unsigned *metric, uint64_t *n)
+{
+    static const char *const metrics[] = {"packets", "seconds", "bytes"};
+    struct str number = w, word;
+    if (p->d == DIALECT_SNORT3) {
+        word = word_next(&number);
+        number = str_trim(number);
+        if (!number.n) { /* "5, packets" does as well */
+            number = word;
+            word = list_next(left, ',');
+        }
+    } else {
+        word = list_next(left, ',');
+    }
+    for (*metric = 0; *metric < ARRAY_LEN(metrics); ++*metric)
+        if (str_eq(word, str_cstr(metrics[*metric])))
+            return str_u64(number, n) && *n <= UINT32_MAX;
+    return false;
+}
+
+/* session|host[,N,packets|seconds|bytes ...][,src|dst]; Snort 3: host_src, host_dst */
 bool kw_tag(struct parse *p, const struct keyword *k, struct str v)
 {
     (void)k;
-    enum { TAG_PACKETS = 256 };
-    static const char *const metrics[] = {"packets", "seconds", "bytes"};
-    struct test_tag t = {.count = TAG_PACKETS};
-    bool side = false;
+    enum { TAG_PACKETS = 256, PACKETS = 0 };
+    static const char hint[] = "tag:session|host,N,packets|seconds|bytes[,src|dst]";
+    struct test_tag t = {0};
+    uint32_t *const limit[] = {&t.packets, &t.seconds, &t.bytes};
+    unsigned seen = 0, metric;
     struct str whom = list_next(&v, ',');
-    t.host = str_eq(whom, STR("host"));
-    if (!t.host && !str_eq(whom, STR("session")))
+    bool host3 = p->d == DIALECT_SNORT3 && str_starts(whom, STR("host_"));
+    bool side = host3;
+    t.host = host3 || str_eq(whom, STR("host"));
+    t.dst = host3 && str_eq(whom, STR("host_dst"));
+    if ((!t.host && !str_eq(whom, STR("session"))) || (host3 && !t.dst && !str_eq(whom, STR("host_src"))))
         return bad(p, "session or host", "unknown kind '" STR_FMT "' of tag", STR_ARG(whom));
-    bool number = false, metric = false;
     while (v.n) {
-        struct str w = list_next(&v, ','), tail = w;
+        struct str w = list_next(&v, ',');
         uint64_t n;
-        unsigned i = 0;
-        if (p->d == DIALECT_SNORT3 && !number) { /* "packets 5" */
-            struct str word = word_next(&tail);
-            if (str_u64(str_trim(tail), &n) && n <= UINT32_MAX) {
-                t.count = (uint32_t)n;
-                number = true;
-                w = word;
-            }
-        }
-        while (i < ARRAY_LEN(metrics) && !str_eq(w, str_cstr(metrics[i])))
-            i++;
-        if (i < ARRAY_LEN(metrics) && number && !metric) {
-            t.metric = (uint8_t)i;
-            metric = true;
-        } else if (str_u64(w, &n) && n <= UINT32_MAX && (!number || metric)) {
-            if (number && t.count) /* "0,packets,60,seconds": 0 is no limit */
-                return bad(p, "give one limit: packets, seconds or bytes",
-                           "two limits of one tag are not built");
-            t.count = (uint32_t)n;
-            number = true;
-            metric = false;
-        } else if (str_eq(w, STR("src")) || str_eq(w, STR("dst"))) {
+        if (str_eq(w, STR("src")) || str_eq(w, STR("dst"))) {
             t.dst = str_eq(w, STR("dst"));
             side = true;
-        } else if (!str_eq(w, STR("exclusive"))) {
-            return bad(p, "tag:session|host,N,packets|seconds|bytes[,src|dst]",
-                       "'" STR_FMT "' is not understood", STR_ARG(w));
+            continue;
         }
+        if (str_eq(w, STR("exclusive")))
+            continue;
+        if (!tag_limit(p, w, &v, &metric, &n))
+            return bad(p, hint, "'" STR_FMT "' is not understood", STR_ARG(w));
+        if (seen >> metric & 1)
+            return bad(p, hint, "the same limit stands twice in tag");
+        if (seen && p->d == DIALECT_SURICATA)
+            return bad(p, hint, "a tag has one limit in Suricata");
+        *limit[metric] = (uint32_t)n;
+        seen |= 1u << metric;
     }
-    if (!t.count)
+    if (seen && !t.packets && !t.seconds && !t.bytes)
         return bad(p, "give how many packets, seconds or bytes are to be logged",
                    "the number of tag is 0");
-    if (number != metric)
-        return bad(p, NULL, "a number of tag has packets, seconds or bytes behind it");
+    if (!seen)
+        t.packets = TAG_PACKETS;
+    t.capped = p->d != DIALECT_SURICATA && !(seen >> PACKETS & 1);
     if (t.host && !side && p->d == DIALECT_SURICATA)
         return bad(p, NULL, "tag:host needs src or dst");
     if (!t.host && side)

@@ -26,6 +26,8 @@ int set_settle(struct whole *w, const struct rules_options *o,
 
 /* resp names resets alone, and the rule is of no TCP (lint.c). */
 bool rule_reset_in_vain(const struct rule *r);
+/* Warnings of loaded rules that say what can't be, or what is not known here (notes.c). */
+int rules_notes(struct rule_set *s) MUST_CHECK;
 /* ---- statements beside rules (statements.c) */
 struct include_scan {
     struct str left;

@@ -300,11 +300,11 @@ struct test_listed {
     struct str context; /* key of alert.context */
     const struct listed_words *words;
 };
-struct test_tag {
+struct test_tag { /* the tag ends at the first of its limits; 0: no such limit */
     uint8_t host; /* 0 session, 1 host */
-    uint8_t metric; /* 0 packets, 1 seconds, 2 bytes */
     uint8_t dst;
-    uint32_t count;
+    bool capped; /* no packets are named: Snort's tagged_packet_limit holds, too */
+    uint32_t packets, seconds, bytes;
 };
 
 enum { RULE_INDEX_ANY = 127, RULE_INDEX_ALL = 126 };

@@ -490,6 +490,37 @@ static void resets_in_vain(void **state)
     }
 }
 
+/* Words of Snort 3 that load and are told: unknown services once by name, more than one fast pattern. */
+static void doubts(void **state)
+{
+    (void)state;
+    static const char rules[] = "alert tcp any any -> any any (content:\"a\"; service:http, htp; sid:1;)\n"
+                                "alert tcp any any -> any any (content:\"a\"; service:htp, netbios-ns, blurbl; sid:2;)\n"
+                                "alert tcp any any -> any any (content:\"abc\",fast_pattern; content:\"defg\",fast_pattern; sid:3;)\n"
+                                "alert tcp any any -> any any (content:\"abc\",nocase,nocase; sid:4;)\n";
+    static const struct {
+        const char *reason, *hint;
+        uint32_t line;
+    } t[] = {{"sid 1: service 'htp' is not known: it names no application", "did you mean http?", 1},
+             {"sid 2: service 'blurbl' is not known: it names no application", NULL, 2},
+             {"sid 3: fast_pattern stands at 2 contents: the first is used", "leave the others out", 3}};
+    struct rule_set *s = rules_of(rules, DIALECT_SNORT3, NULL, 1);
+    assert_int_equal(s->n_rules, 4);
+    assert_int_equal(s->rules[2]->fast, 0);
+    const struct diag *d = s->diags.first;
+    for (size_t i = 0; i < ARRAY_LEN(t); i++, d = d->next) {
+        assert_non_null(d);
+        assert_int_equal(d->line, t[i].line);
+        assert_string_equal(d->reason, t[i].reason);
+        if (t[i].hint)
+            assert_string_equal(d->hint, t[i].hint);
+        else
+            assert_null(d->hint);
+    }
+    assert_null(d);
+    rules_free(s);
+}
+
 static void no_rule_file(void **state)
 {
     (void)state;
@@ -545,6 +576,7 @@ int main(void)
         cmocka_unit_test(statements),
         cmocka_unit_test(no_rule_file),
         cmocka_unit_test(resets_in_vain),
+        cmocka_unit_test(doubts),
         cmocka_unit_test(with_configuration),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -189,7 +189,16 @@ static const struct refused_case cases[] = {
     {NULL, C "tag:session,5;", ALL, ALL, "tag"},
     {NULL, C "tag:host,5,packets;", ALL, SU, "tag"},
     {NULL, C "tag:session,0,packets,60,seconds;", S2, NONE, NULL}, /* 0: no limit of packets */
-    {NULL, C "tag:session,5,packets,60,seconds;", S2, S2, "tag"},
+    {NULL, C "tag:session,5,packets,60,seconds;", S2 | SU, SU, "tag"},
+    {NULL, C "tag:session,5,packets,60,seconds,400,bytes;", S2, NONE, NULL},
+    {NULL, C "tag:session,5,packets,6,packets;", S2, S2, "tag"},
+    {NULL, C "tag:session,packets,60,seconds;", S2, S2, "tag"},
+    {NULL, C "tag:session,packets 5,seconds 60;", S3, NONE, NULL},
+    {NULL, C "tag:host_src,bytes 4000;", ALL, S2 | SU, "tag"},
+    {NULL, C "tag:host_foo,bytes 4000;", S3, S3, "tag"},
+    {NULL, C "fast_pattern; content:\"def\"; fast_pattern;", S2 | SU, S2, "fast_pattern; sid"},
+    {NULL, C "content:\"def\"; fast_pattern:only;", S2, NONE, NULL},
+    {NULL, C "resp:rst_snd; resp:rst_rcv;", SN, NONE, NULL}, /* both are sent */
     {NULL, C "tag:session,5,packets;", ALL, NONE, NULL},
     /* what a rule says of itself */
     {NULL, C "sid:0;", ALL, ALL, "sid"},
