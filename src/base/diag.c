@@ -19,6 +19,14 @@ static struct diag *diag_lost(struct diags *d)
     return NULL;
 }
 
+/* The file's owner (a configuration that failed to load) may go before the list is shown; names repeat. */
+static const char *diag_file(struct diags *d, const char *file)
+{
+    if (!file || (d->newest && d->newest->file && !strcmp(d->newest->file, file)))
+        return file ? d->newest->file : NULL;
+    return (const char *)arena_dup(d->arena, file, strlen(file)).p;
+}
+
 struct diag *diag_add(struct diags *d, enum diag_level level, const char *file, uint32_t line,
                       uint32_t column, const char *hint, const char *reason_fmt, ...)
 {
@@ -39,11 +47,12 @@ struct diag *diag_add(struct diags *d, enum diag_level level, const char *file, 
     *g = (struct diag){.level = level,
                        .line = line,
                        .column = column,
-                       .file = file,
+                       .file = diag_file(d, file),
                        .reason = (const char *)reason.p,
                        .hint = (const char *)h.p};
     *d->last = g;
     d->last = &g->next;
+    d->newest = g;
     if (level == DIAG_ERROR)
         d->errors++;
     else

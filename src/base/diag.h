@@ -20,10 +20,11 @@ struct diag {
 struct diags {
     struct arena *arena;
     struct diag *first, **last;
+    struct diag *newest;
     uint32_t errors, warnings;
 };
 void diags_init(struct diags *d, struct arena *a);
-/* hint may be NULL.  The file name is not copied; reason and hint are.  Returns the new entry. */
+/* hint and file may be NULL.  The texts are copied into the arena.  Returns the new entry. */
 struct diag *diag_add(struct diags *d, enum diag_level level, const char *file, uint32_t line,
                       uint32_t column, const char *hint, const char *reason_fmt, ...)
     PRINTF_LIKE(7, 8);

@@ -371,12 +371,15 @@ static void diags_in_order(void **state)
     struct diags d;
     arena_init(&a, 0, 0);
     diags_init(&d, &a);
-    assert_non_null(diag_add(&d, DIAG_WARNING, "f", 3, 7, "mend it", "no %s", "x"));
+    char file[] = "f";
+    assert_non_null(diag_add(&d, DIAG_WARNING, file, 3, 7, "mend it", "no %s", "x"));
+    file[0] = 'g'; /* its owner has gone */
     diag_add(&d, DIAG_ERROR, NULL, 0, 0, NULL, "second")->sid = 9;
     assert_int_equal(d.errors, 1);
     assert_int_equal(d.warnings, 1);
     assert_string_equal(d.first->reason, "no x");
     assert_string_equal(d.first->hint, "mend it");
+    assert_string_equal(d.first->file, "f");
     assert_int_equal(d.first->column, 7);
     assert_int_equal(d.first->next->sid, 9);
     assert_null(d.first->next->next);

@@ -378,11 +378,10 @@ static void warn(const struct snort_args *a)
 
 static int replay(struct snort_args *a, const char *capture, bool folder)
 {
-    static struct texts kept; /* assignments live as long as the program */
-    kept.n = 0;
-    struct launch l = {
-        .config = a->config, .set = &a->set, .adjust = adjust, .ctx = a, .kept = &kept};
+    struct texts kept = {.n = 0};
     struct arena mem;
+    struct launch l = {
+        .config = a->config, .set = &a->set, .adjust = adjust, .ctx = a, .kept = &kept, .keep_in = &mem};
     struct diags d;
     char *v[3 * TEXTS_MOST];
     int n = 0;
@@ -396,9 +395,10 @@ static int replay(struct snort_args *a, const char *capture, bool folder)
         log_at(LOG_AT_ERROR, "snort", "%s", x->reason);
     char *dir = c ? strdup(conf_str(c, "default-log-dir")) : NULL;
     conf_free(c);
-    arena_done(&mem);
-    if (!dir)
+    if (!dir) {
+        arena_done(&mem);
         return 1;
+    }
     const char *const fixed[] = {"replay", "-r", capture, "-l", dir};
     const char *const maybe[][2] = {
         {"-c", a->config},
@@ -426,6 +426,7 @@ static int replay(struct snort_args *a, const char *capture, bool folder)
     int status = cmd_replay(n, v);
     for (int i = 0; i < n; i++)
         free(v[i]);
+    arena_done(&mem);
     free(dir);
     return status;
 }

@@ -20,9 +20,14 @@ int launch_set(struct launch *l, struct conf *c, struct diags *d, const char *fm
         diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "too long: %.60s ...", text);
         return -E2BIG;
     }
-    if (l->kept && l->kept->n < TEXTS_MOST) {
-        l->kept->v[l->kept->n] = strdup(text); /* until the program ends */
-        l->kept->n += l->kept->v[l->kept->n] != NULL;
+    if (l->kept) {
+        const char *copy =
+            l->kept->n < TEXTS_MOST ? (const char *)arena_dup(l->keep_in, text, (size_t)n).p : NULL;
+        if (!copy) {
+            diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "no room for one setting more: %.60s", text);
+            return -ENOMEM;
+        }
+        l->kept->v[l->kept->n++] = copy;
     }
     return conf_set(c, text, d);
 }

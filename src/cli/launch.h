@@ -13,6 +13,7 @@ struct launch {
     int (*adjust)(struct launch *l, void *ctx, struct conf *c, struct diags *d);
     void *ctx;
     struct texts *kept; /* every assignment of adjust, for a replay's --set; may be NULL */
+    struct arena *keep_in; /* with `kept` */
 };
 /* For struct sensor_options: ctx is a struct launch.  Made anew at each reload. */
 struct conf *launch_configure(void *launch, struct diags *d);
