@@ -1,30 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* riposte rules show SID -S FILE: a rule's compiled form in words. */
+/* riposte rules show | why | top: a rule's compiled form in words, why it does not fire, what rules cost. */
 #include "cli/cli.h"
-#include "cli/load.h"
+#include "cli/options.h"
+#include "cli/rules_cmd.h"
 
 #include "base/log.h"
 #include "base/sbuf.h"
 #include "verdict/verdict.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char usage[] = "usage: riposte rules show [GID:]SID [-S FILE ...] [-c FILE] [--dialect D] [--set K=V]\n";
+enum { COUNT = 20 };
+struct args {
+    struct texts only, set;
+    const char *config, *dialect_word, *bpf, *socket, *capture, *csum_word;
+    uint64_t count;
+    bool json, help;
+};
+#define AT(field) offsetof(struct args, field)
+static const struct opt rows[] = {
+    {"S", NULL, "FILE", OPT_LIST, AT(only), "rule file (plain or .gz); may stand more than once"},
+    {"s", NULL, "FILE", OPT_LIST, AT(only), "the same"},
+    {"c", "config", "FILE", OPT_TEXT, AT(config), "configuration: its variables, and its rules if no -S stands there"},
+    {"", "set", "K=V", OPT_LIST, AT(set), "override a setting"},
+    {"", "dialect", "D", OPT_TEXT, AT(dialect_word), "snort2, snort3 or suricata"},
+    {"r", NULL, "CAPTURE", OPT_TEXT, AT(capture), "why, top: capture file or folder"},
+    {"k", NULL, "none", OPT_TEXT, AT(csum_word), "why, top: take checksums as good"},
+    {"", "bpf", "FILTER", OPT_TEXT, AT(bpf), "why, top: only these packets"},
+    {"n", NULL, "N", OPT_NUMBER, AT(count), "top: so many rules (default 20)"},
+    {"", "socket", "PATH", OPT_TEXT, AT(socket), "top of a running sensor: its control socket"},
+    {"", "json", NULL, OPT_FLAG, AT(json), "why, top: one JSON object"},
+    {"h", "help", NULL, OPT_FLAG, AT(help), "this text"},
+};
+static const char usage[] =
+    "usage: riposte rules show [GID:]SID [-S FILE ...] [-c FILE]\n"
+    "       riposte rules why [GID:]SID -r CAPTURE [-S FILE ...] [-c FILE] [--json]\n"
+    "       riposte rules top -r CAPTURE [-S FILE ...] [-c FILE] [-n N] [--json]\n"
+    "       riposte rules top [--socket PATH] [-n N] [--json]\n\n"
+    "show: a rule's compiled form in words.\n"
+    "why: which of its tests fails, at which packet and byte, where most of it holds.\n"
+    "top: what rules cost: of a capture file, or of a running sensor.";
 
 const struct opt *rules_options(size_t *n, const char **text)
 {
-    *n = 0;
+    *n = ARRAY_LEN(rows);
     *text = usage;
-    return NULL;
+    return rows;
 }
-enum { FILES = 64, SETS = 64, OPT_DIALECT = 256, OPT_HELP, OPT_SET };
 
-/* What this configuration makes of the rules: an image and its overlay, as a sensor would load them. */
-static struct overlay *in_force(const struct rule_set *s, const struct conf *c, struct diags *d)
+struct overlay *rules_in_force(const struct rule_set *s, const struct conf *c, struct diags *d)
 {
     char path[64];
     snprintf(path, sizeof(path), "/tmp/riposte-%ld-rules.image", (long)getpid());
@@ -85,7 +112,7 @@ static unsigned show_loaded(const struct show *w, struct diags *d)
         struct sbuf b;
         sbuf_init(&b);
         if (!found)
-            o = in_force(w->s, w->c, d);
+            o = rules_in_force(w->s, w->c, d);
         rule_explain(w->s, r, &b);
         show_mirror(r, o, response_on_drop(w->c, d), &b);
         fwrite(b.p, 1, b.n, stdout);
@@ -133,47 +160,98 @@ static bool read_ids(const char *text, struct show *w)
     return str_u64(gid, &w->gid) && str_u64(sid, &w->sid);
 }
 
-int cmd_rules(int argc, char **argv)
+int rules_replay(const struct rules_args *a, struct conf *c, struct replay_options *o, struct replay_result *r,
+                 struct diags *d)
 {
-    static const struct option long_options[] = {{"dialect", required_argument, NULL, OPT_DIALECT},
-                                                 {"set", required_argument, NULL, OPT_SET}, {"help", no_argument, NULL, OPT_HELP}, {NULL, 0, NULL, 0}};
-    const char *file[FILES], *set[SETS], *config = NULL;
-    unsigned n = 0, n_set = 0;
-    int dialect = DIALECT_AUTO;
-    optind = 1;
-    for (int o; (o = getopt_long(argc, argv, "S:s:c:", long_options, NULL)) != -1;) {
-        if ((o == 'S' || o == 's') && n < FILES)
-            file[n++] = optarg;
-        else if (o == 'c')
-            config = optarg;
-        else if (o == OPT_SET && n_set < SETS)
-            set[n_set++] = optarg;
-        else if (o == OPT_HELP)
-            return fputs(usage, stdout) < 0;
-        else if (o != OPT_DIALECT || (dialect = rule_dialect_find(str_cstr(optarg))) < 0)
-            return fputs(usage, stderr), 2;
-    }
-    struct show w = {0};
-    if (argc - optind != 2 || strcmp(argv[optind], "show") || !read_ids(argv[optind + 1], &w)) {
-        fputs(usage, stderr);
-        return 2;
-    }
+    struct logger_identity id = {.host = "rules", .version = RIPOSTE_VERSION};
+    struct logger *l = logger_new(NULL, NULL, &id, d); /* without outputs */
+    o->capture = a->capture;
+    o->bpf = a->bpf;
+    o->recursive = conf_bool(c, "pcap-file.recursive");
+    o->check_csum = a->csum_none ? 0 : -1;
+    o->conf = c;
+    o->dry = true;
+    o->logger = l;
+    int rc = l ? replay_run(o, r, d) : -ENOMEM;
+    logger_free(l);
+    return rc;
+}
+
+typedef int verb_fn(const struct rules_args *a, const struct rule_set *s, struct conf *c, struct diags *d);
+
+static int verb_show(const struct rules_args *a, const struct rule_set *s, struct conf *c, struct diags *d)
+{
+    struct show w = {.s = s, .c = c, .gid = a->gid, .sid = a->sid};
+    return show(&w, d);
+}
+
+static int verb_why(const struct rules_args *a, const struct rule_set *s, struct conf *c, struct diags *d)
+{
+    struct show w = {.s = s, .c = c, .gid = a->gid, .sid = a->sid};
+    bool loaded = false;
+    for (uint32_t k = 0; k < s->n_rules; k++)
+        loaded |= s->rules[k]->sid == a->sid && (!a->gid || s->rules[k]->gid == a->gid);
+    if (!loaded) /* refused, replaced, or nowhere: that is why */
+        return show(&w, d) ? -ENOENT : -EINVAL;
+    return rules_why(a, s, c, d);
+}
+
+static int run(const struct args *a, const struct rules_args *r, int dialect, verb_fn *verb)
+{
     struct arena mem;
     struct diags d;
     arena_init(&mem, 1 << 14, 0);
     diags_init(&d, &mem);
     struct conf *c = conf_new();
-    int rc = !c ? -ENOMEM : config ? conf_load(c, config, CONF_FORMAT_AUTO, &d) : conf_load_stock(c);
-    for (unsigned k = 0; k < n_set && !rc; k++)
-        rc = conf_set(c, set[k], &d);
-    struct load_options o = {.conf = c, .only = file, .n_only = n, .dialect = (enum rule_dialect)dialect, .keep_disabled = true, .threads = 2};
+    int rc = !c ? -ENOMEM : a->config ? conf_load(c, a->config, CONF_FORMAT_AUTO, &d) : conf_load_stock(c);
+    for (unsigned k = 0; k < a->set.n && !rc; k++)
+        rc = conf_set(c, a->set.v[k], &d);
+    struct load_options o = {.conf = c, .only = a->only.v, .n_only = a->only.n, .dialect = (enum rule_dialect)dialect,
+                             .keep_disabled = true, .threads = 2};
     struct rule_set *s = rc ? NULL : load_set(&o, &d);
     print_diags(&d, true);
-    w.s = s;
-    w.c = c;
-    rc = s ? show(&w, &d) : -EINVAL;
+    diags_init(&d, &mem);
+    rc = s ? verb(r, s, c, &d) : -EINVAL;
+    print_diags(&d, false);
     rules_free(s);
     conf_free(c);
     arena_done(&mem);
     return rc ? 1 : 0;
+}
+
+static int misused(const char *what)
+{
+    log_at(LOG_AT_ERROR, "rules", "%s (riposte rules --help lists the options)", what);
+    return 2;
+}
+
+int cmd_rules(int argc, char **argv)
+{
+    struct args a = {.count = COUNT};
+    struct texts rest = {.n = 0};
+    if (options_parse("rules", rows, ARRAY_LEN(rows), &a, argc, argv, &rest))
+        return 2;
+    if (a.help)
+        return options_help(usage, rows, ARRAY_LEN(rows)), 0;
+    int dialect = a.dialect_word ? rule_dialect_find(str_cstr(a.dialect_word)) : DIALECT_AUTO;
+    const char *verb = rest.n ? rest.v[0] : "";
+    bool why = !strcmp(verb, "why"), top = !strcmp(verb, "top");
+    struct rules_args r = {.capture = a.capture, .bpf = a.bpf, .socket = a.socket, .json = a.json, .count = (unsigned)a.count,
+                           .csum_none = a.csum_word && !strcmp(a.csum_word, "none")};
+    if (dialect < 0)
+        return misused("--dialect takes snort2, snort3 or suricata");
+    if (a.csum_word && !r.csum_none)
+        return misused("-k takes none");
+    if (!why && !top && strcmp(verb, "show"))
+        return misused("which of show, why and top?");
+    if (top ? rest.n != 1 : rest.n != 2)
+        return misused(top ? "top takes no further word" : "the sid is missing, or there is more than that");
+    struct show ids = {0};
+    if (!top && !read_ids(rest.v[1], &ids))
+        return misused("a rule is named by its sid, or gid:sid");
+    r.gid = ids.gid;
+    r.sid = ids.sid;
+    if (why && !r.capture)
+        return misused("-r CAPTURE is missing");
+    return run(&a, &r, dialect, why ? verb_why : verb_show);
 }

@@ -12,7 +12,7 @@ static const struct command commands[] = {
     {"run", cmd_run, "watch mirror ports and answer what rules forbid", run_options},
     {"replay", cmd_replay, "run capture files through the engine", replay_options},
     {"check", cmd_check, "load rules and say what is refused and why", check_options},
-    {"rules", cmd_rules, "show a rule's compiled form: rules show SID", rules_options},
+    {"rules", cmd_rules, "a rule in words, why it does not fire, what rules cost: rules show | why | top", rules_options},
     {"config", cmd_config, "show every effective setting and where it comes from", config_options},
     {"ctl", cmd_ctl, "talk to a running sensor: status, stats, losses, reload ...", ctl_options},
     {"snort", cmd_snort, "the Snort 2 command line", snort_command_options},

@@ -45,8 +45,13 @@ bool uint_holds(unsigned op, uint64_t v, uint64_t a, uint64_t b)
 
 /* ------------------------------------------------------------------ content */
 
-/* The window in which a content may lie, in offsets of the buffer; false: nowhere. */
-static bool content_window(const struct block *b, const struct img_test *t, int64_t *from, int64_t *to)
+static inline void path_note(const struct block *b, const struct img_test *t, uint32_t at, uint32_t end)
+{
+    if (b->path)
+        b->path[t - b->first] = (struct block_span){at, end};
+}
+
+bool block_window(const struct block *b, const struct img_test *t, int64_t *from, int64_t *to)
 {
     const struct detect *d = b->d;
     const struct input *in = block_input(b, t);
@@ -92,7 +97,7 @@ static enum outcome content(struct block *b, const struct img_test *t)
     int64_t from, to;
     uint32_t cursor = d->cursor[t->on_base64];
     enum outcome nothing = t->for_good ? FAILS_FOR_GOOD : FAILS;
-    bool window = content_window(b, t, &from, &to);
+    bool window = block_window(b, t, &from, &to);
     if (!window || to - from < what.n)
         return !negated || (!window && (t->flags & IMG_CONTENT_WINDOW)) ? nothing : run(b, t + 1);
     if ((t->flags & CONTENT_ENDS) && from < (int64_t)in->n - what.n)
@@ -106,6 +111,7 @@ static enum outcome content(struct block *b, const struct img_test *t)
         if (!at)
             return nothing;
         d->cursor[t->on_base64] = (uint32_t)(at - in->p) + what.n;
+        path_note(b, t, (uint32_t)(at - in->p), d->cursor[t->on_base64]);
         uint32_t far = b->far;
         b->far = u32_max(far, d->cursor[t->on_base64]);
         b->stale = false;
@@ -140,6 +146,7 @@ static enum outcome regex(struct block *b, const struct img_test *t)
         if (!rc)
             return nothing;
         d->cursor[t->on_base64] = start + ov[1];
+        path_note(b, t, start + ov[0], start + ov[1]);
         uint32_t far = b->far;
         b->far = u32_max(far, start + ov[1]);
         b->stale = false;
@@ -223,7 +230,13 @@ static enum outcome run(struct block *b, const struct img_test *t)
 
 bool block_match(struct detect *d, const struct img_test *t, unsigned n, const struct input *in)
 {
-    struct block b = {.d = d, .end = t + n, .in = in};
+    return block_match_path(d, t, n, in, NULL);
+}
+
+bool block_match_path(struct detect *d, const struct img_test *t, unsigned n, const struct input *in,
+                      struct block_span *path)
+{
+    struct block b = {.d = d, .first = t, .end = t + n, .in = in, .path = path};
     d->cursor[0] = d->cursor[1] = 0;
     d->base64 = (struct input){.p = (const uint8_t *)"", .n = 0};
     d->budget = d->config.recursion_limit;

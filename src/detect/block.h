@@ -7,8 +7,9 @@
 
 struct block {
     struct detect *d;
-    const struct img_test *end;
+    const struct img_test *first, *end;
     const struct input *in;
+    struct block_span *path; /* NULL: nobody asks */
     uint32_t far;   /* end of the farthest match so far, in the buffer */
     bool stale;     /* all held, but wholly in bytes that were inspected before */
 };
@@ -28,6 +29,10 @@ static inline const struct input *block_input(const struct block *b, const struc
     return t->on_base64 ? &b->d->base64 : b->in;
 }
 
+/* block.c: the window in which a content may lie, in offsets of the buffer; false: nowhere */
+bool block_window(const struct block *b, const struct img_test *t, int64_t *from, int64_t *to);
+/* Reads the field of a byte_* test; *end is behind it. */
+bool block_field(const struct block *b, const struct img_test *t, uint64_t *v, int64_t *end);
 /* block_bytes.c: false when the test fails */
 bool block_byte_test(const struct block *b, const struct img_test *t);
 bool block_byte_jump(const struct block *b, const struct img_test *t);

@@ -37,8 +37,7 @@ static bool digits(const uint8_t *p, uint32_t n, unsigned base, uint64_t *out, u
     return any;
 }
 
-/* Reads the field of a byte_* test; *end is behind it. */
-static bool read_field(const struct block *b, const struct img_test *t, uint64_t *v, int64_t *end)
+bool block_field(const struct block *b, const struct img_test *t, uint64_t *v, int64_t *end)
 {
     const struct detect *d = b->d;
     const struct input *in = block_input(b, t);
@@ -85,7 +84,7 @@ bool block_byte_test(const struct block *b, const struct img_test *t)
 {
     uint64_t v, want = value_of(b->d, t);
     int64_t end;
-    if (!read_field(b, t, &v, &end))
+    if (!block_field(b, t, &v, &end))
         return false;
     bool r = false;
     switch ((enum byte_op)t->u.bytes.op) {
@@ -120,7 +119,7 @@ bool block_byte_jump(const struct block *b, const struct img_test *t)
     const struct input *in = block_input(b, t);
     uint64_t v = 0;
     int64_t end;
-    if (!read_field(b, t, &v, &end))
+    if (!block_field(b, t, &v, &end))
         return false;
     int64_t jump = (int64_t)(v > INT32_MAX ? INT32_MAX : v);
     if (t->u.bytes.multiplier)
@@ -146,7 +145,7 @@ bool block_byte_extract(const struct block *b, const struct img_test *t)
     struct detect *d = b->d;
     uint64_t v;
     int64_t end;
-    if (!read_field(b, t, &v, &end) || end > block_input(b, t)->n)
+    if (!block_field(b, t, &v, &end) || end > block_input(b, t)->n)
         return false;
     if (t->u.bytes.multiplier)
         v *= (uint64_t)t->u.bytes.multiplier;
@@ -164,7 +163,7 @@ bool block_byte_math(const struct block *b, const struct img_test *t)
     struct detect *d = b->d;
     uint64_t v, r = value_of(d, t);
     int64_t end;
-    if (!read_field(b, t, &v, &end))
+    if (!block_field(b, t, &v, &end))
         return false;
     switch (t->u.bytes.op) {
     case '+':

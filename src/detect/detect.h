@@ -196,6 +196,87 @@ const struct detect_counters *detect_counters(const struct detect *d);
 void detect_flow_free(struct detect *d, struct flow *f);
 void detect_tx_free(struct app_tx *tx);
 
+/* ------------------------------------------------------------------ one rule under watch */
+
+/*
+ * `riposte rules why`: beside the matching, in its place in the order, the watched rule is tried on each packet and
+ * each transaction, every test for itself and without the prefilter, and changes nothing.  Kept are the looks in
+ * which most of it held, and how often each test was the first to fail.  One worker; not for a sensor's way.
+ */
+enum watch_gate { /* what a rule asks besides its tests; X(id, words) */
+#define WATCH_GATES(X)                                                                              \
+    X(NONE, "")                                                                                     \
+    X(IN_FORCE, "the rule is in force")                                                             \
+    X(TRANSPORT, "protocol")                                                                        \
+    X(IP_VERSION, "IP version")                                                                     \
+    X(FRAGMENT, "fragment")                                                                         \
+    X(FLOW, "part of a flow")                                                                       \
+    X(DIRECTION, "direction")                                                                       \
+    X(STATE, "state of the connection")                                                             \
+    X(APP, "application protocol")                                                                  \
+    X(SRC_ADDR, "source address")                                                                   \
+    X(SRC_PORT, "source port")                                                                      \
+    X(DST_ADDR, "destination address")                                                              \
+    X(DST_PORT, "destination port")                                                                 \
+    X(TRANSACTION, "a transaction")                                                                 \
+    X(HOOK, "hook of the rule")                                                                     \
+    X(BUFFER, "there is")                                                                           \
+    X(ASKED, "the rule is asked")
+#define WATCH_GATE_ID(id, words) WATCH_##id,
+    WATCH_GATES(WATCH_GATE_ID) WATCH_GATE_COUNT
+#undef WATCH_GATE_ID
+};
+enum watch_result { WATCH_HOLDS, WATCH_FAILS, WATCH_WAITS /* for more of the transaction */, WATCH_UNTRIED };
+struct watch_step {
+    uint16_t test;  /* of the rule, + 1; 0: gate */
+    uint8_t gate;   /* enum watch_gate */
+    uint8_t result; /* enum watch_result */
+    bool old;       /* it held in an earlier packet */
+    uint16_t buffer; /* WATCH_BUFFER: enum rule_buffer */
+    int64_t at, end; /* bytes of the buffer (or stream) that matched; -1: none */
+    const char *seen; /* what was there, in words; NULL: nothing to be said */
+};
+/* What became of a match. */
+enum watch_fate { WATCH_WRITTEN, WATCH_ACTED /* without an alert, as its action or noalert says */, WATCH_SILENCED /* threshold or suppress: no alert */,
+                  WATCH_UNCOUNTED /* detection_filter: not yet often enough */, WATCH_PASSED /* a pass rule came before */,
+                  WATCH_OVERFLOW /* more alerts than packet-alert-max */, WATCH_UNDECIDED };
+enum { WATCH_STEPS = 320 };
+struct watch_look {
+    uint64_t number, tx_id, flow_id;
+    bool tx, flow_end; /* of a transaction; at the end of its flow */
+    uint8_t dir, proto, ver;
+    struct ip_addr src, dst;
+    uint16_t sp, dp;
+    bool matched;
+    uint8_t fate;       /* enum watch_fate, of a match */
+    uint32_t fate_rule; /* the pass rule; UINT32_MAX: none */
+    uint32_t score, n;
+    struct watch_step *step;
+};
+struct watch_end { /* how often a step was the first that did not hold */
+    uint16_t test, buffer;
+    uint8_t gate;
+    uint64_t n;
+};
+enum watch_unlooked { WATCH_FLOW_PASSED, WATCH_FLOW_DROPPED, WATCH_BYPASSED, WATCH_UNLOOKED };
+enum { WATCH_LOOKS = 3, WATCH_MATCHES = 16, WATCH_ENDS = 128 };
+struct watch_report {
+    uint64_t looks, matches, unlooked[WATCH_UNLOOKED];
+    uint64_t fates[WATCH_UNDECIDED + 1];
+    uint32_t passed_by; /* the pass rule that took flows away; UINT32_MAX: none is known */
+    struct watch_look match[WATCH_MATCHES], near[WATCH_LOOKS]; /* near: best first; step NULL: none */
+    struct watch_end end[WATCH_ENDS];
+    unsigned n_match, n_near, n_end;
+};
+struct watch;
+struct watch *watch_new(uint32_t rule); /* NULL: no memory */
+void watch_free(struct watch *w);
+const struct watch_report *watch_report(struct watch *w); /* borrowed */
+void detect_watch(struct detect *d, struct watch *w);     /* before the first packet; not with detect_swap */
+/* verdict, engine: nothing without a watch */
+void detect_watch_fate(struct detect *d, const struct match *m, enum watch_fate fate, uint32_t by);
+void detect_watch_unlooked(struct detect *d, enum watch_unlooked why);
+
 /* Threshold of a rule for this packet: 1 alert, 0 none, 2 silent (action without alert); new_action by
  * rate_filter or -1. */
 int detect_threshold(struct detect *d, const struct packet *p, const struct match *m, int *new_action);

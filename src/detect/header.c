@@ -79,7 +79,7 @@ static bool flow_facts_ok(const struct detect *d, const struct img_rule *r)
 }
 
 /* Snort 3: `service` stands beside the ports: a flow of the service is judged on any port. */
-static bool service_holds(const struct detect *d, const struct img_rule *r)
+bool rule_service_holds(const struct detect *d, const struct img_rule *r)
 {
     const struct flow *f = d->p->flow;
     if (!r->n_apps || !f || !f->app_proto_any)
@@ -93,6 +93,11 @@ static bool service_holds(const struct detect *d, const struct img_rule *r)
 static const uint8_t transport_bit[TR_COUNT] = {RULE_TCP,  RULE_UDP,      RULE_ICMP4, RULE_ICMP6,
                                                 RULE_SCTP, RULE_IP_OTHER, RULE_NO_IP};
 
+bool rule_transport_ok(const struct detect *d, const struct img_rule *r)
+{
+    return (r->transports & transport_bit[d->transport]) != 0;
+}
+
 bool rule_header_ok(struct detect *d, const struct img_rule *r, uint32_t index)
 {
     const struct packet *p = d->p;
@@ -100,7 +105,7 @@ bool rule_header_ok(struct detect *d, const struct img_rule *r, uint32_t index)
         return false;
     if (r->flags & RULE_PKTHDR)
         return true;
-    if (!(r->transports & transport_bit[d->transport]) || ((r->flags & RULE_IP4_ONLY) && p->ver != 4) ||
+    if (!rule_transport_ok(d, r) || ((r->flags & RULE_IP4_ONLY) && p->ver != 4) ||
         ((r->flags & RULE_IP6_ONLY) && p->ver != 6))
         return false;
     if ((r->flags & RULE_ONLY_FRAG) && !(p->flags & (PKT_FRAGMENT | PKT_REBUILT)))
@@ -115,15 +120,14 @@ bool rule_header_ok(struct detect *d, const struct img_rule *r, uint32_t index)
         return true;
     packet_classes(d);
     bool ports = d->transport <= TR_UDP || d->transport == TR_SCTP;
-    if (ports && service_holds(d, r))
+    if (ports && rule_service_holds(d, r))
         ports = false;
     return ends_ok(d, r, 0, ports) || ((r->flags & RULE_BOTH_WAYS) && ends_ok(d, r, 1, ports));
 }
 
 /* ------------------------------------------------------------------ numbers of packet and flow */
 
-/* False: the packet has no such field. */
-static bool packet_field(const struct detect *d, unsigned field, uint64_t *v)
+bool packet_field(const struct detect *d, unsigned field, uint64_t *v)
 {
     const struct packet *p = d->p;
     const struct flow *f = p->flow;
@@ -326,7 +330,7 @@ static bool either_side(const struct detect *d, const struct img_test *t)
                  uint_holds(t->u.uint.op, n[1], t->u.uint.a, t->u.uint.b));
 }
 
-static bool pre_test(struct detect *d, const struct img_test *t, struct app_tx *tx)
+bool rule_pre_test(struct detect *d, const struct img_test *t, struct app_tx *tx)
 {
     const struct packet *p = d->p;
     uint64_t v;
@@ -375,7 +379,7 @@ bool rule_pre_ok(struct detect *d, const struct img_rule *r, struct app_tx *tx, 
     (void)dir;
     const struct img_test *t = &d->image->tests[r->pre_first];
     for (unsigned k = 0; k < r->n_pre; k++)
-        if (!pre_test(d, &t[k], tx))
+        if (!rule_pre_test(d, &t[k], tx))
             return false;
     return true;
 }

@@ -243,6 +243,7 @@ static void put_rule(struct builder *b, uint32_t index)
             t->kind == TEST_DETECTION_FILTER)
             continue;
         struct img_test x = build_test(b, t);
+        x.number = (uint16_t)(i + 1);
         build_put(b, SEC_TESTS, &x, sizeof(x), 1);
         o.n_pre++;
     }

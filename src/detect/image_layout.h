@@ -192,6 +192,7 @@ struct img_test {
     uint16_t flags;
     uint8_t on_base64; /* looks at what the base64_decode before it gave */
     uint8_t for_good;  /* not relative, and no number is read before it: where it fails no other try can help */
+    uint16_t number;   /* of the test in its rule, + 1: for people */
     union {
         struct {
             struct img_text bytes; /* folded when nocase */

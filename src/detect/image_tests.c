@@ -347,6 +347,7 @@ static void put_block(struct builder *b, const struct rule *r, bool *taken,
             continue;
         }
         t[n] = build_test(b, x);
+        t[n].number = (uint16_t)(i + 1);
         if (x->kind == TEST_CONTENT && r->dialect == DIALECT_SNORT2)
             t[n].flags |= IMG_CONTENT_WINDOW;
         if (base64 && w->buffer != BUF_BASE64)

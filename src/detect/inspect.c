@@ -96,6 +96,8 @@ void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *t
 {
     struct matches *m = &d->matches;
     d->count.matched++;
+    if (d->watch)
+        watch_matched(d, rule);
     if (m->n == m->room) {
         m->overflow++;
         d->count.alert_queue_overflow++;
@@ -168,6 +170,20 @@ static void judge(struct detect *d, uint32_t index)
         flags |= MATCH_IP_ONLY;
     flags |= match_voice(r);
     match_add(d, index, flags, NULL, d->p->dir);
+}
+
+static void judge_all(struct detect *d)
+{
+    if (d->watch)
+        watch_turn(d);
+    for (uint32_t k = 0; k < d->cand.n; k++) {
+        if (d->watch && watch_due(d, d->cand.rule[k]))
+            watch_packet(d);
+        if (!d->rules[d->cand.rule[k]].of_tx)
+            judge(d, d->cand.rule[k]);
+    }
+    if (d->watch && watch_due(d, UINT32_MAX))
+        watch_packet(d);
 }
 
 /* Address-only rules: the first packet of a flow in each direction, and packets without a flow. */
@@ -259,9 +275,7 @@ static void more_views(struct detect *d, struct stream_engine *streams)
         d->pairs_known = false;
         candidates_payload(d, d->list_payload[d->transport][p->dir]);
         candidates_sort(&d->cand);
-        for (uint32_t k = 0; k < d->cand.n; k++)
-            if (!d->rules[d->cand.rule[k]].of_tx)
-                judge(d, d->cand.rule[k]);
+        judge_all(d);
         candidates_clear(&d->cand);
         stream_raw_done(streams, p->flow, p->dir);
     }
@@ -302,9 +316,7 @@ const struct matches *detect_packet(struct detect *d, struct packet *p, struct s
     }
     candidates_sort(&d->cand);
     d->count.candidates += d->cand.n;
-    for (uint32_t k = 0; k < d->cand.n; k++)
-        if (!d->rules[d->cand.rule[k]].of_tx)
-            judge(d, d->cand.rule[k]);
+    judge_all(d);
     if (f && f->app && f->app->def)
         inspect_txs(d, f->app, p->dir);
     candidates_clear(&d->cand);

@@ -316,8 +316,15 @@ void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir)
         tx_renumber(d, tx);
         d->count.txs++;
         collect(&w);
-        for (uint32_t k = 0; k < d->tx_cand.n; k++)
+        if (d->watch)
+            watch_turn(d);
+        for (uint32_t k = 0; k < d->tx_cand.n; k++) {
+            if (d->watch && watch_due(d, d->tx_cand.rule[k]))
+                watch_tx(d, af, tx, dir, w.whole);
             judge_tx(&w, d->tx_cand.rule[k]);
+        }
+        if (d->watch && watch_due(d, UINT32_MAX))
+            watch_tx(d, af, tx, dir, w.whole);
         candidates_clear(&d->tx_cand);
         if (w.whole)
             tx->inspected[dir] = true;

@@ -146,10 +146,23 @@ struct detect {
     uint32_t budget;
     struct input base64;
     uint32_t cursor[2]; /* in the buffer, and in base64_data */
+    struct watch *watch; /* NULL: none */
 };
 
 /* block.c */
 bool block_match(struct detect *d, const struct img_test *t, unsigned n, const struct input *in);
+/* The same; where each test's match lies goes to path (n of them; untouched: it has no place). */
+struct block_span {
+    uint32_t at, end;
+};
+bool block_match_path(struct detect *d, const struct img_test *t, unsigned n, const struct input *in,
+                      struct block_span *path);
+/* watch.c; the rule under watch in its place among candidates: of a packet, of a transaction */
+bool watch_due(const struct detect *d, uint32_t before); /* its turn comes before this rule's */
+void watch_packet(struct detect *d);
+void watch_tx(struct detect *d, struct app_flow *af, struct app_tx *tx, unsigned dir, bool whole);
+void watch_turn(struct detect *d); /* a new list of candidates begins */
+void watch_matched(struct detect *d, uint32_t rule);
 int base64_value(uint8_t c); /* -1: none */
 bool uint_holds(unsigned op, uint64_t v, uint64_t a, uint64_t b);
 /* pcre.c: 1 match, 0 none; ov: start and end in p */
@@ -168,6 +181,10 @@ static inline bool flow_is_established(const struct packet *p)
                          : (f->flags & FLOW_SEEN_TO_SERVER) && (f->flags & FLOW_SEEN_TO_CLIENT);
 }
 /* header.c */
+bool packet_field(const struct detect *d, unsigned field, uint64_t *v); /* false: the packet has none */
+bool rule_pre_test(struct detect *d, const struct img_test *t, struct app_tx *tx);
+bool rule_service_holds(const struct detect *d, const struct img_rule *r);
+bool rule_transport_ok(const struct detect *d, const struct img_rule *r);
 void packet_classes(struct detect *d);
 bool rule_header_ok(struct detect *d, const struct img_rule *r, uint32_t index);
 bool rule_pre_ok(struct detect *d, const struct img_rule *r, struct app_tx *tx, unsigned dir);

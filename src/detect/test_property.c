@@ -5,6 +5,7 @@
  * accidents likely.
  */
 #include "detect/detect_test.h"
+#include "detect/watch.h"
 
 #include <ctype.h>
 
@@ -393,6 +394,21 @@ static void disagree(const struct model *m, const uint8_t *p, size_t n, bool wan
     fail_msg("%s%s: should %smatch", m->snort ? "snort2: " : "", sbuf_z(&b), want ? "" : "not ");
 }
 
+/* What is said of a rule under watch is what the engine does with it. */
+static void watched_agree(struct watch *w, bool fired)
+{
+    const struct watch_report *r = watch_report(w);
+    assert_int_equal(r->looks, 1);
+    assert_int_equal(r->matches, fired);
+    assert_int_equal(r->n_match, fired);
+    assert_int_equal(r->n_near, 1);
+    bool all = true;
+    for (unsigned k = 0; k < r->near[0].n; k++)
+        all &= r->near[0].step[k].result == WATCH_HOLDS;
+    assert_int_equal(all, fired);
+    assert_int_equal(r->n_end, !fired);
+}
+
 static unsigned compare(struct dt *t, struct model m[RULES], bool snort)
 {
     unsigned hits = 0;
@@ -407,8 +423,15 @@ static unsigned compare(struct dt *t, struct model m[RULES], bool snort)
         size_t n = 1 + rnd(LEN);
         for (size_t x = 0; x < n; x++)
             p[x] = letter();
+        struct watch *look = watch_new((uint32_t)rnd(image_n_rules(t->image)));
+        assert_non_null(look);
+        detect_watch(t->detect, look);
+        uint32_t looked = look->rule;
         const struct matches *got = detect_packet(t->detect, dt_udp(t, p, n), NULL);
         assert_int_equal(got->overflow, 0);
+        watched_agree(look, dt_hits(t, got, t->image->rules[looked].sid) == 1);
+        detect_watch(t->detect, NULL);
+        watch_free(look);
         for (unsigned r = 0; r < RULES; r++) {
             if (m[r].snort != snort || image_find_sid(t->image, 1, r + 1) < 0)
                 continue;

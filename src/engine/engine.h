@@ -65,6 +65,7 @@ struct engine_parts {
     uint16_t vips;
     unsigned n_ifaces; /* ports that a packet may be seen on */
     struct handover *handover; /* NULL: one worker, or replay */
+    struct watch *watch; /* NULL, or one rule under watch (replay with one worker) */
     bool share_frames; /* replay: every worker sees every frame and judges those of its flows */
 };
 struct engine;
@@ -157,6 +158,8 @@ struct replay_options {
     uint64_t hold_test_ns;
     uint32_t ring_bytes;    /* of each worker's events, a power of two; 0: 8 MiB */
     volatile const bool *stop;
+    struct watch *watch;    /* one rule under watch: then one worker */
+    bool dry;               /* data sets are not saved */
 };
 struct replay_result {
     uint64_t packets, bytes, events, alerts, lost;

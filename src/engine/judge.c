@@ -19,8 +19,10 @@ static void flow_verdict(struct engine *e, const struct packet *p, struct decisi
 static void inspect(struct engine *e, struct packet *p, struct decision *d)
 {
     const struct flow *f = p->flow;
-    if (f && (f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION | FLOW_WOULD_DROP)))
+    if (f && (f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION | FLOW_WOULD_DROP))) {
+        detect_watch_unlooked(e->detect, f->flags & FLOW_WOULD_DROP ? WATCH_FLOW_DROPPED : WATCH_FLOW_PASSED);
         return;
+    }
     const struct matches *m = detect_packet(e->detect, p, e->streams);
     if (m->n)
         verdict_decide(&e->settings->verdict, e->detect, p, m, d);
@@ -40,6 +42,7 @@ static bool bypassed(struct engine *e, const struct packet *p)
     const struct flow *f = p->flow;
     if (!f || !(f->flags & FLOW_BYPASS))
         return false;
+    detect_watch_unlooked(e->detect, WATCH_BYPASSED);
     e->verdicts.bypassed_pkts++;
     e->verdicts.bypassed_bytes += p->frame ? p->frame->len : 0;
     return true;
@@ -126,6 +129,8 @@ void judge_packet(struct engine *e, struct packet *p, struct decision *d)
         inspect(e, p, d);
     else if (d->drop && d->drop_reason != DROP_FLOW_DROP)
         inspect(e, p, d);
+    else
+        detect_watch_unlooked(e->detect, d->drop ? WATCH_FLOW_DROPPED : WATCH_FLOW_PASSED);
     report(e, p, d);
     if (f && f->app) {
         emit_app(e, p, f, false);

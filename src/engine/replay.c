@@ -165,7 +165,7 @@ static void *hand_main(void *ctx)
 static int crew_init(struct crew *c, const struct replay_options *o, struct diags *d)
 {
     c->o = o;
-    c->n = o->workers ? o->workers : 1;
+    c->n = o->workers && !o->watch ? o->workers : 1;
     if (c->n > REPLAY_WORKERS)
         c->n = REPLAY_WORKERS;
     pthread_mutex_init(&c->drain, NULL);
@@ -200,6 +200,7 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
             .n_workers = c->n,
             .n_ifaces = CAPTURE_IFACES,
             .share_frames = c->n > 1,
+            .watch = o->watch,
         };
         h->engine = h->ring ? engine_new(&p, d) : NULL;
         if (!h->engine)
@@ -329,7 +330,7 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
             rc = -EINVAL;
         }
     }
-    if (!rc)
+    if (!rc && !o->dry)
         rc = state_save(c->state, overlay_image(o->swap_to && o->swap_at ? o->swap_to : o->overlay), conf_str(o->conf, "data-dir"), d);
     if (cap && capture_counters(cap)->out_failed)
         diag_add(d, DIAG_WARNING, forwarded, 0, 0, "give each link type a run of its own",

@@ -88,6 +88,8 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
     e->out = emitter_new(&ec);
     if (s->twin_ns && parts->n_ifaces > 1)
         e->twins = twins_new(s->twin_ns, fc.hash_seed, s->flow.vlan_in_key);
+    if (e->detect && parts->watch)
+        detect_watch(e->detect, parts->watch);
     if (e->app) {
         app_engine_on_tx_free(e->app, detect_tx_free);
         app_engine_want_hash(e->app, needs.file_md5, needs.file_sha1, needs.file_sha256);

@@ -407,6 +407,16 @@ static void step_put(const struct explain *x, enum explain_step step)
     }
 }
 
+void rule_test_words(const struct rule_set *s, const struct rule *r, unsigned test, struct sbuf *out)
+{
+    struct explain x = {s, r, out};
+    if (test >= r->n_tests)
+        return;
+    if (explain_step_of(&r->tests[test]) == STEP_BUFFER)
+        where_put(&x, &r->tests[test]);
+    test_put(&x, &r->tests[test]);
+}
+
 void rule_explain(const struct rule_set *s, const struct rule *r, struct sbuf *out)
 {
     struct explain x = {s, r, out};

@@ -607,6 +607,7 @@ void rules_drop(struct rule_loader *l); /* instead of rules_finish: nothing is p
 void rules_free(struct rule_set *s);
 /* A rule's compiled form in words. */
 void rule_explain(const struct rule_set *s, const struct rule *r, struct sbuf *out);
+void rule_test_words(const struct rule_set *s, const struct rule *r, unsigned test, struct sbuf *out); /* one of its tests */
 void rule_response_words(uint8_t bits, struct sbuf *out); /* enum rule_response, in both vocabularies */
 /* Notes on loaded rules for `check`: no literal, one-byte literals, flowbits never set ... */
 typedef void rules_note_fn(void *ctx, const struct rule *r, const char *kind, const char *text);

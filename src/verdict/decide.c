@@ -145,14 +145,15 @@ static uint8_t claim(const struct deciding *w, unsigned action, unsigned respons
     return STATUS_WOULD; /* until a response has worked */
 }
 
-static void write_alert(struct deciding *w, const struct match *m, unsigned action,
+/* False: there are enough alerts of this packet. */
+static bool write_alert(struct deciding *w, const struct match *m, unsigned action,
                         unsigned response)
 {
     struct decision *o = w->out;
     uint32_t most = w->c->alerts_max ? w->c->alerts_max : 15;
     if (o->n_alerts >= most || o->n_alerts >= VERDICT_ALERTS) {
         o->overflow++;
-        return;
+        return false;
     }
     struct alert *a = &o->alert[o->n_alerts++];
     *a = (struct alert){.rule = m->rule,
@@ -166,6 +167,7 @@ static void write_alert(struct deciding *w, const struct match *m, unsigned acti
                         .status = claim(w, action, response)};
     a->would = (effects[action] & DOES_DROP) && (w->c->place == PLACE_MIRROR || w->c->would);
     a->blocked = (effects[action] & DOES_DROP) && w->c->place == PLACE_INLINE && !w->c->would;
+    return true;
 }
 
 static bool snort_dialect(const struct image_rule_info *r)
@@ -201,8 +203,10 @@ void verdict_decide(const struct verdict_config *c, struct detect *d, struct pac
         struct image_rule_info r;
         int new_action;
         int answer = detect_threshold(d, p, x, &new_action);
-        if (answer == 0)
+        if (answer == 0) {
+            detect_watch_fate(d, x, WATCH_UNCOUNTED, UINT32_MAX);
             continue;
+        }
         image_rule(i, x->rule, &r);
         unsigned action = new_action >= 0 ? (unsigned)new_action : tuned->action;
         unsigned response = tuned->response;
@@ -210,15 +214,21 @@ void verdict_decide(const struct verdict_config *c, struct detect *d, struct pac
         bool silent = answer == 2;
         if (silent && snort_dialect(&r)) {
             out->suppressed++;
+            detect_watch_fate(d, x, WATCH_SILENCED, UINT32_MAX);
             continue;
         }
         apply(&w, &r, x, action, response, new_action >= 0);
+        enum watch_fate fate = silent ? WATCH_SILENCED : WATCH_ACTED;
         if (silent)
             out->suppressed++;
         else if ((!(effects[action] & IS_SILENT) || (x->flags & MATCH_ALERT)) && !(x->flags & MATCH_NOALERT))
-            write_alert(&w, x, action, response);
-        if (effects[action] & DOES_PASS)
+            fate = write_alert(&w, x, action, response) ? WATCH_WRITTEN : WATCH_OVERFLOW;
+        detect_watch_fate(d, x, fate, UINT32_MAX);
+        if (effects[action] & DOES_PASS) {
+            for (uint32_t left = k + 1; left < m->n; left++)
+                detect_watch_fate(d, &m->m[left], WATCH_PASSED, x->rule);
             break;
+        }
     }
     if (out->n_alerts && p->flow)
         p->flow->flags |= FLOW_ALERTED;
