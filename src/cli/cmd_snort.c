@@ -64,7 +64,8 @@ static int turn_off(struct outputs *o, bool alerts)
     unsigned k = 0;
     for (const struct conf_node *i = list ? list->child : NULL; i && !rc; i = i->next, k++) {
         const char *name;
-        (void)conf_item(i, &name);
+        if (conf_sub_str(conf_item(i, &name), "ruletype", NULL))
+            continue; /* of an action of the configuration's own */
         if (is_alerts(name) == alerts && (alerts || !strcmp(name, "pcap-log")))
             rc = launch_set(o->l, o->c, o->d, "outputs.%u.%s.enabled=no", k, name);
     }
@@ -112,7 +113,7 @@ static void look(struct outputs *o)
     for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next, o->n++) {
         const char *name;
         const struct conf_node *n = conf_item(i, &name);
-        if (!conf_sub_bool(n, "enabled", false))
+        if (!conf_sub_bool(n, "enabled", false) || conf_sub_str(n, "ruletype", NULL))
             continue;
         o->alerts |= is_alerts(name) || !strcmp(name, "unified2");
         o->packets |= !strcmp(name, "pcap-log") || !strcmp(name, "unified2");

@@ -156,13 +156,6 @@ static void print_image(const struct image *i, bool quiet)
                r.n_files, r.n_files == 1 ? "" : "s");
 }
 
-/* A file's name beyond the life of the rule set. */
-static const char *kept(struct diags *d, const char *file)
-{
-    struct str s = file ? arena_dup(d->arena, file, strlen(file)) : (struct str){0};
-    return (const char *)s.p;
-}
-
 /* What ended the start: the first thing that can't be loaded, by its place. */
 static void fatal_note(const struct rule_set *s, struct diags *d)
 {
@@ -176,9 +169,9 @@ static void fatal_note(const struct rule_set *s, struct diags *d)
     if (more)
         snprintf(rest, sizeof(rest), "; %u more can't be loaded", more);
     if (s->n_refusals)
-        diag_add(d, DIAG_ERROR, kept(d, r->file), r->line, r->column, hint, "init-errors-fatal: sid %u: %s%s", r->sid, r->reason, rest);
+        diag_add(d, DIAG_ERROR, r->file, r->line, r->column, hint, "init-errors-fatal: sid %u: %s%s", r->sid, r->reason, rest);
     else if (x)
-        diag_add(d, DIAG_ERROR, kept(d, x->file), x->line, x->column, hint, "init-errors-fatal: %s%s", x->reason, rest);
+        diag_add(d, DIAG_ERROR, x->file, x->line, x->column, hint, "init-errors-fatal: %s%s", x->reason, rest);
 }
 
 static int build(const struct load_options *o, struct rule_loader *l, const char *path, struct diags *d)

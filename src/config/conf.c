@@ -224,6 +224,29 @@ static void unknown_key(const char *path, struct diags *d)
              "no such setting: %s", path);
 }
 
+const char *conf_ruletype(const struct conf *c, unsigned n, const char **type)
+{
+    const struct conf_node *list = conf_node(c, "ruletypes");
+    const struct conf_node *i = list ? list->child : NULL;
+    const char *name = NULL;
+    if (n >= CONF_RULETYPES)
+        return NULL;
+    for (unsigned k = 0; i && k < n; k++)
+        i = i->next;
+    const struct conf_node *inner = i ? conf_item(i, &name) : NULL;
+    *type = inner ? conf_sub_str(inner, "type", "alert") : NULL;
+    return name;
+}
+
+int conf_ruletype_find(const struct conf *c, struct str name)
+{
+    const char *type, *known;
+    for (unsigned n = 0; (known = conf_ruletype(c, n, &type)); n++)
+        if (str_eq(name, str_cstr(known)))
+            return (int)n;
+    return -1;
+}
+
 int conf_set(struct conf *c, const char *assignment, struct diags *d)
 {
     const char *eq = strchr(assignment, '=');

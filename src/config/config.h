@@ -67,6 +67,14 @@ const struct conf_node *conf_sub(const struct conf_node *from, const char *path)
  */
 const struct conf_node *conf_item(const struct conf_node *list_item, const char **name);
 
+/*
+ * Actions of a snort.conf's own ("ruletype NAME { type ACTION ... }"): the n-th's name, with the action that it
+ * stands for; NULL: there is none.  At most CONF_RULETYPES.
+ */
+enum { CONF_RULETYPES = 32 };
+const char *conf_ruletype(const struct conf *c, unsigned n, const char **type);
+int conf_ruletype_find(const struct conf *c, struct str name); /* n, or -1 */
+
 /* Values of rows in the settings table; a path without a row is a programmer's mistake (assert). */
 bool conf_bool(const struct conf *c, const char *path);
 int64_t conf_int(const struct conf *c, const char *path);

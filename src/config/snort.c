@@ -330,22 +330,9 @@ static int do_include(struct snort *s, struct str args)
     s->file = outer.file;
     s->line = outer.line;
     s->in_ruletype = false;
+    s->ruletype = NULL;
     free(text);
     return rc;
-}
-
-static int do_ruletype(struct snort *s, struct str args)
-{
-    struct str name = snort_word(&args);
-    s->in_ruletype = str_chr(args, '}') < 0;
-    struct str copy = arena_dup(&s->c->arena, name.p, name.n);
-    if (!copy.p)
-        return -ENOMEM;
-    if (s->ruletypes < SNORT_RULETYPES)
-        s->ruletype[s->ruletypes++] = (const char *)copy.p;
-    snort_warn(s, "ruletype %s: neither its outputs nor its rules are taken; write the action of its type in them",
-               (const char *)copy.p);
-    return 0;
 }
 
 static int do_nothing(struct snort *s, struct str args)
@@ -380,7 +367,7 @@ static const struct statement {
     {"config", snort_config},
     {"preprocessor", snort_preprocessor},
     {"output", snort_output},
-    {"ruletype", do_ruletype},
+    {"ruletype", snort_ruletype},
     {"dynamicpreprocessor", do_nothing},
     {"dynamicengine", do_nothing},
     {"dynamicdetection", do_so_rules},
@@ -398,10 +385,7 @@ static bool is_action(const struct snort *s, struct str word)
     for (size_t i = 0; i < ARRAY_LEN(actions); i++)
         if (str_eq(word, str_cstr(actions[i])))
             return true;
-    for (unsigned i = 0; i < s->ruletypes; i++)
-        if (str_eq(word, str_cstr(s->ruletype[i])))
-            return true;
-    return false;
+    return conf_ruletype_find(s->c, word) >= 0;
 }
 
 static const struct statement *statement_find(struct str word)
@@ -473,10 +457,8 @@ static bool lines_next(struct lines *l, struct sbuf *out, uint32_t *line)
 
 static int statement(struct snort *s, struct str text, bool *has_rules)
 {
-    if (s->in_ruletype) {
-        s->in_ruletype = str_chr(text, '}') < 0;
-        return 0;
-    }
+    if (s->in_ruletype)
+        return snort_ruletype_line(s, text);
     enum kind kind = kind_of(s, text);
     if (kind == KIND_RULE) {
         bool first = !*has_rules;

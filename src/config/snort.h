@@ -7,7 +7,6 @@
 #include "config/tree.h"
 
 enum {
-    SNORT_RULETYPES = 32,
     SNORT_VAR_DEPTH = 8,
     SNORT_REFERENCES = 4096,        /* in one text */
     SNORT_TEXT_BYTES = 1024 * 1024, /* of one text, expanded */
@@ -20,17 +19,20 @@ struct snort {
     uint32_t line;
     unsigned includes;
     unsigned references; /* of the text that is being expanded */
-    bool in_ruletype; /* between { and } of a ruletype */
+    bool in_ruletype;     /* between { and } of a ruletype */
+    const char *ruletype; /* its name: outputs are its own */
+    bool typed;           /* and it has said its type */
     bool tracks_tcp;  /* stream4 or stream5_tcp stands there */
     bool needs_3whs;  /* and takes no connection in the middle */
-    const char *ruletype[SNORT_RULETYPES];
-    unsigned ruletypes;
 };
 
 /* All handlers: 0, or -ENOMEM; what has no counterpart is a warning. */
 int snort_config(struct snort *s, struct str args);
 int snort_preprocessor(struct snort *s, struct str args);
 int snort_output(struct snort *s, struct str args);
+/* ruletype NAME { type ACTION output ... }, in one line or in several: the head, then each line to }. */
+int snort_ruletype(struct snort *s, struct str args);
+int snort_ruletype_line(struct snort *s, struct str text);
 
 void snort_warn(struct snort *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int snort_set(struct snort *s, const char *path, struct str value) MUST_CHECK;

@@ -158,6 +158,16 @@ static void no_output(struct snort *s, struct str name)
                near.best ? near.best : "");
 }
 
+/* A ruletype whose packets nobody writes: an output of its own that is off. */
+static int no_packets(struct snort *s)
+{
+    struct conf_node *map = snort_item_map(s, "outputs", "pcap-log");
+    if (!map)
+        return -ENOMEM;
+    int rc = snort_put(s, map, "enabled", STR("no"));
+    return rc ? rc : snort_put(s, map, "ruletype", str_cstr(s->ruletype));
+}
+
 int snort_output(struct snort *s, struct str text)
 {
     struct str args, name = snort_name(text, &args);
@@ -166,7 +176,7 @@ int snort_output(struct snort *s, struct str text)
         if (str_eq(name, str_cstr(outputs[i].name)))
             o = &outputs[i];
     if (str_eq(name, STR("log_null")))
-        return snort_set_z(s, "event.log-packets", "no");
+        return s->ruletype ? no_packets(s) : snort_set_z(s, "event.log-packets", "no");
     if (!o) {
         no_output(s, name);
         return 0;
@@ -175,6 +185,8 @@ int snort_output(struct snort *s, struct str text)
     if (!map)
         return -ENOMEM;
     int rc = snort_put(s, map, "enabled", STR("yes"));
+    if (!rc && s->ruletype)
+        rc = snort_put(s, map, "ruletype", str_cstr(s->ruletype));
     if (!rc && o->filename)
         rc = snort_put(s, map, "filename", str_cstr(o->filename));
     if (!rc && o->key)

@@ -175,7 +175,9 @@ static void rest_is_named(void **state)
         {"config daq_mode: inline", "holds nothing back"},
         {"preprocesor bo", "unknown statement: preprocesor; did you mean preprocessor"},
         {"dynamicdetection directory /x", "shared-object rules"},
-        {"ruletype odd\n{\n type log\n output log_tcpdump: x\n}\n", "ruletype odd"},
+        {"ruletype odd\n{\n type log\n output log_tcpdum: x\n}\n", "output log_tcpdum: no such output"},
+        {"ruletype odd\n{\n output log_tcpdump: x\n}\n", "ruletype odd: no type"},
+        {"ruletype odd { type log } \nruletype odd2 { type log config x }", "ruletype odd2: config is not taken"},
         {"frobnicate: yes", "unknown statement: frobnicate"},
         {"var LONELY", "needs a name and a value"},
         {"include $NOWHERE/x.rules", "variable NOWHERE: not defined"},
@@ -372,7 +374,8 @@ static void every_cut(void **state)
         "\"1\"\n"
         "preprocessor stream5_tcp: policy linux, bind_to [$C], ports both 1 2\\\n, { 3 [ } \n"
         "preprocessor ftp_telnet_protocol: ftp server default ports { 21 }\n"
-        "output unified2: filename u, limit 1\nruletype t { type log }\nt tcp any any\n"
+        "output unified2: filename u, limit 1\nruletype t { type log output log_tcpdump: x }\n"
+        "t tcp any any\n"
         "suppress gen_id 1\nalert ip any any -> any any (sid:1;)\ninclude $A/b\n";
     struct world w = world_new();
     for (size_t n = 0; n < sizeof(text); n++)

@@ -65,7 +65,7 @@ int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, si
 /* A rule's facts, borrowed from the image. */
 struct image_rule_info {
     uint32_t gid, sid, rev, priority, class_id;
-    uint8_t action, dialect, type, scope, response, target;
+    uint8_t action, dialect, type, scope, response, target, ruletype;
     uint32_t flags;
     struct str msg, class_name, class_text;
     uint64_t text_hash; /* of the rule's text: tells whether a rule was edited */

@@ -98,7 +98,7 @@ static bool order_rules(struct builder *b)
         if ((r->flags & RULE_DISABLED) || too_many_buffers(b, r))
             continue;
         k[n].r = r;
-        k[n].action = b->set->action_rank[r->action];
+        k[n].action = r->ruletype ? b->set->ruletype_rank[r->ruletype] : b->set->action_rank[r->action];
         state_ranks(r, k[n].rank);
         n++;
     }
@@ -167,6 +167,7 @@ static void put_facts(struct builder *b, const struct rule *r, struct img_rule *
     o->dialect = r->dialect;
     o->response = r->response;
     o->target = r->target;
+    o->ruletype = r->ruletype;
     o->scope = r->scope;
     o->noalert = r->flags & RULE_NOALERT ? RULE_SILENT : r->secondary & SECOND_ALERT ? RULE_LOUD : RULE_USUAL;
     o->n_references = r->n_references;

@@ -335,6 +335,7 @@ void image_rule(const struct image *i, uint32_t rule, struct image_rule_info *ou
         .scope = r->scope,
         .response = r->response,
         .target = r->target,
+        .ruletype = r->ruletype,
         .flags = r->flags,
         .msg = img_str(i, r->msg),
         .text_hash = r->text_hash,

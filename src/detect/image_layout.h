@@ -153,7 +153,8 @@ struct img_rule {
     uint16_t apps[6];
     uint8_t n_apps;
     uint8_t tells; /* an entry of a list goes into its alerts */
-    uint8_t pad[2];
+    uint8_t ruletype; /* the configuration's own action; 0: none */
+    uint8_t pad;
     uint32_t load_order;
     uint32_t activates, activated_by, count;
 };

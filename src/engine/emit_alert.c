@@ -192,6 +192,8 @@ static void alert_section(struct engine *e, const struct alert *a, const struct 
     h.blocked = a->blocked;
     h.would = a->would;
     h.rule_action = a->action;
+    h.ruletype = r.ruletype;
+    h.log_only = r.dialect != DIALECT_SURICATA && (a->action == ACTION_LOG || a->action == ACTION_DYNAMIC);
     h.msg = text_put(&b, r.msg);
     h.class_text = text_put(&b, r.class_text);
     if (r.n_references)

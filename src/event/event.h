@@ -104,7 +104,9 @@ struct event_alert {
     uint8_t blocked;     /* EVE's action: 0 allowed, 1 blocked */
     uint8_t would;       /* fast.log [wDrop] */
     uint8_t rule_action; /* enum rule_action, for writers that name it */
-    uint8_t pad;
+    uint8_t ruletype;    /* the configuration's own action, from 1; 0: none */
+    uint8_t log_only;    /* Snort's log and dynamic: no line in the text logs, the packet is written */
+    uint8_t pad[3];
     struct event_text msg, class_text;
     /*
      * Tapes of members of the `alert` object: "references": [...], "metadata": {...} (written where

@@ -13,8 +13,18 @@
 
 enum { BROKEN_MOST = 4096 };
 
+/* Of an action of the configuration's own: is this output one that its alerts go to? */
+static bool right_type(const struct logger *l, const struct output *u, unsigned type)
+{
+    if (u->ruletype)
+        return u->ruletype == type;
+    return type > CONF_RULETYPES || !u->kinds || (u->kinds & (unsigned)~l->own[type]);
+}
+
 void logger_event(struct logger *l, const struct event_view *v)
 {
+    struct event_alert a = {0};
+    bool alert = v->head->type == EVENT_ALERT && view_alert(v, &a);
     l->st.count.events++;
     if (v->head->type == EVENT_ALERT) {
         l->st.count.alerts++;
@@ -22,7 +32,9 @@ void logger_event(struct logger *l, const struct event_view *v)
     }
     for (unsigned i = 0; i < l->n; i++) {
         struct output *u = &l->output[i];
-        if (!u->writer->wants(u, v))
+        if (!u->writer->wants(u, v) || (alert ? !right_type(l, u, a.ruletype) : u->ruletype != 0))
+            continue;
+        if (a.log_only && u->kinds == KIND_ALERTS)
             continue;
         struct out *o = u->writer->sink ? u->writer->sink(l, u, v) : u->out;
         struct sbuf *b = o ? out_begin(o, v->head->ts_ns) : NULL;

@@ -340,13 +340,43 @@ static void open_stats(struct opener *o, const struct conf_node *n)
 static const struct {
     const char *name;
     void (*open)(struct opener *o, const struct conf_node *n);
+    uint8_t kinds; /* enum output_kind */
 } openers[] = {
-    {"eve-log", open_eve},   {"fast", open_fast},
-    {"full", open_full},     {"console", open_console},
-    {"syslog", open_syslog}, {"unified2", open_unified2},
-    {"pcap-log", open_pcap}, {"unified2-alert", open_unified2},
-    {"stats", open_stats},   {"csv", open_csv},
+    {"eve-log", open_eve, 0},   {"fast", open_fast, KIND_ALERTS},
+    {"full", open_full, KIND_ALERTS},     {"console", open_console, KIND_ALERTS},
+    {"syslog", open_syslog, KIND_ALERTS}, {"unified2", open_unified2, KIND_ALERTS | KIND_PACKETS},
+    {"pcap-log", open_pcap, KIND_PACKETS}, {"unified2-alert", open_unified2, KIND_ALERTS | KIND_PACKETS},
+    {"stats", open_stats, 0},   {"csv", open_csv, KIND_ALERTS},
 };
+
+/* What a unified2 file holds may be one of the two. */
+static uint8_t kinds_of(const struct conf_node *n, uint8_t kinds)
+{
+    const char *records = conf_sub_str(n, "records", "all");
+    if (kinds == (KIND_ALERTS | KIND_PACKETS) && !strcmp(records, "alerts"))
+        return KIND_ALERTS;
+    return kinds == (KIND_ALERTS | KIND_PACKETS) && !strcmp(records, "packets") ? KIND_PACKETS : kinds;
+}
+
+static void open_one(struct opener *o, const struct conf *c, const struct conf_node *n, size_t k)
+{
+    const char *type = conf_sub_str(n, "ruletype", NULL);
+    int number = type ? conf_ruletype_find(c, str_cstr(type)) + 1 : 0;
+    uint8_t kinds = kinds_of(n, openers[k].kinds);
+    unsigned before = o->l->n;
+    if (type && !number)
+        diag_add(o->d, DIAG_WARNING, n->file, n->line, n->column, "ruletypes names them",
+                 "outputs: %s: there is no ruletype %s: nothing is written", openers[k].name, type);
+    if (number) /* also one that is off: then nothing of the kind is written */
+        o->l->own[number] |= kinds;
+    if (!conf_sub_bool(n, "enabled", false) || (type && !number))
+        return;
+    openers[k].open(o, n);
+    for (unsigned i = before; i < o->l->n; i++) {
+        o->l->output[i].ruletype = (uint8_t)number;
+        o->l->output[i].kinds = kinds;
+    }
+}
 
 /* event.*: how text logs look. */
 static void style_read(struct logger *l, const struct conf *c)
@@ -380,11 +410,9 @@ struct logger *logger_new(const struct conf *c, const char *dir, const struct lo
     for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
         const char *name;
         const struct conf_node *n = conf_item(i, &name);
-        if (!name || !conf_sub_bool(n, "enabled", false))
-            continue;
-        for (size_t k = 0; k < ARRAY_LEN(openers); k++)
+        for (size_t k = 0; name && k < ARRAY_LEN(openers); k++)
             if (!strcmp(openers[k].name, name))
-                openers[k].open(&o, n);
+                open_one(&o, c, n, k);
     }
     return l;
 }

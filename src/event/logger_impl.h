@@ -3,6 +3,7 @@
 #ifndef EVENT_LOGGER_IMPL_H
 #define EVENT_LOGGER_IMPL_H
 
+#include "config/config.h"
 #include "event/eve.h"
 #include "event/out.h"
 #include "event/writer.h"
@@ -26,6 +27,9 @@ struct pcap_link {
     struct out *out;
 };
 
+/* A ruletype's own outputs take the place of the others of their kind. */
+enum output_kind { KIND_ALERTS = 1, KIND_PACKETS = 2 };
+
 struct output {
     const struct writer *writer;
     struct out *out;
@@ -35,6 +39,8 @@ struct output {
     char *syslog_tag;        /* identity[pid]: lines go to syslog */
     uint32_t priority;       /* of syslog */
     bool newline;
+    uint8_t ruletype; /* alerts of that number alone; 0: all that have no output of this kind of their own */
+    uint8_t kinds;    /* enum output_kind */
     bool all_packets, only_tagged; /* LOGFMT_PCAP */
     struct line_style style;
     struct unified2_style u2;
@@ -56,6 +62,7 @@ struct logger {
     struct output output[LOGGER_OUTPUTS];
     unsigned n;
     uint32_t event_id; /* unified2's */
+    uint8_t own[CONF_RULETYPES + 1]; /* by ruletype: the kinds of which it has outputs of its own */
 };
 
 #endif

@@ -426,6 +426,7 @@ static bool is_output(const char *name)
 /* Members of an output: what is nearly one of these is a slip of the pen. */
 static const char *const members[] = {
     "enabled",
+    "ruletype",
     "filename",
     "filetype",
     "append",

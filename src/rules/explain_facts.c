@@ -243,6 +243,8 @@ void explain_facts(const struct rule_set *s, const struct rule *r, struct sbuf *
     group_put(s, r, out);
     sbuf_printf(out, "action %s: %s%s\n", rule_action_name(r->action), action_words(r->action),
                 r->flags & RULE_NOALERT ? "; no alert is written" : "");
+    if (r->ruletype)
+        sbuf_printf(out, "of ruletype number %u: its own outputs take the place of the others of their kind\n", r->ruletype);
     if (r->activates)
         sbuf_printf(out, "activates dynamic rules of number %u\n", r->activates);
     if (r->activated_by)

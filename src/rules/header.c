@@ -7,6 +7,8 @@
  */
 #include "rules/expr.h"
 
+#include "config/config.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -97,7 +99,12 @@ static bool action_parse(struct parse *p, struct str w)
     struct str first = str_split(w, ',', &more);
     bool has_more = more.n || first.n < w.n;
     struct str word = str_split(first, ':', &scope);
-    int a = action_find(word);
+    const char *type = NULL;
+    const struct conf *conf = p->c->o->conf;
+    int own = conf && !has_more && !scope.n ? conf_ruletype_find(conf, word) : -1;
+    if (own >= 0 && conf_ruletype(conf, (unsigned)own, &type))
+        p->r->ruletype = (uint8_t)(own + 1);
+    int a = action_find(type ? str_cstr(type) : word);
     if (a < 0)
         return bad(p,
                    "alert, pass, drop, reject, rejectsrc, rejectdst, rejectboth, log, sdrop, "

@@ -261,16 +261,26 @@ static const struct {
                   1u << ACTION_REPLACE | 1u << ACTION_CONFIG | 1u << ACTION_FILE_ID},
 };
 
-/* rank of each action; words that are none of the groups are told by the configuration's own check.
+static_assert((int)RULE_TYPES_OWN == (int)CONF_RULETYPES, "one number for both");
+
+/*
+ * Rank of each action; words that are none of the groups are told by the configuration's own check.  Actions of
+ * its own come last, in their order, unless they are named.
  */
-static void action_ranks(const struct conf *conf, uint8_t rank[ACTION_COUNT])
+static void action_ranks(const struct conf *conf, uint8_t rank[ACTION_COUNT], uint8_t own[RULE_TYPES_OWN + 1])
 {
+    for (unsigned i = 0; i <= RULE_TYPES_OWN; i++)
+        own[i] = (uint8_t)(128 + i);
     const struct conf_node *list = conf ? conf_node(conf, "action-order") : NULL;
     uint8_t group[ARRAY_LEN(action_groups)] = {0, 1, 2, 3}, n = 0;
-    for (const struct conf_node *k = list ? list->child : NULL; k; k = k->next)
+    for (const struct conf_node *k = list ? list->child : NULL; k && n < 128; k = k->next) {
+        int type = k->value ? conf_ruletype_find(conf, str_cstr(k->value)) : -1;
+        if (type >= 0)
+            own[type + 1] = n++;
         for (unsigned g = 0; k->value && g < ARRAY_LEN(action_groups); g++)
             if (!strcmp(k->value, action_groups[g].word))
                 group[g] = n++;
+    }
     for (unsigned a = 0; a < ACTION_COUNT; a++)
         for (unsigned g = 0; g < ARRAY_LEN(action_groups); g++)
             if (action_groups[g].actions >> a & 1)
@@ -306,9 +316,10 @@ static uint64_t hash_lists(const struct conf *c, uint64_t h)
 uint64_t rules_input_hash(const struct rule_loader *l)
 {
     struct var_hash x = {.h = 1, .l = l};
-    uint8_t rank[ACTION_COUNT] = {0};
-    action_ranks(l->o.conf, rank);
+    uint8_t rank[ACTION_COUNT] = {0}, own[RULE_TYPES_OWN + 1];
+    action_ranks(l->o.conf, rank, own);
     x.h = hash_bytes(rank, sizeof(rank), x.h);
+    x.h = hash_bytes(own, sizeof(own), x.h);
     for (uint32_t i = 0; i < l->n; i++) {
         const struct source *s = &l->src[i];
         uint8_t head[2] = {s->dialect, (uint8_t)(s->firewall | l->o.keep_disabled << 1)};
@@ -326,6 +337,8 @@ uint64_t rules_input_hash(const struct rule_loader *l)
     if (!l->o.conf)
         return x.h;
     x.h = hash_lists(l->o.conf, x.h);
+    const struct conf_node *types = conf_node(l->o.conf, "ruletypes");
+    x.h = hash_node(types ? types->child : NULL, x.h);
     for (unsigned kind = 0; kind < CONF_LINE_KINDS; kind++) {
         const struct conf_line *lines;
         size_t n = conf_lines(l->o.conf, (enum conf_line_kind)kind, &lines);
@@ -449,8 +462,7 @@ static int split_all(struct rule_loader *l, struct raw_rules *raw)
         if (!s->told && !odd)
             s->dialect = (uint8_t)source_dialect(str_of(s->bytes, s->n), &m);
         uint32_t before = raw->disabled;
-        if (source_split(s, i, (enum rule_dialect)s->dialect, l->o.keep_disabled, &w->pub.arena,
-                         raw) < 0)
+        if (source_split(s, i, (enum rule_dialect)s->dialect, &l->o, &w->pub.arena, raw) < 0)
             return -ENOMEM;
         files[i] = (struct rule_file_info){.path = s->name,
                                            .dialect = (enum rule_dialect)s->dialect,
@@ -517,7 +529,7 @@ struct rule_set *rules_finish(struct rule_loader *l, unsigned threads)
     struct classes k;
     struct work work = {0};
     w->pub.content_hash = rules_input_hash(l);
-    action_ranks(l->o.conf, w->pub.action_rank);
+    action_ranks(l->o.conf, w->pub.action_rank, w->pub.ruletype_rank);
     int rc = split_all(l, &raw);
     if (rc == 0)
         rc = classes_load(l, &raw, &k);

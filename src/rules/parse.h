@@ -98,7 +98,7 @@ int source_read(const char *path, uint8_t **bytes, size_t *n) MUST_CHECK;
 struct marks;
 enum rule_dialect source_dialect(struct str text, struct marks *out);
 /* Finds all rules of a source; -ENOMEM. */
-int source_split(const struct source *s, uint32_t file, enum rule_dialect d, bool keep_disabled,
+int source_split(const struct source *s, uint32_t file, enum rule_dialect d, const struct rules_options *o,
                  struct arena *a, struct raw_rules *out) MUST_CHECK;
 /* Is it no rule file at all (NUL bytes, or many lines and none like a rule)?  One refusal says so. */
 bool source_is_odd(const struct source *s);

@@ -9,6 +9,8 @@
  */
 #include "rules/parse.h"
 
+#include "config/config.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -177,6 +179,16 @@ uint32_t action_word(struct str line)
     return str_ieq(w, STR("rewrite")) ? n : 0;
 }
 
+/* As action_word, with the configuration's own. */
+static uint32_t rule_word(const struct conf *c, struct str line)
+{
+    uint32_t n = 0;
+    while (n < line.n && !space(line.p[n]) && line.p[n] != '(')
+        n++;
+    uint32_t known = action_word(line);
+    return known || !c || n == line.n || conf_ruletype_find(c, str_first(line, n)) < 0 ? known : n;
+}
+
 /* Words that open other statements of a snort.conf; their owner is src/config. */
 static bool statement_word(struct str line)
 {
@@ -319,6 +331,7 @@ struct split {
     uint32_t file;
     uint8_t dialect;
     bool keep_disabled;
+    const struct conf *conf; /* knows actions of its own; NULL: none */
     struct arena *a;
     struct raw_rules *out;
     bool in_begin; /* Snort 3: between #begin and #end */
@@ -389,7 +402,7 @@ static int take_comment(struct split *sp, uint32_t from, uint32_t end, uint32_t 
     while (from < end && (sp->s.p[from] == '#' || space(sp->s.p[from])))
         from++;
     l = str_trim((struct str){sp->s.p + from, end - from});
-    if (!action_word(l) || l.p[l.n - 1] != ')' || str_chr(l, '(') < 0 ||
+    if (!rule_word(sp->conf, l) || l.p[l.n - 1] != ')' || str_chr(l, '(') < 0 ||
         str_find(l, STR("sid:")) < 0)
         return 0;
     if (!sp->keep_disabled) {
@@ -425,7 +438,7 @@ static int take_line(struct split *sp, uint32_t i, uint32_t *end, uint32_t line)
         return 0;
     }
     /* "config" is a statement of a snort.conf and an action of Suricata. */
-    uint32_t word = action_word(l);
+    uint32_t word = rule_word(sp->conf, l);
     if (word == 6 && str_starts(l, STR("config")) && l.p[l.n - 1] != ')')
         word = 0;
     if (word) /* a block of a ruletype that is not closed hides no rules */
@@ -480,14 +493,15 @@ static int take_odd(struct split *sp)
     return 0;
 }
 
-int source_split(const struct source *src, uint32_t file, enum rule_dialect d, bool keep_disabled,
+int source_split(const struct source *src, uint32_t file, enum rule_dialect d, const struct rules_options *o,
                  struct arena *a, struct raw_rules *out)
 {
     struct split sp = {.src = src,
                        .s = str_of(src->bytes, src->n),
                        .file = file,
                        .dialect = (uint8_t)d,
-                       .keep_disabled = keep_disabled,
+                       .keep_disabled = o->keep_disabled,
+                       .conf = o->conf,
                        .a = a,
                        .out = out};
     uint32_t i = 0, line = 1;

@@ -460,6 +460,7 @@ enum rule_response {
     RESP_RST_BOTH = 3,
     RESP_ICMP_ALL = 28,
 };
+enum { RULE_TYPES_OWN = 32 }; /* actions of the configuration's own: CONF_RULETYPES */
 enum rule_target { TARGET_NONE, TARGET_SRC, TARGET_DST };
 
 struct rule {
@@ -471,6 +472,7 @@ struct rule {
     uint8_t transports;
     uint8_t target;
     uint8_t response; /* enum rule_response bits */
+    uint8_t ruletype; /* 1 and up: the configuration's own action of that number (conf_ruletype); 0: none */
     uint8_t n_apps;
     uint16_t app;     /* header protocol, or 0 */
     uint16_t apps[6]; /* Snort 3 service, Snort 2 metadata service (informative) */
@@ -576,6 +578,7 @@ struct rule_set {
     uint32_t disabled; /* behind #, replaced, or skipped: with n_rules and n_refusals every rule of the files */
     uint32_t skipped;  /* of these: `requires` is not met */
     struct diags diags; /* warnings and errors that are no rule's refusal */
+    uint8_t ruletype_rank[RULE_TYPES_OWN + 1]; /* of the configuration's own actions, by rule.ruletype */
     uint8_t action_rank[ACTION_COUNT]; /* order of evaluation by action: action-order, else Suricata's */
     uint64_t content_hash; /* of all input bytes: rules, classification, thresholds */
 };

@@ -137,7 +137,7 @@ static const char *hint_of(struct str word)
     if (str_ieq(word, STR("include")))
         return "include is followed in files";
     if (str_ieq(word, STR("ruletype")))
-        return "give its rules the action that its type names";
+        return "define it in the snort.conf, or below ruletypes";
     return "put it into the configuration";
 }
 

@@ -111,7 +111,7 @@ static struct raw_rules cut(const char *text, enum rule_dialect d, bool keep, st
     char *copy = strdup(text);
     assert_non_null(copy);
     s.bytes = (uint8_t *)copy;
-    assert_int_equal(source_split(&s, 0, d, keep, a, &out), 0);
+    assert_int_equal(source_split(&s, 0, d, &(struct rules_options){.keep_disabled = keep}, a, &out), 0);
     for (uint32_t i = 0; i < out.n; i++) { /* the source goes */
         struct str t = out.r[i].text, src = out.r[i].src;
         out.r[i].text = arena_dup(a, t.p, t.n);
