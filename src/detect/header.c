@@ -251,13 +251,19 @@ static bool vlan_id(const struct packet *p, const struct img_test *t)
            uint_holds(t->u.uint.op, p->vlan[at], t->u.uint.a, t->u.uint.b);
 }
 
+/* As all dialects count: sequence numbers used, so a SYN is one and a side that said nothing has 1. */
+static uint64_t numbers_used(const struct tcp_side *s)
+{
+    return s->known ? s->seen_bytes + 1 : 0;
+}
+
 static bool stream_size(const struct detect *d, const struct img_test *t)
 {
     struct tcp_side s[2] = {{0}};
     if (!d->p->flow || !tcp_side_get(d->p->flow, 0, &s[0]) || !tcp_side_get(d->p->flow, 1, &s[1]))
         return false;
-    bool client = uint_holds(t->u.size.op, s[0].seen_bytes, t->u.size.size, 0);
-    bool server = uint_holds(t->u.size.op, s[1].seen_bytes, t->u.size.size, 0);
+    bool client = uint_holds(t->u.size.op, numbers_used(&s[0]), t->u.size.size, 0);
+    bool server = uint_holds(t->u.size.op, numbers_used(&s[1]), t->u.size.size, 0);
     switch (t->u.size.who) {
     case 0:
         return server;

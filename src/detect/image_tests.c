@@ -308,12 +308,27 @@ static void mark_relative(struct img_test *t, unsigned n)
     bool numbers = false;
     for (unsigned k = 0; k < n; k++) {
         bool searches = t[k].kind == TEST_CONTENT || t[k].kind == TEST_PCRE;
-        t[k].for_good = searches && !numbers && !starts_from_cursor(&t[k]);
+        /* what was decoded depends on where: another place of what stands before may help */
+        t[k].for_good = searches && !numbers && !t[k].on_base64 && !starts_from_cursor(&t[k]);
         numbers |= t[k].kind == TEST_BYTE_EXTRACT || t[k].kind == TEST_BYTE_MATH;
     }
 }
 
 enum { BLOCK_TESTS = 256 };
+
+static bool same_place(const struct rule_test *a, const struct rule_test *b)
+{
+    return a->where == b->where && a->instance == b->instance && a->tx_dir == b->tx_dir;
+}
+
+/* What looks at base64_data stands with the decode before it, wherever that looked. */
+static const struct rule_test *decode_before(const struct rule *r, unsigned at)
+{
+    while (at--)
+        if (r->tests[at].kind == TEST_BASE64_DECODE)
+            return &r->tests[at];
+    return NULL;
+}
 
 /* The tests of one where and instance, in order; base64 results are tests behind their decode. */
 static void put_block(struct builder *b, const struct rule *r, bool *taken,
@@ -335,9 +350,9 @@ static void put_block(struct builder *b, const struct rule *r, bool *taken,
         const struct rule_test *x = &r->tests[i];
         if (taken[i] || !build_is_buffer_test(x->kind))
             continue;
-        bool same = x->where == lead->where && x->instance == lead->instance && x->tx_dir == lead->tx_dir;
         bool base64 = b->set->where[x->where].buffer == BUF_BASE64;
-        if (!same && !base64)
+        const struct rule_test *decode = base64 ? decode_before(r, i) : NULL;
+        if (!same_place(decode ? decode : x, lead))
             continue;
         taken[i] = true;
         if (x->kind == TEST_BUFFER_PRESENT)

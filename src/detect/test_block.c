@@ -351,6 +351,14 @@ static void base64_is_decoded(void **state)
          "k:aGVsbG8gd29ybGQ=", true},
         {SU, "content:\"k:\"; base64_decode:relative; base64_data; content:\"hel\"; content:\"rld\"; distance:6;",
          "k:aGVsbG8gd29ybGQ=", false},
+        /* the first place gives something else when decoded: the next one is tried */
+        {SU, "content:\"k\"; base64_decode:relative; base64_data; content:\"hello\";", "kabckaGVsbG8=", true},
+        {S2, "content:\"k\"; base64_decode:relative; base64_data; content:\"hello\";", "kabckaGVsbG8=", true},
+        /* what was decoded belongs to the buffer it came from, not to the rule's first */
+        {SU, "ip.src; content:\"|0a|\"; pkt_data; content:\"k:\"; base64_decode:relative; base64_data; content:\"hello\";",
+         "k:aGVsbG8gd29ybGQ=", true},
+        {SU, "ip.src; content:\"|0a|\"; pkt_data; content:\"k:\"; base64_decode:relative; base64_data; content:\"hullo\";",
+         "k:aGVsbG8gd29ybGQ=", false},
     };
     RUN(rows);
 }

@@ -375,7 +375,7 @@ struct tcp_side {
                          it */
     uint8_t wscale;
     uint8_t flags_seen;  /* TCP flags of all its packets, or-ed */
-    uint64_t seen_bytes; /* payload bytes reassembled: stream_size */
+    uint64_t seen_bytes; /* payload bytes up to next_seq, lost ones as well */
     uint16_t max_regions;
     uint16_t mss;
     uint32_t ts_val; /* last timestamp value that it sent */
@@ -383,6 +383,7 @@ struct tcp_side {
     uint32_t urgent_oob; /* urgent bytes taken out of the stream */
     bool has_ts;
     bool gap; /* bytes of it were acknowledged and never seen */
+    bool known; /* isn is: its SYN was seen, or the session began in the middle */
 };
 bool tcp_side_get(const struct flow *f, unsigned dir, struct tcp_side *out); /* dir: whose bytes */
 bool tcp_is_midstream(const struct flow *f);

@@ -161,6 +161,7 @@ bool tcp_side_get(const struct flow *f, unsigned dir, struct tcp_side *out)
     out->overlaps = h->overlaps;
     out->has_ts = h->flags & HALF_TS;
     out->gap = f->acked_unseen[dir] != 0;
+    out->known = h->flags & HALF_BASE;
     out->urgent_oob = h->urg_total;
     return true;
 }

@@ -4,6 +4,7 @@ import base64
 import re
 import zlib
 
+import judge
 import names
 import nets
 import ops as ops_
@@ -22,6 +23,7 @@ FLAG = {'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32, 'E': 64, 'C': 128, '1'
 OPTIONS = {'rr': b'\7\7\4\0\0\0\0', 'eol': b'\0', 'nop': b'\1', 'ts': b'\x44\x08\5\0\0\0\0\0', 'sec': b'\x82\x0b' + b'\0' * 9,
            'lsrr': b'\x83\7\4\1\2\3\4', 'lsrre': b'\x83\7\4\1\2\3\4', 'ssrr': b'\x89\7\4\1\2\3\4', 'satid': b'\x88\4\0\1', 'esec': b'\x85\3\0', 'any': b'\7\7\4\0\0\0\0'}
 PROTOS = {'tcp': 6, 'udp': 17, 'icmp': 1, 'igmp': 2, 'gre': 47, 'esp': 50, 'ah': 51, 'pim': 103, 'sctp': 132, 'ipip': 4}
+DIRECTIONS = {'to_client', 'from_server', 'to_server', 'from_client'}
 MAX_REPEATS = 200
 
 
@@ -31,8 +33,13 @@ class Plan:
     def __init__(self, rule):
         self.rule, self.transport, self.says, self.whole, self.before = rule, 'tcp', [], False, []
         self.handshake, self.repeat, self.ip, self.tcp, self.icmp, self.proto = True, 1, {}, {}, {}, None
+        self.swap = []                     # (hash in the rule's text, hash of the traffic)
         self.own = 0                       # the first of says that is the rule's, not a greeting
         self.tests, self.to_client, self.ports, self.dns_name = [], False, (), None
+
+    def turn(self):
+        self.to_client = not self.to_client
+        self.says = [(1 - way, data) for way, data in self.says]
 
 
 def one(rule, key):
@@ -80,6 +87,8 @@ class Builder:
         self.prerequisites(p, depth)
         self.fields(p)
         self.say(p)
+        if rule.has('stream_size') and p.transport == 'tcp' and rule.dialect != 'snort3':
+            self.sizes(p)
         self.repeats(p)
         return p
 
@@ -101,7 +110,7 @@ class Builder:
     def way(self, p):
         words, bufs = p.rule.flow_words(), {o.buf for o in p.tests}
         p.to_client = bool(words & {'to_client', 'from_server'})
-        if not words & {'to_client', 'from_server', 'to_server', 'from_client'}:
+        if not words & DIRECTIONS:
             p.to_client = bool(bufs & web.RESPONSE or 'file_data' in bufs)
         proto = p.rule.proto.lower()
         if proto in ('icmp', 'udp'):
@@ -136,11 +145,36 @@ class Builder:
                 q = self.plan(r, depth + 1)
                 if (q.transport == 'tcp') != (p.transport == 'tcp'):
                     raise Unbuildable('flowbits: the setter has another transport')
-                self.ends([p, q])
+                self.share(p, q)
+                self.line_end(q)
                 return q
             except Unbuildable as e:
                 why = e
         raise Unbuildable('flowbits: setter: %s' % why)
+
+    def share(self, p, q):
+        """One flow for both; what names no direction may go either way."""
+        for turned in ((), (q,), (p,), (p, q)):
+            if any(x.rule.flow_words() & DIRECTIONS or web.is_web({o.buf for o in x.tests}) or x is p and x.before for x in turned):
+                continue
+            for x in turned:
+                x.turn()
+            try:
+                self.ends([p, q])
+                return
+            except Unbuildable as e:
+                why = e
+                for x in turned:
+                    x.turn()
+        raise why
+
+    def line_end(self, q):
+        """So that what comes next in the stream does not stick to it."""
+        tests = [o for o in q.tests if o.buf == 'payload']
+        if q.transport == 'tcp' and q.says and len(tests) == len(q.tests) and not q.whole:
+            way, data = q.says[-1]
+            if judge.holds(data + b'\r\n', tests):
+                q.says[-1] = (way, data + b'\r\n')
 
     def fields(self, p):
         r = p.rule
@@ -203,9 +237,9 @@ class Builder:
             p.says, p.ports = [(0, request.raw()), (1, response.raw())], (80,)
             return
         if proto == 'dns' or 'query' in bufs:
-            p.says, p.ports = [(int(p.to_client), names.dns(tests, p.to_client, self.rng))], (53,)
+            p.says, p.ports = [self.say_dns(p, tests)], (53,)
         elif proto in ('tls', 'ssl') or bufs & {'sni', 'subject', 'issuer', 'serial', 'certs', 'ja3', 'fingerprint', 'ja3_string', 'ja3s'}:
-            p.says, p.ports = names.tls(tests, p.to_client, self.rng), (443,)
+            p.says, p.ports = names.tls(tests, p.to_client, self.rng, p.swap), (443,)
         else:
             self.say_bytes(p, proto)
         if p.transport == 'udp' and (p.to_client or 'established' in p.rule.flow_words()):
@@ -213,6 +247,19 @@ class Builder:
             if proto == 'dns':
                 lead = [(0, names.query(b'www.example.com'))] + ([(1, names.query(b'www.example.com', flags=0x8180))] if len(lead) > 1 else [])
             p.says, p.own = lead + p.says, len(lead)
+
+    def say_dns(self, p, tests):
+        """A rule without a direction may speak of the reply."""
+        for to_client in (p.to_client,) if p.rule.flow_words() & DIRECTIONS else (False, True):
+            try:
+                data = names.dns(tests, to_client, self.rng)
+                p.to_client = to_client
+                return int(to_client), data
+            except Unbuildable:
+                continue
+        if any(o.buf == 'query' for o in tests):
+            raise Unbuildable('payload of a DNS message')
+        return int(p.to_client), solve(tests, self.rng)
 
     def pad(self, p, m):
         """dsize of a message in one packet."""
@@ -233,7 +280,7 @@ class Builder:
         odd = {o.buf for o in tests} - {'payload'}
         if odd:
             raise Unbuildable('buffer %s over %s' % (sorted(odd)[0], proto))
-        p.whole = any(o.buf == 'dsize' for o in p.tests)
+        p.whole = any(o.buf == 'dsize' for o in p.tests) or bool(p.before)     # the stream's beginning is another's
         sizes = [o for o in p.tests if o.buf == 'dsize']
         data = solve(tests, self.rng) if tests else b''
         if not sizes and not data and p.transport in ('tcp', 'udp') and not p.tcp:
@@ -242,6 +289,19 @@ class Builder:
         if proto in names.GREETINGS:
             p.says, p.own = names.GREETINGS[proto] + p.says, len(names.GREETINGS[proto])
             p.ports = {'smtp': (25,), 'ftp': (21,), 'ssh': (22,), 'smb': (445,), 'pop3': (110,), 'imap': (143,)}[proto]
+
+    def sizes(self, p):
+        """stream_size: what is missing is said before, as bytes that mean nothing."""
+        low, high = [0, 0], [1 << 31, 1 << 31]
+        for v in p.rule.all('stream_size'):
+            t = v.replace(' ', '').split(',')
+            n, who = ops_.ranged(('' if t[1] == '=' else t[1]) + t[2]), {'client': (0,), 'server': (1,)}.get(t[0], (0, 1))
+            for side in who:
+                low[side], high[side] = max(low[side], n[0]), min(high[side], n[1])
+        said = [1 + sum(len(d) for q in p.before for way, d in q.says if way == side) for side in (0, 1)]
+        mine = [sum(len(d) for way, d in p.says if way == side) for side in (0, 1)]
+        lead = [(side, b'\xa5' * (low[side] - said[side] - mine[side])) for side in (0, 1) if low[side] > said[side] + mine[side]]
+        p.says, p.own = lead + p.says, p.own + len(lead)
 
     def repeats(self, p):
         for key in ('threshold', 'detection_filter'):
@@ -281,12 +341,14 @@ class Flow:
 def play(p, flow, out):
     """Packets of the plan, as often as its threshold asks."""
     fixed_port = getattr(flow, 'fixed_port', False)
-    for i in range(1 if fixed_port else p.repeat):
+    for i in range(1 if fixed_port is True else p.repeat):
         f = Flow(flow.client, flow.cport if fixed_port or i == 0 else 1025 + (flow.cport + i * 7) % 60000, flow.server, flow.sport)
+        if fixed_port == 'server' and i:
+            f.cport, f.sport = flow.cport, 1025 + (flow.sport + i * 7) % 60000
         if p.transport == 'tcp':
-            play_tcp(p, f, out, p.repeat if fixed_port else 1)
+            play_tcp(p, f, out, p.repeat if fixed_port is True else 1)
         else:
-            for _ in range(p.repeat if fixed_port else 1):
+            for _ in range(p.repeat if fixed_port is True else 1):
                 play_datagrams(p, f, out)
 
 

@@ -12,11 +12,11 @@ from ruletext import Unbuildable
 
 class Case:
     """One rule, its flow, and what came of it."""
-    __slots__ = ('rule', 'plan', 'ends', 'flow', 'packets', 'miss', 'miss_kind', 'miss_packets', 'miss_flow', 'result', 'why')
+    __slots__ = ('rule', 'plan', 'ends', 'flow', 'packets', 'miss', 'miss_kind', 'miss_packets', 'miss_flow', 'result', 'why', 'swapped')
 
     def __init__(self, rule):
         self.rule, self.result, self.why, self.packets, self.miss_packets, self.miss_kind = rule, None, '', [], [], None
-        self.miss_flow = None
+        self.miss_flow, self.swapped = None, False     # swapped: a hash in the rule is the traffic's own now
 
 
 class Places:
@@ -42,6 +42,8 @@ class Places:
         sport = nets.pick_port(ends[3], plan.ports or (7680 + self.n % 200,), self.n)
         f = build.Flow(client, cport, server, sport)
         f.fixed_port = ends[1] != [(0, nets.PORT)] and not nets.inside(ends[1], 20000)
+        if f.fixed_port and ends[3] == [(0, nets.PORT)]:
+            f.fixed_port = 'server'        # the other side's changes instead
         return f
 
 
@@ -51,6 +53,8 @@ def prepare(case, builder, places, seed):
     case.plan = builder.plan(rule)
     case.ends = builder.ends([case.plan])
     case.flow = places.flow(case.ends, case.plan)
+    for old, new in case.plan.swap:
+        rule.text, case.swapped = rule.text.replace(old, new), True
     build.play(case.plan, case.flow, case.packets)
     found = near.miss(case.plan, case.ends, builder.rng)
     if found:
@@ -80,9 +84,11 @@ def again(cases, replay, builder):
             p = todo.pop()
             rules[(p.rule.gid, p.rule.sid)] = p.rule
             todo += p.before
-        fired, _ = replay.run(list(rules.values()), c.packets)
-        if (c.rule.gid, c.rule.sid) in fired.get(run.pair(c.flow), ()):
-            c.result = 'fired alone'
+        for how, more in (('fired alone', ()), ('fired inline', ('--simulate-ips',))):
+            fired, _ = replay.run(list(rules.values()), c.packets, more=more)
+            if (c.rule.gid, c.rule.sid) in fired.get(run.pair(c.flow), ()):
+                c.result = how
+                break
 
 
 def exercise(a, path, replay):

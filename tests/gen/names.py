@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """DNS queries, TLS handshakes and certificates with the names that rules want; greetings of line protocols."""
+import hashlib
 import re
 import struct
 
@@ -22,7 +23,10 @@ def name_for(tests, rng):
     """A host name; dotprefix puts a dot before what the tests see."""
     if tests[0].f.get('dots'):
         return solve([fixed('x', b'.')] + tests, rng, avoid=BAD_IN_NAMES)[1:]
-    good = lambda d: d if d[:1] != b'.' and b'..' not in d and all(len(l) < 64 for l in d.split(b'.')) else None
+
+    def good(d):
+        d += b'com' * (d[-1:] == b'.')           # the last dot is never shown
+        return d if d[:1] != b'.' and b'..' not in d and all(len(l) < 64 for l in d.split(b'.')) else None
     try:
         return solve(tests, rng, avoid=BAD_IN_NAMES, accept=good, tries=12)
     except Unbuildable:
@@ -34,18 +38,70 @@ def query(name, ident=0x4242, flags=0x0100):
     return struct.pack('!HHHHHH', ident, flags, 1, 0, 0, 0) + labels + b'\0\0\1\0\1'
 
 
+def answer(kind, data):
+    return b'\xc0\x0c' + struct.pack('!HHIH', kind, 1, 60, len(data)) + data
+
+
+def strings(text):
+    """As a TXT record has them; what a rule looks for had better be in one."""
+    return b''.join(bytes([len(text[i:i + 255])]) + text[i:i + 255] for i in range(0, len(text), 255))
+
+
+def dns_forms(tests, name, to_client, rng):
+    """Messages of several shapes; what the tests ask for beyond the shape is put into names and records."""
+    ident = rng.getrandbits(16)
+    for kind in (1, 16, 28, 255, 5, 15, 10, 0, 250):
+        q = query(name, ident)
+        q = q[:-4] + struct.pack('!HH', kind, 1)
+        if not to_client:
+            yield q
+            yield q[:4] + q[4:10] + b'\0\1' + q[12:] + b'\0' + struct.pack('!HHIH', 41, 4096, 0, 0)
+            continue
+        contents = [o.f['data'] for o in tests if o.kind == 'content' and not o.neg]
+        for n in range(1, len(contents) + 1):
+            data = b''.join(contents[-n:])
+            for record in (answer(16, strings(b'a' + data)), answer(16, strings(data)), answer(1, data[-4:].rjust(4, b'\1')),
+                           answer(16, data[1:]), answer(10, data)):
+                for flags in (b'\x81\x80', b'\x85\x80', b'\x84\0'):
+                    yield q[:2] + flags + q[4:6] + b'\0\1' + q[8:] + record
+        for code in (b'\x81\x80', b'\x81\x83', b'\x81\x82', b'\x81\x85'):
+            yield q[:2] + code + q[4:]
+
+
+def labels_wanted(tests):
+    """Names that contents spell as labels: |03|cyb|00|."""
+    out = [b'www.example.com']
+    for o in tests:
+        d = o.f.get('data', b'') if o.kind == 'content' and not o.neg else b''
+        found = b'.'.join(m[1] for m in re.findall(rb'([\x01-\x3f])([\x20-\x7e]+)', d, re.S) if len(m[1]) >= 1)
+        whole, i = [], 0
+        while i < len(d) and 0 < d[i] < 64 and i + d[i] < len(d):
+            whole.append(d[i + 1:i + 1 + d[i]])
+            i += 1 + d[i]
+        if whole:
+            out = [b'www.' + b'.'.join(whole), b'.'.join(whole), b'a.' + b'.'.join(whole) + b'.com'] + out
+        elif found:
+            out.append(found)
+        tail = re.search(rb'[\x20-\x7e]{3,63}', d)
+        if tail:
+            out += [b'www.' + tail.group(0), tail.group(0) + b'.com', b'a' + tail.group(0) + b'a.com']
+    return out
+
+
 def dns(tests, to_client, rng):
     by = by_buffer(tests)
     for attempt in range(6):
         name = name_for(by['query'], rng) if 'query' in by else b'www.example.com'
         q = query(name, rng.getrandbits(16))
         if to_client:
-            q = q[:2] + b'\x81\x80' + q[4:6] + b'\0\1' + q[8:] + b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x5d\xb8\xd8\x22'
+            q = q[:2] + b'\x81\x80' + q[4:6] + b'\0\1' + q[8:] + answer(1, b'\x5d\xb8\xd8\x22')
         if 'payload' not in by or judge.holds(q, by['payload']):
             return q
-    if 'query' in by:
-        raise Unbuildable('payload of a DNS message')
-    return solve(by['payload'], rng)
+    for name in [name] if 'query' in by else labels_wanted(by['payload']):
+        for q in dns_forms(by['payload'], name, to_client, rng):
+            if judge.holds(q, by['payload']):
+                return q
+    raise Unbuildable('payload of a DNS message')
 
 
 def der(tag, *parts):
@@ -87,12 +143,23 @@ def shake(kind, body):
     return bytes([kind]) + struct.pack('!I', len(body))[1:] + body
 
 
-def client_hello(name, extra=b''):
+def suites_of(number):
+    """Cipher suites that no one else has: the fingerprint is the rule's alone."""
+    return struct.pack('!4H', 0xc02f, 0xc030, 0x1300 + number % 251, 0x1000 + number // 251 % 60000)
+
+
+def fingerprints(number, extra):
+    """(JA3, JA3S) of the handshake that tls() makes with this number."""
+    s = struct.unpack('!4H', suites_of(number))
+    client = '771,%s,%s,23,0' % ('-'.join(map(str, s)), '-'.join(map(str, (0, 10, 11) + ((0x7a7b,) if extra else ()))))
+    return hashlib.md5(client.encode()).hexdigest(), hashlib.md5(b'771,%d,' % s[3]).hexdigest()
+
+
+def client_hello(name, extra=b'', suites=b'\xc0\x2f\xc0\x30\0\x9c\0\x2f'):
     ext = struct.pack('!HHHBH', 0, len(name) + 5, len(name) + 3, 0, len(name)) + name if name is not None else b''
     ext += b'\0\x0a\0\4\0\2\0\x17\0\x0b\0\2\1\0'
     if extra:
         ext += struct.pack('!HH', 0x7a7b, len(extra)) + extra
-    suites = b'\xc0\x2f\xc0\x30\0\x9c\0\x2f'
     return shake(1, b'\3\3' + bytes(range(32)) + b'\0' + struct.pack('!H', len(suites)) + suites + b'\1\0' + struct.pack('!H', len(ext)) + ext)
 
 
@@ -114,9 +181,13 @@ def any_name(tests, rng):
         return solve(tests, rng)
 
 
-def tls(tests, to_client, rng):
-    """[(to client?, bytes)] of a whole handshake."""
-    by = by_buffer(tests)
+def tls(tests, to_client, rng, swap=None):
+    """[(to client?, bytes)] of a whole handshake.  swap: gets (hash in the rule, hash of this handshake)."""
+    by, number = by_buffer(tests), None
+    for buf, which in (('ja3', 0), ('ja3s', 1)):
+        if swap is not None and len(by.get(buf, ())) == 1 and by[buf][0].kind == 'content' and not by[buf][0].neg:
+            number = rng.getrandbits(22) if number is None else number
+            swap.append((by.pop(buf)[0].f['data'].decode('latin-1'), fingerprints(number, 'payload' in by and not to_client)[which]))
     for b in ('ja3', 'ja3s', 'fingerprint', 'ja3_string', 'ja3s_string'):
         if b in by:
             raise Unbuildable('%s: a hash has no way back' % b if 'string' not in b else b)
@@ -139,8 +210,10 @@ def tls(tests, to_client, rng):
     if 'certs' in by and not judge.holds(cert, by['certs']):
         raise Unbuildable('a certificate as bytes')
     chain = struct.pack('!I', len(cert) + 3)[1:] + struct.pack('!I', len(cert))[1:] + cert
-    hello = client_hello(name, b'' if to_client else blob)
-    server = shake(2, b'\3\3' + bytes(range(32, 64)) + b'\0\xc0\x2f\0\0\0') + shake(11, chain) + shake(12, b'\3\0\x17\x41' + b'\4' * 65 + b'\4\1\0\4sign') + shake(14, b'')
+    suites = suites_of(number or 0)
+    hello = client_hello(name, b'' if to_client else blob, suites) if number is not None else client_hello(name, b'' if to_client else blob)
+    picked = suites[6:] if number is not None else b'\xc0\x2f'
+    server = shake(2, b'\3\3' + bytes(range(32, 64)) + b'\0' + picked + b'\0\0\0') + shake(11, chain) + shake(12, b'\3\0\x17\x41' + b'\4' * 65 + b'\4\1\0\4sign') + shake(14, b'')
     out = [(0, record(22, hello)), (1, record(22, server)),
            (0, record(22, shake(16, b'\x41' + b'\4' * 65)) + record(20, b'\1') + record(22, b'\xaa' * 40)),
            (1, record(20, b'\1') + record(22, b'\xbb' * 40))]

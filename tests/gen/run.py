@@ -51,7 +51,7 @@ class Replay:
         gone = {x['line'] for x in r['refusals'] if x.get('line')} | {x.get('line') for x in r.get('replacements', [])}
         return [x for i, x in enumerate(rules) if i + 1 not in gone]
 
-    def run(self, rules, packets, dialect=None, keep=None):
+    def run(self, rules, packets, dialect=None, more=()):
         """({pair of addresses: {(gid, sid)}}, alerts in all)"""
         path, cap, log = self.write_rules(rules), os.path.join(self.tmp, 'x.pcap'), os.path.join(self.tmp, 'log')
         wire.write(cap, packets)
@@ -60,6 +60,7 @@ class Replay:
             os.unlink(eve)
         command = [self.engine, 'replay', '-q', '-S', path, '-r', cap, '-l', log, '--dialect', dialect or rules[0].dialect,
                    '--set', 'classification-file=' + CLASSES]
+        command += more
         for s in SETTINGS:
             command += ['--set', s]
         r = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', env=self.env, timeout=600)

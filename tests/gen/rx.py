@@ -271,6 +271,12 @@ class Pattern:
         return compile_for_judge(self.text, self.flags)
 
 
+def apart(m):
+    """Alternatives of a look behind, each by itself."""
+    each = ['(?<%s%s)' % (m.group(1), x) for x in m.group(2).split('|')]
+    return ''.join(each) if m.group(1) == '!' else '(?:%s)' % '|'.join(each)
+
+
 def compile_for_judge(text, flags):
     text = text.replace('(?-i)', '')
     t = re.sub(r'\(\?<([A-Za-z_])', r'(?P<\1', text)
@@ -285,6 +291,7 @@ def compile_for_judge(text, flags):
     how = 0
     for letter, bit in (('i', re.I), ('s', re.S), ('m', re.M), ('x', re.X)):
         how |= bit if letter in flags else 0
+    t = re.sub(r'\(\?<(!|=)([^()]*\|[^()]*)\)', apart, t)      # Python wants them of one width
     inline = re.search(r'(?<!\\)\(\?([ims]+)\)', t)
     if inline and inline.start() > 0:
         how |= {'i': re.I, 'm': re.M, 's': re.S}[inline.group(1)[0]]
@@ -322,8 +329,9 @@ class Sampler:
         if kind == 'set':
             self.out.append(self.char(node[1]))
         elif kind == 'cat':
-            for n in node[1]:
-                self.run(n)
+            for i, n in enumerate(node[1]):
+                # What must follow behind the last piece is simply put there.
+                self.run(n[3] if n[0] == 'look' and n[1] and not n[2] and i + 1 == len(node[1]) else n)
         elif kind == 'alt':
             self.run(self.rng.choice(node[1]))
         elif kind == 'group':

@@ -33,6 +33,11 @@ def usual(buf, data):
     return data or {'host': b'www.example.org', 'h:content-length': b'0'}.get(buf, b'z')
 
 
+def bare(text):
+    """Blanks at the ends of a value are not its own."""
+    return b'a' * (text[:1] in (b' ', b'\t')) + text + b'a' * (text[-1:] in (b' ', b'\t'))
+
+
 def any_of(*makes):
     """The first of several ways that works."""
     why = None
@@ -103,6 +108,8 @@ class Message:
         """Text with line ends -> header lines; what is no header gets a name."""
         lead = [b'X-A: a'] if text[:1] in b'\r\n' and text else []
         lines = lead + [l + b'a' * (l[-1:] in b' \t') for l in text.lstrip(b'\r\n').split(b'\r\n') if l]
+        if lines and re.match(rb'^[A-Za-z][A-Za-z-]*$', lines[-1]) and len(lines) > 1:
+            lines[-1] += b': ' + (b'www.example.com' if lines[-1].lower() == b'host' else b'a')     # the beginning of a header
         lines = [l if NAME.match(l) else b'X-Text: ' + l for l in lines]
         own = {}
         for l in lines:
@@ -296,7 +303,7 @@ class Web:
                 name = '-'.join(w.capitalize() for w in buf[2:].split('-')).encode()
                 old = m.value(buf[2:].encode())
                 if old is None or not judge.holds(old, self.by[buf]):
-                    m.put(name, self.want(buf, avoid=LINES))
+                    m.put(name, self.want(buf, avoid=LINES, accept=bare))
         if self.has('cookie', response):
             m.put(b'Set-Cookie' if response else b'Cookie', self.want('cookie', avoid=LINES))
         if self.has('header_names', response) and not all(o.neg for o in self.by['header_names']):
@@ -321,7 +328,12 @@ class Web:
         if m.names is not None:
             have = {l.partition(b':')[0].strip().lower(): l for l in m.lines}
             listed = [have.pop(n.lower(), n + b': ' + (b'5' if n.lower() == b'content-length' else b'www.example.com' if n.lower() == b'host' else b'a')) for n in m.names]
-            m.lines = listed + [l for n, l in have.items() if n in (b'host', b'cookie') and judge_names(self.by['header_names'], n)]
+            m.lines = listed
+            for n, l in have.items():
+                if judge_names(self.by['header_names'], n):
+                    m.lines.append(l)
+                    if n not in (b'host', b'cookie') and not judge.holds(m.buffers(True)['header_names'], self.by['header_names']):
+                        m.lines.pop()
         return m
 
     def payload(self, m, attempt):
@@ -336,10 +348,16 @@ class Web:
             except Unbuildable:
                 pass
             text = solve(chain, self.rng, tries=30, avoid=LINES)
-            cut = re.search(rb' HTTP/1\.[01]\r\n', text)
+            cut = re.search(rb'(?:^| )HTTP/1\.[01]\r\n', text)
+            if attempt % 2 == 0 and self.to_client and re.match(rb'^HTTP/1\.[01] \d{3} ', text):
+                whole = self.from_text(text)
+                m.line = whole.line
+                m.lines, m.body = whole.lines + m.lines, m.body + whole.body
+                continue
             if cut and not self.to_client and not re.match(rb'^[A-Z]{3,10} ', text):
                 line = m.line.rpartition(b' ')[0]
-                m.line = (line + b'?' if attempt % 2 and b'?' not in line else line) + text[:cut.end() - 2]
+                lead = b' ' * (cut.start() == 0 and text[:1] == b'H')
+                m.line = (line + b'?' if attempt % 2 and b'?' not in line and not lead else line) + lead + text[:cut.end() - 2]
                 m.add_text(text[cut.end():])
                 continue
             if attempt == 0 or attempt % 4 == 2:
@@ -367,7 +385,7 @@ class Web:
                 n = (m.value(b'content-length') or b'').strip()
                 if n.isdigit() and self.side('h:content-length') == (m is response) and int(n) <= 60000:
                     m.body = (m.body + b'a' * (int(n) - len(m.body)))[:int(n)]
-        if response.find(b'content-length') < 0 and not response.body and 'header_names' not in self.by:
+        if response.find(b'content-length') < 0 and not response.body and not self.has('header_names', True):
             response.put(b'Content-Length', b'0', front=attempt % 2 == 0)
 
 

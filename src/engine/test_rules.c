@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Rules on conversations, through the whole engine: which packets alert.  For what only shows with flows,
+ * sessions and transactions around; single buffers are detect/test_block.c's.
+ */
+#include "engine/engine_test.h"
+
+#include "event/event.h"
+
+/* Segments: who, flags as letters, data; sequence numbers follow from what was said. */
+struct said {
+    char who; /* 'c', 's'; 0: the end */
+    const char *flags, *data;
+};
+
+static const struct said silent_server[] = {
+    {'c', "S", ""}, {'s', "SA", ""}, {'c', "A", ""}, {'c', "PA", "hello"}, {'s', "A", ""},
+    {'c', "PA", "again"}, {'s', "PA", "xy"}, {'c', "FA", ""}, {'s', "FA", ""}, {'c', "A", ""}, {0}};
+static const struct said in_the_middle[] = {{'c', "PA", "hello"}, {'s', "PA", "xy"}, {'c', "A", ""}, {0}};
+
+static const struct {
+    const char *rule;
+    const struct said *said;
+    bool midstream;
+    const char *alerts; /* packets, counted from 1 */
+} rows[] = {
+    /* stream_size counts sequence numbers, the SYN as well: a side that said nothing has used one. */
+    {"(stream_size:server,=,0;", silent_server, false, "1"},
+    {"(flow:established,to_server; stream_size:server,=,1;", silent_server, false, "4 6"},
+    {"(flow:to_server; stream_size:client,=,6;", silent_server, false, "4"},
+    {"(dsize:2; stream_size:server,=,3; stream_size:client,=,11;", silent_server, false, "7"},
+    {"(stream_size:both,<,2;", silent_server, false, "1 2 3"},
+    {"(flow:to_client; stream_size:either,=,3;", silent_server, false, "7 9"},
+    {"(dsize:5; stream_size:client,=,6; stream_size:server,=,1;", in_the_middle, true, "1"},
+};
+
+static uint8_t flags_of(const char *letters)
+{
+    uint8_t f = 0;
+    for (; *letters; letters++)
+        f |= *letters == 'S' ? 2 : *letters == 'A' ? 16 : *letters == 'P' ? 8 : *letters == 'F' ? 1 : 4;
+    return f;
+}
+
+static void write_capture(const char *path, const struct said *said)
+{
+    struct et_talk t = {.ver = 4, .proto = IPPROTO_TCP, .client = 1, .server = 2, .sp = 40000, .dp = 7000};
+    uint32_t seq[2] = {1000, 5000};
+    uint8_t p[512];
+    struct pcap_writer *w = pcap_writer_open(path, LINK_RAW, false);
+    assert_non_null(w);
+    for (unsigned k = 0; said[k].who; k++) {
+        unsigned dir = said[k].who == 's';
+        size_t n = strlen(said[k].data);
+        t.flags = flags_of(said[k].flags);
+        t.seq = seq[dir];
+        t.ack = t.flags & 16 ? seq[!dir] : 0;
+        size_t len = et_packet(p, sizeof(p), &t, dir, said[k].data, n);
+        seq[dir] += (uint32_t)n + !!(t.flags & 3);
+        assert_int_equal(pcap_writer_put(w, 1000000000ull * 1000 + k * 1000, p, (uint32_t)len, (uint32_t)len), 0);
+    }
+    assert_int_equal(pcap_writer_close(w), 0);
+}
+
+static void read_alerts(const char *dir, struct sbuf *out)
+{
+    char path[128], *line = NULL;
+    size_t room = 0;
+    snprintf(path, sizeof(path), "%s/eve.json", dir);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (getline(&line, &room, f) > 0) {
+        const char *n = strstr(line, "\"pcap_cnt\":");
+        if (!strstr(line, "\"event_type\":\"alert\""))
+            continue;
+        assert_non_null(n);
+        sbuf_printf(out, "%s%lu", out->n ? " " : "", strtoul(n + 11, NULL, 10));
+    }
+    free(line);
+    fclose(f);
+}
+
+static void clean(const char *dir)
+{
+    static const char *const names[] = {"eve.json", "fast.log", "stats.log", "in.pcap"};
+    char path[128];
+    for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[k]);
+        unlink(path);
+    }
+    rmdir(dir);
+}
+
+static void which_packets_alert(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+        char dir[] = "/tmp/riposte-test-XXXXXX", capture[128], rule[512];
+        struct et t;
+        struct sbuf got;
+        assert_non_null(mkdtemp(dir));
+        sbuf_init(&got);
+        et_open(&t);
+        if (rows[k].midstream)
+            assert_int_equal(conf_set(t.conf, "stream.midstream=true", &t.diags), 0);
+        snprintf(capture, sizeof(capture), "%s/in.pcap", dir);
+        write_capture(capture, rows[k].said);
+        snprintf(rule, sizeof(rule), "alert tcp any any -> any any %s sid:1;)", rows[k].rule);
+        struct overlay *v = et_overlay(&t, rule, 1);
+        static const char *const vips[] = {"default", NULL};
+        struct logger_identity id = {.vips = vips};
+        struct logger *l = logger_new(t.conf, dir, &id, &t.diags);
+        assert_non_null(l);
+        struct replay_options o = {.capture = capture,
+                                   .out_dir = dir,
+                                   .workers = 1,
+                                   .check_csum = -1,
+                                   .conf = t.conf,
+                                   .overlay = v,
+                                   .logger = l};
+        static struct replay_result r;
+        assert_int_equal(replay_run(&o, &r, &t.diags), 0);
+        logger_free(l);
+        overlay_close(v);
+        read_alerts(dir, &got);
+        if (strcmp(sbuf_z(&got), rows[k].alerts) != 0)
+            fail_msg("%s alerts on packets %s, not %s", rows[k].rule, sbuf_z(&got), rows[k].alerts);
+        sbuf_done(&got);
+        clean(dir);
+        et_close(&t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(which_packets_alert)};
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
