@@ -336,10 +336,30 @@ static bool either_side(const struct detect *d, const struct img_test *t)
                  uint_holds(t->u.uint.op, n[1], t->u.uint.a, t->u.uint.b));
 }
 
+/* Is it asked of the packet's own headers?  What stands for the end of a flow has none. */
+static bool of_headers(const struct img_test *t)
+{
+    switch (t->kind) {
+    case TEST_PACKET:
+        return t->u.uint.field <= PFIELD_ICMP6_MTU || t->u.uint.field == PFIELD_TCP_HLEN || t->u.uint.field == PFIELD_IP_HLEN;
+    case TEST_TCP_FLAGS:
+    case TEST_FRAGBITS:
+    case TEST_FRAGOFFSET:
+    case TEST_IPOPTS:
+    case TEST_CSUM:
+        return true;
+    default:
+        return false;
+    }
+}
+static_assert(PFIELD_ICMP6_MTU < PFIELD_FLOW_AGE && PFIELD_DSIZE < PFIELD_ICMP6_MTU, "fields of headers come first");
+
 bool rule_pre_test(struct detect *d, const struct img_test *t, struct app_tx *tx)
 {
     const struct packet *p = d->p;
     uint64_t v;
+    if ((p->flags & PKT_PSEUDO) && of_headers(t))
+        return false;
     switch (t->kind) {
     case TEST_PACKET:
         if (t->u.uint.field == PFIELD_VLAN_ID)

@@ -18,6 +18,8 @@ static const struct said silent_server[] = {
     {'c', "PA", "again"}, {'s', "PA", "xy"}, {'c', "FA", ""}, {'s', "FA", ""}, {'c', "A", ""}, {0}};
 static const struct said in_the_middle[] = {{'c', "PA", "hello"}, {'s', "PA", "xy"}, {'c', "A", ""}, {0}};
 
+static const struct said left_open[] = {{'c', "S", ""}, {'s', "SA", ""}, {'c', "A", ""}, {'c', "PA", "hello"}, {0}};
+
 static const struct {
     const char *rule;
     const struct said *said;
@@ -32,6 +34,13 @@ static const struct {
     {"(stream_size:both,<,2;", silent_server, false, "1 2 3"},
     {"(flow:to_client; stream_size:either,=,3;", silent_server, false, "7 9"},
     {"(dsize:5; stream_size:client,=,6; stream_size:server,=,1;", in_the_middle, true, "1"},
+    /* The end of a flow that stays open is no packet with headers of zeros. */
+    {"(ttl:<2;", left_open, false, ""},
+    {"(window:0;", left_open, false, ""},
+    {"(ack:0;", left_open, false, "1"},
+    {"(flags:!P;", left_open, false, "1 2 3"},
+    {"(id:0; flags:A;", left_open, false, ""},
+    {"(content:\"hello\";", left_open, false, "4"},
 };
 
 static uint8_t flags_of(const char *letters)
