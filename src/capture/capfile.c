@@ -6,11 +6,14 @@
  * no such seam.  A broken file gives its whole frames, then CAPTURE_ERROR once, then the next file.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "capture/capread.h"
 #include "capture/filelist.h"
 #include "capture/filter.h"
@@ -30,6 +33,12 @@ struct capfile {
     uint16_t out_link;
     bool out_failed;
     bool pending_error; /* error is set and not yet told */
+    bool delete_done;
+    /* a folder that grows; NULL: none */
+    char *folder;
+    bool recursive;
+    uint64_t poll_ns, delay_ns, looked_ns;
+    struct file_list known; /* read already, or in work */
 };
 
 static const char *current(const struct capfile *c)
@@ -57,6 +66,50 @@ static void fail(struct capfile *c, const char *what, uint64_t offset)
 static const char *source_error(int err)
 {
     return err == -EBADMSG ? "compressed data is broken or cut" : strerror(-err);
+}
+
+/* It was read whole, and the frames of its end are judged. */
+static void delete_current(struct capfile *c)
+{
+    const char *path = c->files.entry[c->next - 1].path;
+    close_current(c);
+    if (c->delete_done && strcmp(path, "-") != 0 && unlink(path) != 0) {
+        snprintf(c->base.error, sizeof c->base.error, "%.250s can't be deleted: %s", path,
+                 strerror(errno));
+        c->pending_error = true;
+    }
+}
+
+/* What came into the folder since the last look. */
+static void look_for_more(struct capfile *c, int wait_ms)
+{
+    struct file_list fresh = {0};
+    uint64_t now = clock_mono_ns();
+    if (c->looked_ns && now - c->looked_ns < c->poll_ns) {
+        if (wait_ms > 0)
+            (void)poll(NULL, 0, wait_ms);
+        return;
+    }
+    c->looked_ns = now;
+    int r = file_list_new(&fresh, &c->known, c->folder, c->recursive, clock_wall_ns(), c->delay_ns);
+    for (size_t i = 0; i < fresh.n && r == 0; i++) {
+        r = file_list_add(&c->known, fresh.entry[i].path);
+        if (r == 0) {
+            char *path = c->known.entry[c->known.n - 1].path;
+            c->known.entry[c->known.n - 1] = fresh.entry[i];
+            c->known.entry[c->known.n - 1].path = path;
+        }
+    }
+    if (r < 0) {
+        snprintf(c->base.error, sizeof c->base.error, "%.250s: the folder can't be read: %s",
+                 c->folder, strerror(-r));
+        c->pending_error = true;
+        file_list_done(&fresh);
+        return;
+    }
+    file_list_done(&c->files);
+    c->files = fresh;
+    c->next = 0;
 }
 
 /* The next file of the list, its header read.  False: error is set. */
@@ -134,6 +187,8 @@ static enum capture_state file_recv(struct capture *base, struct burst *b, int w
     for (unsigned tries = 0; b->n < BURST_MAX && tries < 64 * BURST_MAX; tries++) {
         if (c->pending_error)
             break;
+        if (!c->open && c->next == c->files.n && c->folder && !b->n)
+            look_for_more(c, wait_ms);
         if (!c->open && (c->next == c->files.n || !open_next(c)))
             break;
         st = one_frame(c, b, wait_ms);
@@ -142,7 +197,7 @@ static enum capture_state file_recv(struct capture *base, struct burst *b, int w
         if (st == STEP_NEXT_FILE) {
             if (b->n)
                 break; /* its frames live in this file */
-            close_current(c);
+            delete_current(c);
         }
     }
     if (b->n) {
@@ -154,7 +209,7 @@ static enum capture_state file_recv(struct capture *base, struct burst *b, int w
         close_current(c);
         return CAPTURE_ERROR;
     }
-    return c->open || c->next < c->files.n ? CAPTURE_MORE : CAPTURE_END;
+    return c->open || c->next < c->files.n || c->folder ? CAPTURE_MORE : CAPTURE_END;
 }
 
 /* forwarded.pcap has the link type of the first file; classic pcap knows one a file. */
@@ -196,6 +251,8 @@ static void file_close(struct capture *base)
     close_current(c);
     cap_filter_free(c->filter);
     file_list_done(&c->files);
+    file_list_done(&c->known);
+    free(c->folder);
     capture_base_done(base);
     free(c->out_path);
     free(c);
@@ -208,11 +265,33 @@ static const struct capture_ops file_ops = {
     .close = file_close,
 };
 
+static int follow_folder(struct capfile *c, const char *path, const struct capture_file_options *o,
+                         struct diags *d)
+{
+    c->folder = strdup(path);
+    c->recursive = o->recursive;
+    c->poll_ns = o->poll_ns;
+    c->delay_ns = o->delay_ns;
+    if (access(path, R_OK | X_OK) == 0)
+        return c->folder ? 0 : -ENOMEM;
+    int r = -errno;
+    diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "can't read the folder: %s", strerror(-r));
+    return r;
+}
+
 static int find_files(struct capfile *c, const char *path, const struct capture_file_options *o,
                       struct diags *d)
 {
     struct stat st;
-    if (strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+    bool folder = strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    if (o->follow && !folder) {
+        diag_add(d, DIAG_ERROR, path, 0, 0, "give the folder that the captures come into",
+                 "only a folder can be followed");
+        return -ENOTDIR;
+    }
+    if (o->follow)
+        return follow_folder(c, path, o, d);
+    if (folder) {
         int r = file_list_folder(&c->files, path, o->recursive, o->by_time, d);
         if (r == 0 && c->files.n == 0) {
             diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "no capture file in this folder");
@@ -229,7 +308,7 @@ static int find_files(struct capfile *c, const char *path, const struct capture_
 /* Opens the first file, so that a wrong name shows at once; one of a folder is told by recv. */
 static bool start(struct capfile *c, const char *path, struct diags *d)
 {
-    if (open_next(c) || c->files.n > 1)
+    if (c->folder || open_next(c) || c->files.n > 1)
         return true;
     const char *text = c->base.error, *behind = strstr(text, ": offset ");
     diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "%s", behind ? behind + 2 : text);
@@ -246,6 +325,7 @@ struct capture *capture_file_open(const char *path, const struct capture_file_op
     if (!c)
         return NULL;
     capture_base_init(&c->base, &file_ops, o->hold_cap_bytes);
+    c->delete_done = o->delete_done;
     if (find_files(c, path, o, d) < 0)
         goto fail;
     if (o->bpf && o->bpf[0] && !(c->filter = cap_filter_new(o->bpf, why, sizeof why))) {

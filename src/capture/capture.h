@@ -81,6 +81,14 @@ struct capture_file_options {
     const char *bpf;      /* filter, or NULL */
     const char *out_path; /* forwarded.pcap: what would have left (inline); NULL: none */
     bool by_time, recursive;
+    /*
+     * Of a folder: new files are taken up until the caller stops asking (recv waits up to wait_ms and never gives
+     * END): looked for every poll_ns, read when nobody has written to them for delay_ns, in the order of their
+     * last change.  The folder may be empty.
+     */
+    bool follow;
+    uint64_t poll_ns, delay_ns;
+    bool delete_done;        /* a file that was read whole is deleted */
     uint64_t hold_cap_bytes; /* 0: 16 MiB */
 };
 struct capture *capture_file_open(const char *path, const struct capture_file_options *o, struct diags *d);

@@ -76,9 +76,19 @@ static int walk_entry(struct file_list *l, const char *folder, const char *name,
         return recursive && depth < DEPTH_MAX ? walk(l, path, true, depth + 1, d) : 0;
     if (!S_ISREG(st.st_mode))
         return 0;
-    if (begins_as_capture(path))
-        return file_list_add(l, path);
-    diag_add(d, DIAG_WARNING, folder, 0, 0, NULL, "%s is no capture file: left out", name);
+    if (begins_as_capture(path)) {
+        int r = file_list_add(l, path);
+        if (r == 0 && stat(path, &st) == 0) { /* of a link what it leads to */
+            struct file_entry *e = &l->entry[l->n - 1];
+            e->dev = st.st_dev;
+            e->ino = st.st_ino;
+            e->changed_ns =
+                (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+        }
+        return r;
+    }
+    if (d)
+        diag_add(d, DIAG_WARNING, folder, 0, 0, NULL, "%s is no capture file: left out", name);
     return 0;
 }
 
@@ -151,5 +161,62 @@ int file_list_folder(struct file_list *l, const char *folder, bool recursive, bo
             l->entry[i].first_ns = first_time(l->entry[i].path);
     if (l->n)
         qsort(l->entry, l->n, sizeof *l->entry, by_time ? by_first : by_path);
+    return 0;
+}
+
+/* ---- a folder that grows */
+
+static int by_change(const void *a, const void *b)
+{
+    const struct file_entry *x = a, *y = b;
+    if (x->changed_ns != y->changed_ns)
+        return x->changed_ns < y->changed_ns ? -1 : 1;
+    return by_path(a, b);
+}
+
+static bool same_file(const struct file_entry *a, const struct file_entry *b)
+{
+    return a->dev == b->dev && a->ino == b->ino && strcmp(a->path, b->path) == 0;
+}
+
+/* Moves an entry from one list to another. */
+static int entry_move(struct file_list *to, struct file_entry *e)
+{
+    int r = file_list_add(to, e->path);
+    if (r < 0)
+        return r;
+    char *path = to->entry[to->n - 1].path;
+    to->entry[to->n - 1] = *e;
+    to->entry[to->n - 1].path = path;
+    return 0;
+}
+
+int file_list_new(struct file_list *l, struct file_list *known, const char *folder, bool recursive,
+                  uint64_t now_ns, uint64_t delay_ns)
+{
+    struct file_list all = {0}, still = {0};
+    int r = walk(&all, folder, recursive, 0, NULL);
+    if (all.n)
+        qsort(all.entry, all.n, sizeof *all.entry, by_path);
+    if (known->n)
+        qsort(known->entry, known->n, sizeof *known->entry, by_path);
+    size_t k = 0;
+    for (size_t i = 0; i < all.n && r == 0; i++) {
+        while (k < known->n && strcmp(known->entry[k].path, all.entry[i].path) < 0)
+            k++;
+        if (k < known->n && same_file(&known->entry[k], &all.entry[i]))
+            r = entry_move(&still, &all.entry[i]);
+        else if (now_ns >= delay_ns && all.entry[i].changed_ns <= now_ns - delay_ns)
+            r = entry_move(l, &all.entry[i]);
+    }
+    file_list_done(&all);
+    if (r < 0) {
+        file_list_done(&still);
+        return r;
+    }
+    file_list_done(known);
+    *known = still;
+    if (l->n)
+        qsort(l->entry, l->n, sizeof *l->entry, by_change);
     return 0;
 }

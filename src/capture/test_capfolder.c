@@ -2,7 +2,9 @@
 /* Around capture files: size, standard input, folders, filters, what leaves, full disks. */
 #include "capture/test_make.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <time.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -236,6 +238,83 @@ static void folders(void **state)
     tmp_remove(&t);
 }
 
+/* Asked until nothing comes any more; the numbers of the first frames' seconds. */
+static unsigned ask(struct capture *c, uint32_t *sec, unsigned room)
+{
+    static struct burst b;
+    unsigned n = 0, quiet = 0;
+    while (quiet < 3) {
+        enum capture_state st = capture_recv(c, &b, 0);
+        assert_int_not_equal(st, CAPTURE_END);
+        quiet = b.n || st == CAPTURE_ERROR ? 0 : quiet + 1;
+        for (unsigned i = 0; i < b.n && n < room; i++)
+            sec[n++] = (uint32_t)(b.frame[i].ts_ns / 1000000000);
+        capture_verdict(c, &b);
+    }
+    return n;
+}
+
+static void set_age(const struct tmp_dir *t, const char *name, time_t seconds)
+{
+    char path[256];
+    struct timespec now;
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
+    struct timespec both[2] = {{now.tv_sec - seconds, 0}, {now.tv_sec - seconds, 0}};
+    assert_int_equal(utimensat(AT_FDCWD, tmp_path(t, name, path), both, 0), 0);
+}
+
+/* A folder that grows: each file once, in the order of its last change, when it is old enough;
+ * deleted when read. */
+static void followed(void **state)
+{
+    (void)state;
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    uint32_t sec[16];
+    struct capture_file_options o = {.follow = true, .delay_ns = 60 * 1000000000ull};
+    struct capture *c = capture_file_open(t.path, &o, &diags);
+    assert_non_null(c); /* empty is fine */
+    assert_int_equal(ask(c, sec, 16), 0);
+    put_one(&t, "a.pcap", 100, LINK_ETHERNET);
+    put_one(&t, "b.pcap", 200, LINK_ETHERNET);
+    put_one(&t, "c.pcap", 300, LINK_ETHERNET);
+    set_age(&t, "a.pcap", 70);
+    set_age(&t, "b.pcap", 90);
+    assert_int_equal(ask(c, sec, 16), 4); /* c may still be written to */
+    assert_true(sec[0] == 200 && sec[1] == 201 && sec[2] == 100);
+    assert_int_equal(ask(c, sec, 16), 0);
+    set_age(&t, "a.pcap", 65); /* changed, but read */
+    set_age(&t, "c.pcap", 61);
+    assert_int_equal(ask(c, sec, 16), 2);
+    assert_int_equal(sec[0], 300);
+    /* Another file under a name that was there. */
+    put_one(&t, "new", 400, LINK_ETHERNET);
+    char from[256];
+    assert_int_equal(rename(tmp_path(&t, "new", from), tmp_path(&t, "b.pcap", path)), 0);
+    set_age(&t, "b.pcap", 61);
+    assert_int_equal(ask(c, sec, 16), 2);
+    assert_int_equal(sec[0], 400);
+    capture_close(c);
+
+    o.delete_done = true;
+    c = capture_file_open(t.path, &o, &diags);
+    file_put(tmp_path(&t, "cut", path), "\xa1\xb2\xc3\xd4", 4);
+    set_age(&t, "cut", 61);
+    assert_int_equal(ask(c, sec, 16), 6);
+    assert_int_equal(access(tmp_path(&t, "a.pcap", path), F_OK), -1);
+    assert_int_equal(access(tmp_path(&t, "c.pcap", path), F_OK), -1);
+    assert_int_equal(access(tmp_path(&t, "cut", path), F_OK), 0); /* not read whole */
+    capture_close(c);
+    o.follow = false;
+    put_one(&t, "d.pcap", 500, LINK_ETHERNET);
+    run_file(t.path, &o);
+    assert_int_equal(got.frames, 2);
+    assert_int_equal(access(tmp_path(&t, "d.pcap", path), F_OK), -1);
+    o.follow = true;
+    assert_null(capture_file_open(tmp_path(&t, "cut", path), &o, &diags)); /* no folder */
+    tmp_remove(&t);
+}
+
 static void missing(void **state)
 {
     (void)state;
@@ -385,7 +464,7 @@ int main(void)
     cmocka_set_message_output(CM_OUTPUT_TAP);
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(large_files), T(from_stdin), T(slow_pipe), T(folders),
+        T(large_files), T(from_stdin), T(slow_pipe), T(folders),   T(followed),
         T(missing),     T(filters),    T(forwarded), T(full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

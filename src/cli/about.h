@@ -56,13 +56,6 @@ struct about_args {
      0,                                                                                             \
      "captures by socket are not here: riposte replay -r reads them, riposte ctl talks to a "       \
      "running sensor"},                                                                             \
-        {"",                                                                                        \
-         "pcap-file-continuous",                                                                    \
-         NULL,                                                                                      \
-         OPT_ABSENT,                                                                                \
-         0,                                                                                         \
-         "a folder is read once: run it again for new files, or watch the port with riposte run "   \
-         "-i"},                                                                                     \
         {"", "netmap", "IF", OPT_ABSENT, 0, "netmap is not here: -i IF uses AF_PACKET rings"},      \
         {"", "dpdk", NULL, OPT_ABSENT, 0, "DPDK is not here: -i IF uses AF_PACKET rings"},          \
         {"", "af-xdp", "IF", OPT_ABSENT, 0, "AF_XDP is not here yet: -i IF uses AF_PACKET rings"},  \

@@ -12,6 +12,8 @@
 #include "engine/engine.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,7 @@ struct args {
     struct texts only, more, set, habit;
     uint64_t workers;
     struct about_args about;
-    bool test, simulate, fatal, no_cache, recursive, quiet, verbose, delete_after, help;
+    bool test, simulate, fatal, no_cache, recursive, quiet, verbose, delete_after, follow, help;
     /* made of them */
     int csum;
     enum rule_dialect dialect;
@@ -48,7 +50,8 @@ static const struct opt rows[] = {
     {"", "init-errors-fatal", NULL, OPT_FLAG, AT(fatal), "a rule that can't be loaded ends the run"},
     {"", "workers", "N", OPT_NUMBER, AT(workers), "worker threads (default 1); the events are the same for any number"},
     {"", "pcap-file-recursive", NULL, OPT_FLAG, AT(recursive), "also the folders inside the folder"},
-    {"", "pcap-file-delete", NULL, OPT_FLAG, AT(delete_after), "delete the capture file when it was read whole"},
+    {"", "pcap-file-delete", NULL, OPT_FLAG, AT(delete_after), "delete each capture file when it was read whole"},
+    {"", "pcap-file-continuous", NULL, OPT_FLAG, AT(follow), "of a folder: wait for new files, until SIGINT or SIGTERM"},
     {"", "dialect", "D", OPT_TEXT, AT(dialect_word), "snort2, snort3, suricata (default: by file)"},
     {"", "config-format", "F", OPT_TEXT, AT(format_word), "riposte, suricata, snort (default: by its marks)"},
     {"", "summary", "FILE", OPT_TEXT, AT(summary), "one JSON object about the run"},
@@ -176,8 +179,8 @@ static int parse(struct args *a, int argc, char **argv)
         a->bpf = a->filter;
     if (!a->capture && !a->test)
         return bad("-r CAPTURE is missing", NULL);
-    if (a->delete_after && (stat(a->capture, &st) || !S_ISREG(st.st_mode)))
-        return bad("--pcap-file-delete is for one file; of a folder read them one by one", a->capture);
+    if (a->follow && a->capture && (stat(a->capture, &st) || !S_ISDIR(st.st_mode)))
+        return bad("--pcap-file-continuous is for -r FOLDER", a->capture);
     return 0;
 }
 
@@ -294,8 +297,54 @@ static void old_forwarded(const struct args *a)
         log_at(LOG_AT_WARNING, "replay", "%s is an earlier run's (--simulate-ips); this one forwards nothing and leaves it as it is", path);
 }
 
+/* A folder that is followed has no end of its own: SIGINT or SIGTERM is it.  All threads that come later leave them to
+ * this one. */
+struct end {
+    volatile bool stop;
+    pthread_t thread;
+    sigset_t wanted, before;
+};
+
+static void *end_wait(void *ctx)
+{
+    struct end *e = ctx;
+    int which;
+    if (!sigwait(&e->wanted, &which))
+        e->stop = true;
+    return NULL;
+}
+
+static int end_begin(struct end *e)
+{
+    sigemptyset(&e->wanted);
+    sigaddset(&e->wanted, SIGINT);
+    sigaddset(&e->wanted, SIGTERM);
+    if (pthread_sigmask(SIG_BLOCK, &e->wanted, &e->before))
+        return -EINVAL;
+    int rc = pthread_create(&e->thread, NULL, end_wait, e);
+    if (rc)
+        pthread_sigmask(SIG_SETMASK, &e->before, NULL);
+    return -rc;
+}
+
+static void end_done(struct end *e)
+{
+    if (!e->stop)
+        pthread_kill(e->thread, SIGTERM);
+    pthread_join(e->thread, NULL);
+    pthread_sigmask(SIG_SETMASK, &e->before, NULL);
+}
+
+/* By option for a folder; by setting also where one file is read, which has its end. */
+static bool follows(const struct args *a, const struct conf *c)
+{
+    struct stat st;
+    return a->follow || (conf_bool(c, "pcap-file.continuous") && a->capture && !stat(a->capture, &st) && S_ISDIR(st.st_mode));
+}
+
 static int replay(const struct args *a, struct conf *c, struct overlay *o, double load_s, struct diags *d)
 {
+    struct end e = {.stop = false};
     if (mkdir(a->out_dir, 0755) && errno != EEXIST) {
         log_at(LOG_AT_ERROR, "replay", "%s can't be made: %s", a->out_dir, strerror(errno));
         return -errno;
@@ -321,9 +370,17 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
         .conf = c,
         .overlay = o,
         .logger = l,
+        .follow = follows(a, c),
+        .delete_done = a->delete_after || conf_bool(c, "pcap-file.delete-when-done"),
+        .stop = &e.stop,
     };
+    bool waits = ro.follow && !end_begin(&e);
+    if (ro.follow && !a->quiet)
+        log_at(LOG_AT_NOTICE, "replay", "%s is read as it grows, until SIGINT or SIGTERM", a->capture);
     struct replay_result *r = calloc(1, sizeof(*r));
     int rc = r && !d->errors ? replay_run(&ro, r, d) : -EINVAL;
+    if (waits)
+        end_done(&e);
     if (r && logger_last_error(l)) {
         const struct logger_counters *n = logger_counters(l);
         uint64_t lost = 0;
@@ -337,10 +394,6 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
                (unsigned long long)r->bytes, (unsigned long long)r->alerts, (unsigned long long)r->events);
     if (r)
         say_checksums(&r->counters);
-    if (!rc && a->delete_after && unlink(a->capture)) {
-        log_at(LOG_AT_ERROR, "replay", "%s can't be deleted: %s", a->capture, strerror(errno));
-        rc = -errno;
-    }
     if (r && (!rc || rc == -EIO) && a->summary && summary(a, r, l, load_s))
         rc = -EIO;
     logger_free(l);
@@ -353,7 +406,8 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
 static int look_first(const struct args *a, const struct conf *c, struct diags *d)
 {
     struct stat st;
-    struct capture_file_options o = {.bpf = a->bpf, .recursive = a->recursive || conf_bool(c, "pcap-file.recursive")};
+    struct capture_file_options o = {.bpf = a->bpf, .recursive = a->recursive || conf_bool(c, "pcap-file.recursive"),
+                                     .follow = follows(a, c)};
     if (!a->capture || !strcmp(a->capture, "-") || (!stat(a->capture, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
         return 0;
     struct diags own; /* its warnings are the run's */

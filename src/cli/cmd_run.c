@@ -19,7 +19,7 @@ struct run_args {
     struct texts only, more, iface, set, habit;
     uint64_t workers;
     struct about_args about;
-    bool test, background, simulate, fatal, verbose, no_cache, recursive, delete_after, help;
+    bool test, background, simulate, fatal, verbose, no_cache, recursive, delete_after, follow, help;
     /* made of them */
     char *filter, *home, *rules, *starting;
 };
@@ -71,7 +71,9 @@ static const struct opt rows[] = {
     {"", "runmode", "MODE", OPT_TEXT, AT(runmode), "single (one worker), workers or autofp"},
     {"", "pcap-file-recursive", NULL, OPT_FLAG, AT(recursive), "with -r: folders in the folder"},
     {"", "pcap-file-delete", NULL, OPT_FLAG, AT(delete_after),
-     "with -r: delete the file when it was read whole"},
+     "with -r: delete each file when it was read whole"},
+    {"", "pcap-file-continuous", NULL, OPT_FLAG, AT(follow),
+     "with -r FOLDER: wait for new files"},
     {"", "data-dir", "DIR", OPT_TEXT, AT(data_dir), "folder of saved data sets"},
     ABOUT_ROWS(AT(about)),
     {"h", "help", NULL, OPT_FLAG, AT(help), "this text"},
@@ -232,6 +234,7 @@ static int replay(const struct run_args *a)
     add(w, "-F", a->bpf_file);
     add(w, NULL, a->recursive ? "--pcap-file-recursive" : NULL);
     add(w, NULL, a->delete_after ? "--pcap-file-delete" : NULL);
+    add(w, NULL, a->follow ? "--pcap-file-continuous" : NULL);
     add(w, "--dialect", a->dialect);
     add(w, "--config-format", a->format);
     snprintf(number, sizeof(number), "%llu", (unsigned long long)a->workers);

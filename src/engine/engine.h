@@ -160,6 +160,8 @@ struct replay_options {
     volatile const bool *stop;
     struct watch *watch;    /* one rule under watch: then one worker */
     bool dry;               /* data sets are not saved */
+    bool follow;            /* a folder's new files, too, until *stop (capture.h) */
+    bool delete_done;       /* a file that was read whole is deleted */
 };
 struct replay_result {
     uint64_t packets, bytes, events, alerts, lost;

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { REPLAY_WORKERS = 64 };
+enum { REPLAY_WORKERS = 64, FOLLOW_WAIT_MS = 200 };
 #define RING_PAYLOAD (8u << 20)
 
 struct crew;
@@ -43,6 +43,7 @@ struct crew {
     pthread_barrier_t begin, end;
     bool serial; /* caps are near: one worker at a time */
     bool stop; /* the next round is the last: flows end */
+    uint64_t idle; /* rounds without a packet */
     pthread_mutex_t drain;
 };
 
@@ -293,7 +294,12 @@ static void crew_finish(struct crew *c, struct capture *cap, uint64_t first_ns, 
 int replay_run(const struct replay_options *o, struct replay_result *r, struct diags *d)
 {
     char forwarded[4096] = "";
-    struct capture_file_options co = {.bpf = o->bpf, .by_time = o->by_time, .recursive = o->recursive};
+    struct capture_file_options co = {.bpf = o->bpf, .by_time = o->by_time, .recursive = o->recursive,
+                                      .follow = o->follow, .delete_done = o->delete_done};
+    if (o->follow) {
+        co.poll_ns = conf_ns(o->conf, "pcap-file.poll-interval");
+        co.delay_ns = conf_ns(o->conf, "pcap-file.delay");
+    }
     if (o->simulate_ips && o->out_dir) {
         snprintf(forwarded, sizeof(forwarded), "%s/forwarded.pcap", o->out_dir);
         co.out_path = forwarded;
@@ -308,12 +314,17 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
     enum capture_state st = CAPTURE_MORE;
     unsigned broken = 0;
     while (!rc && st != CAPTURE_END && !(o->stop && *o->stop)) {
-        st = capture_recv(cap, &c->burst, 0);
+        st = capture_recv(cap, &c->burst, o->follow ? FOLLOW_WAIT_MS : 0);
         /* A file that breaks off is told; what was whole before is judged, and the next file is read. */
         if (st == CAPTURE_ERROR && ++broken)
             diag_add(d, DIAG_WARNING, o->capture, 0, 0, NULL, "%s", capture_error(cap));
+        if (!c->burst.n && o->follow && c->idle++ == 0) { /* who waits reads what was found */
+            crew_drain(c, true);
+            logger_flush(o->logger);
+        }
         if (!c->burst.n)
             continue;
+        c->idle = 0;
         if (!first_ns)
             first_ns = c->burst.frame[0].ts_ns;
         last_ns = u64_max(last_ns, c->burst.now_ns);
