@@ -27,8 +27,8 @@ static const char usage[] = "usage: riposte check -S FILE [-S FILE ...] [options
                             "  -c FILE        configuration: its settings are tested as by -T, its variables and rule files count\n"
                             "  --dialect D    snort2, snort3, suricata (default: by the file's marks)\n"
                             "  --all          also load rules behind #\n"
-                            "  --json         one JSON object: loaded, disabled, refused, refusals\n"
-                            "  --lint         also notes: rules without a literal, flowbits never set ...\n"
+                            "  --json         one JSON object: loaded, disabled, refused, refusals, lints\n"
+                            "  --lint         also notes: no literal, bits never set or read, what can't match\n"
                             "  --set K=V      override a setting\n";
 
 const struct opt *check_options(size_t *n, const char **text)
@@ -127,6 +127,27 @@ static void note_text(void *ctx, const struct rule *r, const char *kind, const c
     printf("%s:%u: note: sid %u: %s: %s\n", r && r->file ? r->file : "-", r ? r->line : 0, r ? r->sid : 0, kind, what);
 }
 
+static void lint_json(void *ctx, const struct rule_note *n)
+{
+    struct json *j = ctx;
+    json_open(j, NULL);
+    text(n->file, j, "file");
+    json_u64(j, "line", n->line);
+    json_u64(j, "column", n->column);
+    json_u64(j, "sid", n->sid);
+    json_cstr(j, "kind", n->kind);
+    json_cstr(j, "reason", n->reason);
+    text(n->hint, j, "hint");
+    json_close(j);
+}
+
+static void lint_text(void *ctx, const struct rule_note *n)
+{
+    (void)ctx;
+    printf("%s:%u:%u: note: sid %u: %s: %s%s%s\n", n->file ? n->file : "-", n->line, n->column, n->sid, n->kind, n->reason,
+           n->hint ? "; " : "", n->hint ? n->hint : "");
+}
+
 static void left_out_json(struct json *j, const char *key, const struct rule_refusal *list, uint32_t n)
 {
     json_array(j, key);
@@ -161,7 +182,7 @@ static void diags_json(struct json *j, const char *name, const struct diags *d)
     json_array_end(j);
 }
 
-static void print_json(const struct args *a, const struct rule_set *s, const struct diags *settings)
+static void print_json(const struct rule_set *s, const struct diags *settings)
 {
     struct sbuf b;
     struct json j;
@@ -201,11 +222,9 @@ static void print_json(const struct args *a, const struct rule_set *s, const str
     left_out_json(&j, "replacements", s->replaced, s->n_replaced);
     diags_json(&j, "warnings", &s->diags);
     diags_json(&j, "settings", settings);
-    if (a->lint) {
-        json_array(&j, "notes");
-        rules_lint(s, note_json, &j);
-        json_array_end(&j);
-    }
+    json_array(&j, "lints");
+    rules_lint(s, lint_json, &j);
+    json_array_end(&j);
     json_close(&j);
     sbuf_byte(&b, '\n');
     fwrite(b.p, 1, b.n, stdout);
@@ -239,11 +258,8 @@ static void print_text(const struct args *a, const struct rule_set *s)
         printf("%s:%u:%u: sid %u: %s%s%s\n", r->file ? r->file : "-", r->line, r->column, r->sid, r->reason,
                r->hint ? "; " : "", r->hint ? r->hint : "");
     }
-    for (uint32_t k = 0; k < s->n_replaced && a->lint; k++)
-        printf("%s:%u: note: sid %u: replaced: %s\n", s->replaced[k].file, s->replaced[k].line, s->replaced[k].sid,
-               s->replaced[k].reason);
     if (a->lint)
-        rules_lint(s, note_text, NULL);
+        rules_lint(s, lint_text, NULL);
     unsigned quic, not_on_mirror = response_lint(s, a->lint ? note_text : NULL, NULL, &quic);
     for (uint32_t k = 0; k < s->n_files; k++) {
         const struct rule_file_info *f = &s->files[k];
@@ -286,7 +302,7 @@ int cmd_check(int argc, char **argv)
     if (s) {
         print_diags(&s->diags, a.json);
         if (a.json)
-            print_json(&a, s, &d);
+            print_json(s, &d);
         else
             print_text(&a, s);
         rc = wrong || s->diags.errors || (a.fatal && s->n_refusals) ? -EINVAL : 0;

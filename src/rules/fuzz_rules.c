@@ -15,12 +15,9 @@ static const char *var(void *ctx, bool port, const char *name)
                             : "[10.0.0.0/8,!$E]";
 }
 
-static void ignore(void *ctx, const struct rule *r, const char *kind, const char *text)
+static void ignore(void *ctx, const struct rule_note *n)
 {
-    (void)ctx;
-    (void)r;
-    (void)kind;
-    (void)text;
+    (void)ctx, (void)n;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

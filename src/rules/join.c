@@ -195,6 +195,7 @@ static void twice(struct join *j, const struct rule *lost, const struct rule *ke
         .line = lost->line,
         .column = 1,
         .sid = lost->sid,
+        .twice = true,
         .reason = s.p ? (const char *)s.p : "the rule stands twice",
         .hint = replaced ? "take the old one out"
                          : "give each rule a sid of its own; a changed rule gets a higher rev"};

@@ -1,146 +1,188 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Notes on rules that load but deserve a look: slow ones, and those that wait for what never comes.
+/*
+ * Notes on rules that load but deserve a look: slow ones, those that wait for what never comes, and those that nothing
+ * comes of.  What can never match for a reason that the loader knows is refused there: depth less than the content,
+ * empty variables ...
  */
-#include "rules/load.h"
+#include "rules/lint.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { LITERAL_SHORT = 4 };
 
-struct lint {
-    const struct rule_set *s;
-    rules_note_fn *f;
-    void *ctx;
-    uint8_t *set; /* by bits number: 1 set by an enabled rule */
-};
-
-static void note(const struct lint *l, const struct rule *r, const char *kind, const char *text)
+void lint_note(const struct lint *l, const struct rule *r, const struct rule_test *t, enum lint_kind kind, const char *fmt, ...)
 {
-    l->f(l->ctx, r, kind, text);
+#define WORDS(id, kind, hint) {kind, hint},
+    static const struct {
+        const char *kind, *hint;
+    } words[LINT_KINDS] = {RULE_LINTS(WORDS)};
+#undef WORDS
+    char text[512];
+    va_list v;
+    va_start(v, fmt);
+    vsnprintf(text, sizeof(text), fmt, v);
+    va_end(v);
+    struct rule_note n = {.file = r->file,
+                          .line = r->line,
+                          .column = t && t->column ? t->column : 1,
+                          .sid = r->sid,
+                          .kind = words[kind].kind,
+                          .reason = text,
+                          .hint = words[kind].hint};
+    l->f(l->ctx, &n);
 }
 
 static void literal_note(const struct lint *l, const struct rule *r)
 {
-    bool needs = r->type == TYPE_PKT || r->type == TYPE_PKT_STREAM || r->type == TYPE_STREAM ||
-                 r->type == TYPE_APP_TX;
-    if (!needs || (r->flags & RULE_DISABLED))
+    bool needs = r->type == TYPE_PKT || r->type == TYPE_PKT_STREAM || r->type == TYPE_STREAM || r->type == TYPE_APP_TX;
+    const struct rule_test *negated = NULL, *body = NULL, *pcre = NULL;
+    bool events = false, others = false;
+    if (!needs)
         return;
-    bool body = false, events = false, negated = false;
     for (unsigned i = 0; i < r->n_tests; i++) {
-        uint8_t k = r->tests[i].kind;
-        negated |= k == TEST_CONTENT;
-        body |= k <= TEST_BASE64_DECODE;
-        events |= k == TEST_DECODE_EVENT || k == TEST_STREAM_EVENT || k == TEST_APP_EVENT;
-    }
-    if (r->fast < 0 && negated) {
-        note(l, r, "negated-literal",
-             "its contents give the prefilter nothing: negated, or decoded first");
-        return;
+        const struct rule_test *t = &r->tests[i];
+        if (t->kind == TEST_CONTENT && !negated)
+            negated = t;
+        if (t->kind == TEST_PCRE && !(t->u.pcre.flags & REGEX_NEGATED) && !pcre)
+            pcre = t;
+        if (t->kind <= TEST_BASE64_DECODE && !body)
+            body = t;
+        others |= t->kind <= TEST_BASE64_DECODE && t->kind != TEST_PCRE;
+        events |= t->kind == TEST_DECODE_EVENT || t->kind == TEST_STREAM_EVENT || t->kind == TEST_APP_EVENT;
     }
     if (r->fast < 0) {
-        if (body && !events)
-            note(l, r, "no-literal",
-                 "it has no content for the prefilter: its body is run on all it may concern");
+        if (negated)
+            lint_note(l, r, negated, LINT_NEGATED_LITERAL, "its contents give the prefilter nothing: negated, or decoded first");
+        else if (pcre && !others && !events)
+            lint_note(l, r, pcre, LINT_PCRE_ALONE, "it has a pcre and no content: the expression is run on all it may concern");
+        else if (body && !events)
+            lint_note(l, r, body, LINT_NO_LITERAL, "it has no content for the prefilter: its body is run on all it may concern");
         return;
     }
-    const struct test_content *c = &r->tests[r->fast].u.content;
-    uint32_t n = c->fast_len ? c->fast_len : c->bytes.n;
-    char text[96];
-    if (n < LITERAL_SHORT) {
-        snprintf(text, sizeof(text), "its content for the prefilter has %u byte%s only", n,
-                 n == 1 ? "" : "s");
-        note(l, r, "short-literal", text);
-    }
+    const struct rule_test *fast = &r->tests[r->fast];
+    uint32_t n = fast->u.content.fast_len ? fast->u.content.fast_len : fast->u.content.bytes.n;
+    if (n < LITERAL_SHORT)
+        lint_note(l, r, fast, n == 1 ? LINT_ONE_BYTE_LITERAL : LINT_SHORT_LITERAL,
+                  "its content for the prefilter has %u byte%s only", n, n == 1 ? "" : "s");
 }
 
 static void direction_note(const struct lint *l, const struct rule *r)
 {
     uint32_t both = RULE_TO_SERVER | RULE_TO_CLIENT;
     if ((r->flags & both) == both && !(r->flags & RULE_TX_WHOLE))
-        note(l, r, "two-directions",
-             "its buffers belong to different directions: it can never match");
-    for (unsigned i = 0; i < r->n_tests; i++) {
-        const struct rule_test *t = &r->tests[i];
-        const struct test_uint *u = t->kind == TEST_PACKET ? &t->u.packet.uint : &t->u.uint;
-        if ((t->kind == TEST_PACKET || t->kind == TEST_BSIZE) && u->op == NUM_IN && u->a > u->b)
-            note(l, r, "empty-range", "no number lies in a range of it: it can never match");
-    }
+        lint_note(l, r, NULL, LINT_TWO_DIRECTIONS, "its buffers belong to different directions: it can never match");
 }
 
 bool rule_reset_in_vain(const struct rule *r)
 {
-    return r->response && !(r->response & ~RESP_RST_BOTH) && !(r->transports & RULE_TCP) &&
-           !(r->flags & RULE_DISABLED);
+    return r->response && !(r->response & ~RESP_RST_BOTH) && !(r->transports & RULE_TCP) && !(r->flags & RULE_DISABLED);
 }
 
-/* Header fields of one byte against a number that none is above. */
-static void bound_note(const struct lint *l, const struct rule *r)
+/* It matches and nothing comes of it. */
+static void effect_note(const struct lint *l, const struct rule *r)
+{
+    if (!(r->flags & RULE_NOALERT) || (r->flags & (RULE_FILESTORE | RULE_BYPASS | RULE_FIREWALL)) || r->response ||
+        r->activates || r->action != ACTION_ALERT)
+        return;
+    for (unsigned i = 0; i < r->n_tests; i++) {
+        const struct rule_test *t = &r->tests[i];
+        bool sets = t->kind == TEST_BITS && t->u.bits.cmd != BITS_ISSET && t->u.bits.cmd != BITS_ISNOTSET;
+        bool lists = t->kind == TEST_DATASET && (t->u.listed.cmd == LISTED_ADD || t->u.listed.cmd == LISTED_TAKE);
+        bool captures = t->kind == TEST_PCRE && t->u.pcre.n_captures;
+        if (sets || lists || captures || t->kind == TEST_TAG || t->kind == TEST_FLOWINT || t->kind == TEST_FILESTORE)
+            return;
+    }
+    lint_note(l, r, NULL, LINT_NO_EFFECT, "it writes no alert, sets nothing and answers nothing");
+}
+
+/* ------------------------------------------------------------------ bits */
+
+static void bits_used_by(const struct lint *l, const struct rule *r)
 {
     for (unsigned i = 0; i < r->n_tests; i++) {
         const struct rule_test *t = &r->tests[i];
-        const struct test_uint *u = &t->u.packet.uint;
-        uint8_t f = t->u.packet.field;
-        if (t->kind != TEST_PACKET || !(f == PFIELD_TTL || f == PFIELD_TOS || f == PFIELD_ITYPE ||
-                                        f == PFIELD_ICODE || f == PFIELD_IP_PROTO))
+        if (t->kind != TEST_BITS)
             continue;
-        if ((u->op == NUM_GT && u->a >= UINT8_MAX) || (u->op == NUM_LT && !u->a))
-            note(l, r, "empty-range", "no value of a header field lies there: it can never match");
+        bool sets = t->u.bits.cmd == BITS_SET || t->u.bits.cmd == BITS_SETX || t->u.bits.cmd == BITS_TOGGLE;
+        bool reads = t->u.bits.cmd == BITS_ISSET || t->u.bits.cmd == BITS_ISNOTSET;
+        for (unsigned k = 0; k < t->u.bits.n && k < ARRAY_LEN(t->u.bits.id); k++) {
+            l->set[t->u.bits.id[k]] |= sets;
+            l->read[t->u.bits.id[k]] |= reads;
+        }
+        /* A group is asked or cleared as a whole: its bits are of use. */
+        if (t->u.bits.group && (reads || sets))
+            for (unsigned k = 0; k < t->u.bits.n && k < ARRAY_LEN(t->u.bits.id); k++)
+                l->read[t->u.bits.id[k]] = 1;
     }
-    if (rule_reset_in_vain(r))
-        note(l, r, "reset-without-tcp", "it asks for TCP resets alone, and has no TCP: none can be sent");
 }
 
-static bool asks(const struct test_bits *b)
+static void bit_never_set(const struct lint *l, const struct rule *r, const struct rule_test *t)
 {
-    return b->cmd == BITS_ISSET && !b->group;
-}
-
-static void bits_set_by(const struct lint *l, const struct rule *r)
-{
-    for (unsigned i = 0; i < r->n_tests; i++) {
-        const struct rule_test *t = &r->tests[i];
-        if (t->kind == TEST_BITS && (t->u.bits.cmd == BITS_SET || t->u.bits.cmd == BITS_SETX ||
-                                     t->u.bits.cmd == BITS_TOGGLE))
-            for (unsigned k = 0; k < t->u.bits.n; k++)
-                l->set[t->u.bits.id[k]] = 1;
-    }
+    const struct test_bits *b = &t->u.bits;
+    unsigned missing = 0;
+    uint16_t first = b->id[0];
+    for (unsigned k = b->n; k-- > 0;)
+        if (!l->set[b->id[k]]) {
+            missing++;
+            first = b->id[k];
+        }
+    bool never = b->n && (b->all ? missing > 0 : missing == b->n);
+    if (never)
+        lint_note(l, r, t, LINT_BIT_NEVER_SET, "it waits for the bit " STR_FMT ", which no enabled rule sets",
+                  STR_ARG(l->s->bits[first]));
 }
 
 static void bits_note(const struct lint *l, const struct rule *r)
 {
     for (unsigned i = 0; i < r->n_tests; i++) {
         const struct rule_test *t = &r->tests[i];
-        if (t->kind != TEST_BITS || !asks(&t->u.bits))
+        if (t->kind != TEST_BITS || t->u.bits.group)
             continue;
-        unsigned missing = 0;
-        for (unsigned k = 0; k < t->u.bits.n; k++)
-            missing += !l->set[t->u.bits.id[k]];
-        bool never = t->u.bits.all ? missing > 0 : missing == t->u.bits.n;
-        if (!never)
-            continue;
-        char text[320];
-        struct str name = l->s->bits[t->u.bits.id[0]];
-        snprintf(text, sizeof(text), "it waits for the bit " STR_FMT ", which no enabled rule sets",
-                 STR_ARG(name));
-        note(l, r, "bit-never-set", text);
+        if (t->u.bits.cmd == BITS_ISSET)
+            bit_never_set(l, r, t);
+        for (unsigned k = 0; k < t->u.bits.n && (t->u.bits.cmd == BITS_SET || t->u.bits.cmd == BITS_SETX); k++)
+            if (!l->read[t->u.bits.id[k]]) {
+                lint_note(l, r, t, LINT_BIT_NEVER_READ, "it sets the bit " STR_FMT ", which no enabled rule asks for",
+                          STR_ARG(l->s->bits[t->u.bits.id[k]]));
+                break;
+            }
     }
 }
 
-void rules_lint(const struct rule_set *s, rules_note_fn *f, void *ctx)
+static void twice_note(const struct lint *l, const struct rule_refusal *list, uint32_t n)
 {
-    struct lint l = {.s = s, .f = f, .ctx = ctx, .set = calloc(s->n_bits + 1u, 1)};
-    if (!l.set)
-        return;
-    for (uint32_t i = 0; i < s->n_rules; i++)
+    for (uint32_t i = 0; i < n; i++) {
+        const struct rule_refusal *x = &list[i];
+        if (!x->twice)
+            continue;
+        struct rule r = {.file = x->file, .line = x->line, .sid = x->sid};
+        struct rule_test t = {.column = x->column};
+        lint_note(l, &r, &t, LINT_DUPLICATE_SID, "%s", x->reason);
+    }
+}
+
+void rules_lint(const struct rule_set *s, rules_lint_fn *f, void *ctx)
+{
+    struct lint l = {.s = s, .f = f, .ctx = ctx, .set = calloc(s->n_bits + 1u, 1), .read = calloc(s->n_bits + 1u, 1)};
+    for (uint32_t i = 0; l.set && l.read && i < s->n_rules; i++)
         if (!(s->rules[i]->flags & RULE_DISABLED))
-            bits_set_by(&l, s->rules[i]);
-    for (uint32_t i = 0; i < s->n_rules; i++) {
+            bits_used_by(&l, s->rules[i]);
+    for (uint32_t i = 0; l.set && l.read && i < s->n_rules; i++) {
         const struct rule *r = s->rules[i];
+        if (r->flags & RULE_DISABLED)
+            continue;
         literal_note(&l, r);
         direction_note(&l, r);
-        bound_note(&l, r);
+        lint_never(&l, r);
+        if (rule_reset_in_vain(r))
+            lint_note(&l, r, NULL, LINT_RESET_WITHOUT_TCP, "it asks for TCP resets alone, and has no TCP: none can be sent");
         bits_note(&l, r);
+        effect_note(&l, r);
     }
+    twice_note(&l, s->replaced, s->n_replaced);
+    twice_note(&l, s->refusals, s->n_refusals);
     free(l.set);
+    free(l.read);
 }

@@ -60,10 +60,10 @@ static void top(const struct rule_set *s)
     free(r);
 }
 
-static void say(void *ctx, const struct rule *r, const char *kind, const char *text)
+static void say(void *ctx, const struct rule_note *n)
 {
     (void)ctx;
-    printf("%u: %s: %s\n", r->sid, kind, text);
+    printf("%u: %s: %s\n", n->sid, n->kind, n->reason);
 }
 
 int main(int argc, char **argv)

@@ -540,6 +540,7 @@ struct rule_class {
 struct rule_refusal {
     const char *file;
     uint32_t line, column, sid;
+    bool twice; /* its sid stands already */
     const char *reason, *hint;
 };
 struct rule_file_info {
@@ -612,9 +613,31 @@ void rules_free(struct rule_set *s);
 void rule_explain(const struct rule_set *s, const struct rule *r, struct sbuf *out);
 void rule_test_words(const struct rule_set *s, const struct rule *r, unsigned test, struct sbuf *out); /* one of its tests */
 void rule_response_words(uint8_t bits, struct sbuf *out); /* enum rule_response, in both vocabularies */
-/* Notes on loaded rules for `check`: no literal, one-byte literals, flowbits never set ... */
+/* Notes on loaded rules, for `check`. */
 typedef void rules_note_fn(void *ctx, const struct rule *r, const char *kind, const char *text);
-void rules_lint(const struct rule_set *s, rules_note_fn *f, void *ctx);
+struct rule_note { /* borrowed until the call returns */
+    const char *file;
+    uint32_t line, column, sid;
+    const char *kind, *reason, *hint; /* hint may be NULL */
+};
+typedef void rules_lint_fn(void *ctx, const struct rule_note *n);
+/* X(kind, hint): what a lint finds in rules that load */
+#define RULE_LINTS(X)                                                                                               \
+    X(NO_LITERAL, "no-literal", "add a content of four bytes or more that the traffic must have")                     \
+    X(PCRE_ALONE, "pcre-alone", "add a content for what the expression must find in any case")                        \
+    X(NEGATED_LITERAL, "negated-literal", "add a content that must be there")                                         \
+    X(ONE_BYTE_LITERAL, "one-byte-literal", "a longer content, or one more, lets fewer packets through to the rule")  \
+    X(SHORT_LITERAL, "short-literal", "a content of four bytes or more lets fewer packets through to the rule")       \
+    X(BIT_NEVER_SET, "bit-never-set", "load the rule that sets it, or leave this one out")                            \
+    X(BIT_NEVER_READ, "bit-never-read", "load the rule that asks for it, or leave the bit out")                       \
+    X(BITS_CONTRADICT, "bits-contradict", "leave one of the two out")                                                 \
+    X(TWO_DIRECTIONS, "two-directions", "divide it, or write => for a rule on request and response")                  \
+    X(EMPTY_RANGE, "empty-range", "write a range that some value lies in")                                            \
+    X(CONTENTS_CONTRADICT, "contents-contradict", "leave one of the two out, or give it another place")               \
+    X(DUPLICATE_SID, "duplicate-sid", "give each rule a sid of its own")                                              \
+    X(NO_EFFECT, "no-effect", "leave noalert out, or set a bit")                                                      \
+    X(RESET_WITHOUT_TCP, "reset-without-tcp", "answer by icmp_port, or write tcp in the header")
+void rules_lint(const struct rule_set *s, rules_lint_fn *f, void *ctx);
 
 /* Expressions of addresses and ports, resolved with variables. */
 struct ip_range {

@@ -291,12 +291,12 @@ static void empty_input(void **state)
 struct notes {
     char text[512];
 };
-static void take_note(void *ctx, const struct rule *r, const char *kind, const char *text)
+static void take_note(void *ctx, const struct rule_note *x)
 {
     struct notes *n = ctx;
-    assert_true(*text);
+    assert_true(*x->reason && *x->hint && x->line && x->column);
     size_t at = strlen(n->text);
-    snprintf(n->text + at, sizeof(n->text) - at, "%u %s\n", r->sid, kind);
+    snprintf(n->text + at, sizeof(n->text) - at, "%u %s\n", x->sid, x->kind);
 }
 
 static void notes(void **state)
@@ -312,8 +312,69 @@ static void notes(void **state)
                                   DIALECT_SURICATA, NULL, 1);
     rules_lint(s, take_note, &n);
     assert_string_equal(n.text,
-                        "1 bit-never-set\n4 short-literal\n5 no-literal\n6 negated-literal\n");
+                        "1 bit-never-set\n4 short-literal\n5 pcre-alone\n6 negated-literal\n");
     rules_free(s);
+}
+
+/* Options of one rule, and what is noted of it. */
+static void lints(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *options, *kinds;
+    } row[] = {
+        {"content:\"abcd\";", ""},
+        {"content:\"a\";", "one-byte-literal"},
+        {"byte_test:1,>,3,0;", "no-literal"},
+        {"pcre:\"/ab/\"; byte_test:1,>,3,0;", "no-literal"},
+        {"content:\"abcd\"; flowbits:set,x;", "bit-never-read"},
+        {"content:\"abcd\"; flowbits:set,x; flowbits:isset,x;", ""},
+        {"content:\"abcd\"; flowbits:set,x; flowbits:isnotset,x;", ""},
+        {"content:\"abcd\"; flowbits:isset,x; flowbits:isnotset,x;", "bits-contradict bit-never-set"},
+        {"content:\"abcd\"; noalert;", "no-effect"},
+        {"content:\"abcd\"; ttl:>9; ttl:<5;", "empty-range"},
+        {"content:\"abcd\"; ttl:>5; ttl:<9;", ""},
+        {"content:\"abcd\"; ttl:>255;", "empty-range"},
+        {"content:\"abcd\"; startswith; content:\"abXd\"; depth:4;", "contents-contradict"},
+        {"content:\"abcd\"; startswith; content:\"cdef\"; offset:2; depth:4;", ""},
+        {"content:\"abcd\"; startswith; content:\"xdef\"; offset:2; depth:4;", "contents-contradict"},
+        {"content:\"abcd\"; startswith; content:\"ABCD\"; nocase; depth:4;", ""},
+        {"content:\"abcd\"; content:!\"bc\";", "contents-contradict"},
+        {"content:\"abcd\"; content:!\"BC\";", ""},
+        {"content:\"abcd\"; content:!\"BC\"; nocase;", "contents-contradict"},
+        {"content:\"abcd\"; content:!\"bc\"; distance:0;", ""},
+        {"content:\"abcd\"; content:!\"abc\"; offset:4;", ""},
+    };
+    for (size_t k = 0; k < ARRAY_LEN(row); k++) {
+        char text[512], got[512] = "";
+        struct notes n = {""};
+        snprintf(text, sizeof(text), TCP "(%s sid:1;)\n", row[k].options);
+        struct rules_options o = {.dialect = DIALECT_AUTO};
+        struct rule_loader *l = rules_begin(&o);
+        assert_int_equal(rules_add_text(l, "t.rules", str_cstr(text), DIALECT_SURICATA), 0);
+        struct rule_set *s = rules_finish(l, 1);
+        assert_non_null(s);
+        if (s->n_rules != 1)
+            fail_msg("%s: %s", row[k].options, s->n_refusals ? s->refusals[0].reason : "?");
+        rules_lint(s, take_note, &n);
+        for (const char *p = n.text; *p; p = strchr(p, '\n') + 1) {
+            size_t at = strlen(got);
+            snprintf(got + at, sizeof(got) - at, "%s%.*s", at ? " " : "", (int)strcspn(p + 2, "\n"), p + 2);
+        }
+        if (strcmp(got, row[k].kinds))
+            fail_msg("%s: \"%s\", not \"%s\"", row[k].options, got, row[k].kinds);
+        rules_free(s);
+    }
+    /* A sid that stands twice is a note, refused or replaced. */
+    for (unsigned rev = 1; rev < 3; rev++) {
+        char text[256];
+        struct notes n = {""};
+        snprintf(text, sizeof(text), TCP "(content:\"abcd\"; sid:1; rev:1;)\n" TCP "(content:\"abcd\"; sid:1; rev:%u;)\n", rev);
+        struct rule_set *s = rules_of(text, DIALECT_SURICATA, NULL, 1);
+        rules_lint(s, take_note, &n);
+        assert_string_equal(n.text, "1 duplicate-sid\n");
+        rules_free(s);
+    }
 }
 
 static const char *conf_var(void *ctx, bool port, const char *name)
@@ -568,7 +629,7 @@ int main(void)
         cmocka_unit_test(files),
         cmocka_unit_test(refusal_places),
         cmocka_unit_test(empty_input),
-        cmocka_unit_test(notes),
+        cmocka_unit_test(notes), cmocka_unit_test(lints),
         cmocka_unit_test(input_hash_tells),
         cmocka_unit_test(broken_ends_are_left_out),
         cmocka_unit_test(hash_of_a_lost_companion),
