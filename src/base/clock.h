@@ -14,4 +14,15 @@ uint64_t clock_wall_ns(void);
 uint64_t clock_mono_ns(void);
 uint64_t clock_cpu_ns(void); /* CPU time of the process */
 
+
+/* The processor's counter, or nanoseconds where there is none: for shares, not for times. */
+static inline uint64_t clock_cycles(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    return __builtin_ia32_rdtsc();
+#else
+    return clock_mono_ns();
+#endif
+}
+
 #endif

@@ -41,6 +41,7 @@ static const char usage[] =
     "  losses     everything that was lost, with stage and reason\n"
     "  flows      flows, newest packet first; also: app http, vlan 5, id N, alerted, answered\n"
     "  responses  what was answered, by rule: injected, failed, damped, died, lived, leaked ...\n"
+    "  top        what rules cost, the dearest first (riposte rules top)\n"
     "  rules      what is loaded, and what was refused and why\n"
     "  reload     read configuration and rules anew; waits, and says what changed\n"
     "  reopen     open log files anew, after they were moved away\n"

@@ -196,6 +196,11 @@ static int verb_why(const struct rules_args *a, const struct rule_set *s, struct
     return rules_why(a, s, c, d);
 }
 
+static int verb_top(const struct rules_args *a, const struct rule_set *s, struct conf *c, struct diags *d)
+{
+    return rules_top(a, s, c, d);
+}
+
 static int run(const struct args *a, const struct rules_args *r, int dialect, verb_fn *verb)
 {
     struct arena mem;
@@ -253,5 +258,7 @@ int cmd_rules(int argc, char **argv)
     r.sid = ids.sid;
     if (why && !r.capture)
         return misused("-r CAPTURE is missing");
-    return run(&a, &r, dialect, why ? verb_why : verb_show);
+    if (top && !r.capture)
+        return rules_top_live(&r);
+    return run(&a, &r, dialect, why ? verb_why : top ? verb_top : verb_show);
 }

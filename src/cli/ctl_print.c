@@ -156,6 +156,42 @@ static void print_responses(const json_t *j)
         printf("%s\n", text_of(j, "note"));
 }
 
+static double real_of(const json_t *o, const char *key)
+{
+    return json_number_value(json_object_get(o, key));
+}
+
+static void print_costs(const json_t *j)
+{
+    const json_t *list = json_object_get(j, "rules");
+    printf("%-16s %12s %10s %8s %10s %12s\n", "gid:sid", "checks", "matches", "share", "avg ns", "steps");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *r = json_array_get(list, i);
+        char name[48];
+        snprintf(name, sizeof(name), "%lld:%lld", number_of(r, "gid"), number_of(r, "sid"));
+        printf("%-16s %12lld %10lld %7.2f%% %10.0f %12lld%s\n", name, number_of(r, "checks"), number_of(r, "matches"),
+               100 * real_of(r, "share"), real_of(r, "avg_ns"), number_of(r, "steps"),
+               json_is_true(json_object_get(r, "suspended")) ? "  suspended" : "");
+    }
+    printf("%lld rules were checked %lld times in %.3f ms, of one packet in %lld\n", number_of(j, "rules_checked"),
+           number_of(j, "checks"), real_of(j, "ns") / 1e6, number_of(j, "sample"));
+}
+
+bool rules_top_print(const char *answer, size_t n, bool raw)
+{
+    json_t *j = raw ? NULL : json_loadb(answer, n, 0, NULL);
+    if (!raw && (!j || !json_object_get(j, "rules_checked"))) {
+        json_decref(j);
+        return ctl_print(answer, n, false, false);
+    }
+    if (raw)
+        fwrite(answer, 1, n, stdout);
+    else
+        print_costs(j);
+    json_decref(j);
+    return true;
+}
+
 bool ctl_print(const char *answer, size_t n, bool raw, bool all)
 {
     json_t *j = json_loadb(answer, n, 0, NULL);
@@ -174,6 +210,8 @@ bool ctl_print(const char *answer, size_t n, bool raw, bool all)
                     json_string_value(json_object_get(json_array_get(list, i), "help")));
     } else if (json_object_get(j, "losses")) {
         print_losses(json_object_get(j, "losses"), all);
+    } else if (json_object_get(j, "rules_checked")) {
+        print_costs(j);
     } else if (json_object_get(j, "flows")) {
         print_flows(j);
     } else if (json_object_get(j, "total")) {

@@ -8,4 +8,7 @@
 /* One JSON object of a sensor: as it is, or for people.  True: the sensor says ok. */
 bool ctl_print(const char *answer, size_t n, bool raw, bool all);
 
+/* `rules top`: a table, or the JSON as it is. */
+bool rules_top_print(const char *answer, size_t n, bool raw);
+
 #endif

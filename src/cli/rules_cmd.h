@@ -5,6 +5,7 @@
 
 #include "cli/load.h"
 #include "engine/engine.h"
+#include "sensor/sensor.h"
 
 struct rules_args {
     const char *capture, *bpf, *socket;
@@ -19,6 +20,7 @@ struct overlay *rules_in_force(const struct rule_set *s, const struct conf *c, s
 int rules_replay(const struct rules_args *a, struct conf *c, struct replay_options *o, struct replay_result *r,
                  struct diags *d) MUST_CHECK;
 int rules_why(const struct rules_args *a, const struct rule_set *s, struct conf *c, struct diags *d) MUST_CHECK;
+int rules_top_live(const struct rules_args *a); /* exit status */
 int rules_top(const struct rules_args *a, const struct rule_set *s, struct conf *c, struct diags *d) MUST_CHECK;
 
 #endif

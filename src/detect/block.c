@@ -228,6 +228,8 @@ static enum outcome run(struct block *b, const struct img_test *t)
     return HOLDS;
 }
 
+enum { STEP_BYTES = 64 }; /* looked at for the price of one place that is tried */
+
 bool block_match(struct detect *d, const struct img_test *t, unsigned n, const struct input *in)
 {
     return block_match_path(d, t, n, in, NULL);
@@ -240,5 +242,7 @@ bool block_match_path(struct detect *d, const struct img_test *t, unsigned n, co
     d->cursor[0] = d->cursor[1] = 0;
     d->base64 = (struct input){.p = (const uint8_t *)"", .n = 0};
     d->budget = d->config.recursion_limit;
-    return run(&b, t) == HOLDS;
+    bool holds = run(&b, t) == HOLDS;
+    d->steps += n + (d->config.recursion_limit - d->budget) + in->n / STEP_BYTES;
+    return holds;
 }

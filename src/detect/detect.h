@@ -169,12 +169,16 @@ struct detect_config {
     bool on_ack;
     uint32_t pcre_match_limit, pcre_recursion_limit;
     uint32_t recursion_limit; /* of content retries; 0: 3000 */
+    uint32_t rule_sample;     /* cost of rules is taken of one packet in so many; 0: of none */
+    uint32_t rule_budget;     /* steps of one rule in a second of packet time; 0: no budget */
+    uint32_t rule_suspend_s;  /* for how long a rule over its budget rests */
+    bool sums_shared;         /* replay: the workers' steps are one sum */
     uint32_t tag_packets;     /* most of a Snort tag that names none; 0: no limit */
     struct state *state;
 };
 struct detect_counters {
     uint64_t packets, streams, txs, scans, scan_bytes, candidates, evaluated, matched, pcre_runs, pcre_errors,
-        limit_hits, mpm_list, alert_queue_overflow, flow_state_bytes, refused;
+        limit_hits, mpm_list, alert_queue_overflow, flow_state_bytes, refused, suspended_rules, suspended_checks;
 };
 
 struct detect;
@@ -195,6 +199,28 @@ void detect_told(const struct detect *d, uint32_t k, struct str *key, struct str
 const struct detect_counters *detect_counters(const struct detect *d);
 void detect_flow_free(struct detect *d, struct flow *f);
 void detect_tx_free(struct app_tx *tx);
+
+/* ------------------------------------------------------------------ what rules cost */
+
+struct rule_cost { /* of the sampled packets */
+    uint32_t gid, sid;
+    uint64_t checks, matches, cycles, steps;
+    bool suspended;
+};
+/* Of `places` rules from *at on those that were checked; false: these were the last, or nothing is sampled. */
+bool detect_costs(const struct detect *d, uint32_t *at, uint32_t places, void (*f)(void *ctx, const struct rule_cost *c), void *ctx);
+struct rule_over {
+    uint32_t rule;
+    uint64_t steps;
+    bool goes_on; /* it drops, answers or passes: told, not suspended */
+};
+typedef void detect_over_fn(void *ctx, const struct rule_over *x);
+/*
+ * Packet time goes on.  When detect_clock_due says so a second is over, and detect_clock suspends the rules over their
+ * budget; in replay all workers must have done with what comes before.
+ */
+bool detect_clock_due(const struct detect *d, uint64_t now_ns);
+void detect_clock(struct detect *d, uint64_t now_ns, detect_over_fn *f, void *ctx);
 
 /* ------------------------------------------------------------------ one rule under watch */
 

@@ -172,6 +172,16 @@ static void judge(struct detect *d, uint32_t index)
     match_add(d, index, flags, NULL, d->p->dir);
 }
 
+static void judge_counted(struct detect *d, uint32_t index)
+{
+    if (!cost_counts(d)) {
+        judge(d, index);
+    } else if (cost_begin(d, index)) {
+        judge(d, index);
+        cost_end(d, index);
+    }
+}
+
 static void judge_all(struct detect *d)
 {
     if (d->watch)
@@ -180,7 +190,7 @@ static void judge_all(struct detect *d)
         if (d->watch && watch_due(d, d->cand.rule[k]))
             watch_packet(d);
         if (!d->rules[d->cand.rule[k]].of_tx)
-            judge(d, d->cand.rule[k]);
+            judge_counted(d, d->cand.rule[k]);
     }
     if (d->watch && watch_due(d, UINT32_MAX))
         watch_packet(d);
@@ -294,6 +304,7 @@ const struct matches *detect_packet(struct detect *d, struct packet *p, struct s
     if (!image_n_rules(d->image))
         return &d->matches;
     arena_reset(&d->arena);
+    d->sampling = d->cost && d->count.packets % d->config.rule_sample == 0;
     d->cand.gate = d->tx_cand.gate = d->overlay->gate;
     d->cand.now = d->tx_cand.now = gate_of_packet(d);
     events(d);
@@ -333,6 +344,7 @@ enum { MATCHES_ROOM = 256, RECURSION_LIMIT = 3000, PCRE_LIMIT = 3500, PCRE_RECUR
 
 static void take_off(struct detect *d)
 {
+    cost_done(d);
     regex_done(d);
     prefilter_done(d);
     rulestate_done(d);
@@ -352,6 +364,8 @@ static int put_on(struct detect *d, struct overlay *o)
         rc = rulestate_init(d);
     if (!rc)
         rc = sets_init(d);
+    if (!rc)
+        rc = cost_init(d);
     return rc ? rc : regex_init(d);
 }
 
@@ -401,6 +415,9 @@ int detect_swap(struct detect *d, struct overlay *o)
 {
     if (o->image == d->image) {
         struct overlay *old = d->overlay;
+        int sums = cost_overlay(d, o);
+        if (sums)
+            return sums;
         d->overlay = overlay_ref(o);
         overlay_close(old);
         return 0;
@@ -420,6 +437,9 @@ int detect_swap(struct detect *d, struct overlay *o)
     fresh.cand = fresh.tx_cand = (struct candidates){0};
     fresh.name_of = NULL;
     fresh.live = NULL;
+    fresh.cost = NULL;
+    fresh.until = NULL;
+    fresh.sums = fresh.own_sums = NULL;
     fresh.pcre = NULL;
     fresh.pcre_data = NULL;
     fresh.pcre_context = fresh.pcre_wide = NULL;

@@ -303,6 +303,16 @@ static void judge_tx(struct tx_work *w, uint32_t index)
     match_add(d, index, MATCH_TX | (in_stream ? MATCH_STREAM : 0u) | match_voice(r), w->tx, w->dir);
 }
 
+static void judge_counted(struct tx_work *w, uint32_t index)
+{
+    if (!cost_counts(w->d)) {
+        judge_tx(w, index);
+    } else if (cost_begin(w->d, index)) {
+        judge_tx(w, index);
+        cost_end(w->d, index);
+    }
+}
+
 void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir)
 {
     for (struct app_tx *tx = af->first; tx; tx = tx->next) {
@@ -321,7 +331,7 @@ void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir)
         for (uint32_t k = 0; k < d->tx_cand.n; k++) {
             if (d->watch && watch_due(d, d->tx_cand.rule[k]))
                 watch_tx(d, af, tx, dir, w.whole);
-            judge_tx(&w, d->tx_cand.rule[k]);
+            judge_counted(&w, d->tx_cand.rule[k]);
         }
         if (d->watch && watch_due(d, UINT32_MAX))
             watch_tx(d, af, tx, dir, w.whole);

@@ -147,6 +147,14 @@ struct detect {
     struct input base64;
     uint32_t cursor[2]; /* in the buffer, and in base64_data */
     struct watch *watch; /* NULL: none */
+    /* cost.c */
+    struct rule_cost *cost; /* by rule; NULL: nothing is sampled */
+    struct rule_sums *sums, *own_sums; /* NULL: no budget */
+    uint32_t *until;        /* by rule: suspended before this epoch */
+    uint32_t epoch, turn;   /* second of packet time; how many began */
+    bool sampling;          /* this packet */
+    uint64_t steps;         /* of the rule in work */
+    uint64_t cost_from, cost_matched;
 };
 
 /* block.c */
@@ -157,6 +165,13 @@ struct block_span {
 };
 bool block_match_path(struct detect *d, const struct img_test *t, unsigned n, const struct input *in,
                       struct block_span *path);
+/* cost.c */
+int cost_init(struct detect *d) MUST_CHECK;
+void cost_done(struct detect *d);
+int cost_overlay(struct detect *d, struct overlay *o) MUST_CHECK;
+bool cost_begin(struct detect *d, uint32_t rule); /* false: it is suspended */
+void cost_end(struct detect *d, uint32_t rule);
+static inline bool cost_counts(const struct detect *d) { return d->sampling || d->sums; }
 /* watch.c; the rule under watch in its place among candidates: of a packet, of a transaction */
 bool watch_due(const struct detect *d, uint32_t before); /* its turn comes before this rule's */
 void watch_packet(struct detect *d);

@@ -413,6 +413,7 @@ void overlay_close(struct overlay *o)
     free(o->ip_only);
     free(o->ip_only_rules);
     free(o->ip_any);
+    sums_free(atomic_load_explicit(&o->sums, memory_order_relaxed));
     free(o);
 }
 

@@ -41,7 +41,13 @@ struct overlay {
     uint32_t *ip_any; /* address-only rules without a selective address */
     uint32_t n_ip_any;
     _Atomic uint32_t users;
+    _Atomic(struct rule_sums *) sums; /* replay with a budget: the workers' steps by rule */
 };
+enum { SUMS = 4 };
+struct rule_sums {
+    _Atomic uint32_t *steps[SUMS];
+};
+void sums_free(struct rule_sums *s); /* cost.c */
 
 uint16_t overlay_addr_class(const struct overlay *o, uint8_t ver, const struct ip_addr *a);
 static inline uint16_t overlay_port_class(const struct overlay *o, uint16_t port)

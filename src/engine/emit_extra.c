@@ -123,3 +123,23 @@ bool emit_xff(struct engine *e, const struct flow *f, const struct app_tx *tx, s
     out->ver = 0; /* said */
     return true;
 }
+
+void emit_over_budget(struct engine *e, const struct image_rule_info *r, const struct rule_over *x)
+{
+    struct event *ev = emit_begin(e, EVENT_NOTICE, NULL, NULL, 0xff);
+    if (!ev)
+        return;
+    ev->flags |= EVENT_HIDE_NUMBER;
+    struct fields *out = event_fields(e->out);
+    fields_open(out, "notice");
+    fields_cstr(out, "kind", x->goes_on ? "rule_over_budget" : "rule_suspended");
+    fields_u64(out, "gid", r->gid);
+    fields_u64(out, "signature_id", r->sid);
+    fields_str(out, "signature", r->msg);
+    fields_u64(out, "steps", x->steps);
+    fields_u64(out, "budget", e->settings->detect.rule_budget);
+    if (!x->goes_on)
+        fields_u64(out, "seconds", e->settings->detect.rule_suspend_s);
+    fields_close(out);
+    event_end(e->out);
+}

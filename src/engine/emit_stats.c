@@ -96,6 +96,8 @@ static const struct stat_row detect_rows[] = {
     ROW("alert", verdict.alerts),
     ROW("alert_queue_overflow", verdict.overflow),
     ROW("alerts_suppressed", verdict.suppressed),
+    ROW("rules_suspended", detect.suspended_rules),
+    ROW("checks_suspended", detect.suspended_checks),
 };
 static const struct stat_row ips_rows[] = {
     ROW("accepted", verdict.accepted),

@@ -133,6 +133,7 @@ void engine_counters_add(struct engine_counters *sum, const struct engine_counte
  * was answered (gid 0: rules without counters of their own).
  */
 bool engine_flows(struct engine *e, uint32_t *at, uint32_t places, bool (*f)(void *ctx, struct flow *f), void *ctx);
+bool engine_costs(const struct engine *e, uint32_t *at, uint32_t places, void (*f)(void *ctx, const struct rule_cost *c), void *ctx);
 void engine_responses(struct engine *e,
                       void (*f)(void *ctx, uint32_t gid, uint32_t sid, const struct response_counters *c),
                       void *ctx);
@@ -162,6 +163,9 @@ struct replay_options {
     bool dry;               /* data sets are not saved */
     bool follow;            /* a folder's new files, too, until *stop (capture.h) */
     bool delete_done;       /* a file that was read whole is deleted */
+    /* At the end, of each worker and rule that was checked in a sampled packet; may be NULL. */
+    void (*cost)(void *ctx, const struct rule_cost *c);
+    void *cost_ctx;
 };
 struct replay_result {
     uint64_t packets, bytes, events, alerts, lost;

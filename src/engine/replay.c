@@ -175,6 +175,7 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
     c->state = state_new(&sc);
     if (!c->settings || !c->state)
         return -ENOMEM;
+    c->settings->detect.rule_sample = o->cost ? 1 : 0; /* nobody else asks */
     if (d->errors)
         return -EINVAL;
     for (unsigned k = 0; k < c->n; k++) {
@@ -286,6 +287,10 @@ static void crew_finish(struct crew *c, struct capture *cap, uint64_t first_ns, 
     }
     crew_drain(c, true);
     (void)cap;
+    for (unsigned k = 0; k < c->n && c->o->cost; k++) {
+        uint32_t at = 0;
+        (void)engine_costs(c->hand[k].engine, &at, UINT32_MAX, c->o->cost, c->o->cost_ctx);
+    }
     engine_stats(c->hand[0].engine, &r->counters, NULL, (last_ns - first_ns) / NS_PER_SEC);
     crew_drain(c, true);
     logger_flush(c->o->logger);

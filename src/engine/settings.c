@@ -268,6 +268,10 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
         .pcre_match_limit = (uint32_t)conf_int(c, "pcre.match-limit"),
         .pcre_recursion_limit = (uint32_t)conf_int(c, "pcre.match-limit-recursion"),
         .recursion_limit = (uint32_t)conf_int(c, "detect.inspection-recursion-limit"),
+        .rule_sample = (uint32_t)conf_int(c, "detect.rule-sample"),
+        .rule_budget = (uint32_t)conf_int(c, "detect.rule-budget"),
+        .rule_suspend_s = (uint32_t)u64_min(conf_ns(c, "detect.rule-suspend") / 1000000000u, UINT32_MAX / 2),
+        .sums_shared = s->replay,
         .tag_packets = (uint32_t)conf_int(c, "detect.tag.packet-limit"),
     };
     s->verdict = (struct verdict_config){

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "base/log.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -189,6 +190,38 @@ static void tick(struct engine *e, uint64_t now_ns)
     e->ticking = false;
 }
 
+/* A rule took more steps than it may: told by worker 0 of those that count together. */
+static void over_budget(void *ctx, const struct rule_over *x)
+{
+    enum { SAID_MOST = 20 };
+    struct engine *e = ctx;
+    if (e->settings->detect.sums_shared && e->parts.worker)
+        return;
+    struct image_rule_info r;
+    image_rule(overlay_image(detect_overlay(e->detect)), x->rule, &r);
+    e->tick_order2++;
+    emit_over_budget(e, &r, x);
+    if (e->budgets_said++ < SAID_MOST)
+        log_at(LOG_AT_WARNING, "rules", "sid %u took %llu steps in a second, over detect.rule-budget: %s%s", r.sid,
+               (unsigned long long)x->steps, x->goes_on ? "it goes on, for it keeps something out or in" : "suspended",
+               e->budgets_said == SAID_MOST ? "; no more of this is said here" : "");
+}
+
+/* Behind all flows that end by now, whichever worker has them, and before the packet. */
+static void budgets(struct engine *e)
+{
+    if (!detect_clock_due(e->detect, e->now_ns))
+        return;
+    e->tick_order = PLACE_PACKETS - 1;
+    e->tick_order2 = 0;
+    if (e->parts.wait_turn) {
+        place_set(e, e->tick_order, 0);
+        e->parts.wait_turn(e->parts.ctx);
+    }
+    detect_clock(e->detect, e->now_ns, over_budget, e);
+    e->tick_order = e->tick_order2 = 0;
+}
+
 static void time_to(struct engine *e, uint64_t ts_ns)
 {
     if (ts_ns > e->now_ns)
@@ -196,6 +229,7 @@ static void time_to(struct engine *e, uint64_t ts_ns)
     flow_clock(e->flows, e->now_ns);
     if (e->now_ns >= e->next_tick_ns)
         tick(e, e->now_ns);
+    budgets(e);
 }
 
 /* ------------------------------------------------------------------ packets */
@@ -471,6 +505,11 @@ void engine_counters(const struct engine *e, struct engine_counters *out)
 bool engine_flows(struct engine *e, uint32_t *at, uint32_t places, bool (*f)(void *ctx, struct flow *f), void *ctx)
 {
     return flow_walk(e->flows, at, places, f, ctx);
+}
+
+bool engine_costs(const struct engine *e, uint32_t *at, uint32_t places, void (*f)(void *ctx, const struct rule_cost *c), void *ctx)
+{
+    return detect_costs(e->detect, at, places, f, ctx);
 }
 
 void engine_responses(struct engine *e,

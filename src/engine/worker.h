@@ -27,6 +27,7 @@ struct engine {
     struct arena burst_memory; /* changed frames of the burst */
     uint8_t *changed[BURST_MAX];
     uint64_t swaps_failed;
+    uint64_t budgets_said; /* rules over their budget, in the log */
     uint64_t hash_seed; /* of the flow table: one hash a packet for all */
     uint64_t now_ns, next_tick_ns;
     uint64_t seq;          /* events of the packet in work */
@@ -94,6 +95,7 @@ void emit_tagged(struct engine *e, struct packet *p);
 void emit_packet_header(struct engine *e, const struct packet *p); /* of an anomaly */
 void emit_arp(struct engine *e, struct packet *p);
 void emit_anomalies(struct engine *e, struct packet *p);
+void emit_over_budget(struct engine *e, const struct image_rule_info *r, const struct rule_over *x);
 void emit_response(void *ctx, const struct response_report *r);
 /* emit_flow.c */
 void emit_flow(struct engine *e, const struct flow *f);

@@ -438,7 +438,7 @@ static void test_filter(void **state)
         {EVENT_APP, "http", 1},    {EVENT_APP, "dns", 0},   {EVENT_APP, "ftp_data", 1},
         {EVENT_APP, "httpx", 0},   {EVENT_APP, "htt", 0},   {EVENT_APP, "bittorrent_dht", 1},
         {EVENT_APP, "tls", 0},     {EVENT_FLOW, NULL, 0},   {EVENT_STATS, NULL, 0},
-        {EVENT_RESPONSE, NULL, 1}, {EVENT_NOTICE, NULL, 0}, {EVENT_PACKET, NULL, 0},
+        {EVENT_RESPONSE, NULL, 1}, {EVENT_NOTICE, NULL, 1}, {EVENT_PACKET, NULL, 0},
     };
     static const char *const settings[] = {
         EVE,           TYPES "0=alert",          TYPES "1.http.extended=yes",

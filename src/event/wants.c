@@ -216,6 +216,9 @@ static void types_read(const struct conf_node *types, struct eve_options *o)
     /* A suricata.yaml knows nothing of responses; who wants alerts wants to know of them. */
     if ((o->type_bits & 1u << EVENT_ALERT) && !type_listed(types, "response"))
         o->type_bits |= 1u << EVENT_RESPONSE;
+    /* Likewise of rules that were suspended. */
+    if ((o->type_bits & 1u << EVENT_ALERT) && !type_listed(types, "notice"))
+        o->type_bits |= 1u << EVENT_NOTICE;
     if (o->tagged_packets)
         o->type_bits |= 1u << EVENT_PACKET;
     apps_read(types, &o->apps);

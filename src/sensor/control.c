@@ -78,6 +78,15 @@ static void do_responses(struct supervisor *s, struct control_client *c)
     struct flow_query q = {.most = 1};
     survey_ask(s, c, SURVEY_RESPONSES, &q);
 }
+static void do_top(struct supervisor *s, struct control_client *c)
+{
+    struct flow_query q;
+    char why[400];
+    if (!flow_query_parse(c->words, &q, why, sizeof(why)) || q.ask)
+        refuse(c, "top takes limit N alone");
+    else
+        survey_ask(s, c, SURVEY_COSTS, &q);
+}
 static void do_rules(struct supervisor *s, struct control_client *c)
 {
     cmd_report(s, c, report_rules);
@@ -132,6 +141,7 @@ static const struct command {
     {"losses", do_losses, "everything that was lost, with stage and reason"},
     {"flows", do_flows, "flows, newest packet first: flows [host A] [port N] [tcp] [limit N] ..."},
     {"responses", do_responses, "what was answered, by rule: injected, died, lived, leaked ..."},
+    {"top", do_top, "what rules cost, the dearest first: top [limit N]"},
     {"rules", do_rules, "what is loaded, and what was refused and why"},
     {"reload", do_reload, "read configuration and rules anew; waits, and says what changed"},
     {"reopen", do_reopen, "open log files anew, after they were moved away"},
@@ -174,7 +184,7 @@ static void request(struct supervisor *s, struct control_client *c)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (!strcmp(word, commands[i].name)) {
             const char *more = c->words + strspn(c->words, " \t\r\n");
-            if (*more && commands[i].f != do_flows)
+            if (*more && commands[i].f != do_flows && commands[i].f != do_top)
                 stray(c, word, more);
             else
                 commands[i].f(s, c);

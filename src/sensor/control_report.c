@@ -234,6 +234,8 @@ static const struct loss {
          engine.detect.alert_queue_overflow),
     LOSS("detect", "state_refused", "entries", "no room in the table of thresholds and bits",
          engine.detect.refused),
+    LOSS("detect", "rule_budget", "evaluations", "of rules over detect.rule-budget, which rest",
+         engine.detect.suspended_checks),
     LOSS("verdict", "alert_limit", "alerts", "over packet-alert-max", engine.verdict.overflow),
     LOSS("response", "failed", "responses", "could not be sent", engine.response.failed),
     LOSS("response", "would_block", "frames", "the response port was busy", inject.would_block),

@@ -53,8 +53,7 @@ static void answer(struct engine_proc *p)
 {
     struct survey *part[SENSOR_WORKERS] = {NULL};
     struct msg_surveyed head = {.request = p->survey_request, .kind = p->survey_kind};
-    bool flows = p->survey_kind == SURVEY_FLOWS;
-    size_t one = flows ? sizeof(struct flow_row) : sizeof(struct response_row);
+    size_t one = survey_row_size(p->survey_kind);
     uint32_t n = 0, sum = 0;
     for (unsigned i = 0; i < p->n; i++) {
         part[i] = take_back(&p->worker[i]);
@@ -66,13 +65,15 @@ static void answer(struct engine_proc *p)
         head.unheard += s == NULL;
         head.seen += s ? s->seen : 0;
         if (s && rows && s->n) {
-            memcpy(rows + n * one, flows ? (void *)s->flow : (void *)s->rule, s->n * one);
+            memcpy(rows + n * one, s->flow ? (void *)s->flow : s->rule ? (void *)s->rule : (void *)s->cost, s->n * one);
             n += s->n;
         }
         survey_free(s);
     }
-    n = flows ? flow_rows_order((void *)rows, n, p->survey_most)
-              : response_rows_merge((void *)rows, n);
+    n = !rows                             ? 0
+        : p->survey_kind == SURVEY_FLOWS     ? flow_rows_order((void *)rows, n, p->survey_most)
+        : p->survey_kind == SURVEY_RESPONSES ? response_rows_merge((void *)rows, n)
+                                             : cost_rows_merge((void *)rows, n);
     tell(p, &head, rows, n, one);
     free(rows);
     p->survey_request = 0;

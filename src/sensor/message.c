@@ -115,7 +115,7 @@ static bool surveyed_ok(const void *body, uint32_t size)
 {
     const struct msg_surveyed *s = body;
     const uint8_t *rows_at = (const uint8_t *)body + sizeof(*s);
-    size_t one = s->kind == SURVEY_FLOWS ? sizeof(struct flow_row) : sizeof(struct response_row);
+    size_t one = survey_row_size((enum survey_kind)s->kind);
     if (s->kind >= SURVEY_KINDS || s->last > 1 || s->n > MSG_BODY ||
         size != sizeof(*s) + s->n * one)
         return false;

@@ -13,11 +13,6 @@
 
 #define ANSWER_MOST (6 * NS_PER_SEC)
 
-static size_t row_size(enum survey_kind k)
-{
-    return k == SURVEY_FLOWS ? sizeof(struct flow_row) : sizeof(struct response_row);
-}
-
 static void over(struct supervisor *s, bool ok)
 {
     struct sup_survey *v = &s->survey;
@@ -45,10 +40,11 @@ static void begin(struct supervisor *s)
     v->kind = c->survey_kind;
     v->query = c->query;
     v->since_ns = sup_now();
+    v->since_cycles = clock_cycles();
     v->busy = true;
     v->n = v->unheard = 0;
     v->seen = 0;
-    v->rows = calloc(SUP_ROWS, row_size(v->kind));
+    v->rows = calloc(SUP_ROWS, survey_row_size(v->kind));
     if (!v->rows || s->engine.state != PROC_RUNNING ||
         msg_send(s->engine.channel, MSG_SURVEY, &q, sizeof(q), NULL, 0))
         over(s, false);
@@ -71,8 +67,8 @@ void survey_take(struct supervisor *s, const struct message *m)
     if (!v->busy || h.request != v->request || h.kind != v->kind)
         return;
     uint32_t n = u32_min(h.n, SUP_ROWS - v->n);
-    memcpy((uint8_t *)v->rows + v->n * row_size(v->kind), m->body + sizeof(h),
-           n * row_size(v->kind));
+    memcpy((uint8_t *)v->rows + v->n * survey_row_size(v->kind), m->body + sizeof(h),
+           n * survey_row_size(v->kind));
     v->n += n;
     v->seen = h.seen;
     v->unheard = h.unheard;
@@ -129,10 +125,48 @@ static void put_responses(struct supervisor *s, struct json *j)
         json_cstr(j, "note", "there is no response port: nothing is sent (--response IF)");
 }
 
+/* The dearest first; shares are of all, told or not. */
+static void put_costs(struct supervisor *s, struct json *j)
+{
+    const struct sup_survey *v = &s->survey;
+    const struct cost_row *r = v->rows;
+    uint64_t all = 0, checks = 0, told = 0, ns = sup_now() - v->since_ns;
+    double per_ns = ns ? (double)(clock_cycles() - v->since_cycles) / (double)ns : 1;
+    per_ns = per_ns > 0 ? per_ns : 1;
+    for (uint32_t i = 0; i < v->n; i++) {
+        all += r[i].cycles;
+        checks += r[i].checks;
+    }
+    json_i64(j, "sample", conf_int(s->conf, "detect.rule-sample"));
+    json_u64(j, "rules_checked", v->seen);
+    json_u64(j, "checks", checks);
+    json_double(j, "ns", (double)all / per_ns);
+    json_array(j, "rules");
+    for (uint32_t i = 0; i < v->n && told < v->query.most; i++) {
+        if (!r[i].gid)
+            continue;
+        told++;
+        json_open(j, NULL);
+        json_u64(j, "gid", r[i].gid);
+        json_u64(j, "sid", r[i].sid);
+        json_u64(j, "checks", r[i].checks);
+        json_u64(j, "matches", r[i].matches);
+        json_u64(j, "steps", r[i].steps);
+        json_double(j, "share", all ? (double)r[i].cycles / (double)all : 0);
+        json_double(j, "ns", (double)r[i].cycles / per_ns);
+        json_double(j, "avg_ns", r[i].checks ? (double)r[i].cycles / per_ns / (double)r[i].checks : 0);
+        json_bool(j, "suspended", r[i].suspended > 0);
+        json_close(j);
+    }
+    json_array_end(j);
+}
+
 void report_survey(struct supervisor *s, struct json *j)
 {
     if (s->survey.kind == SURVEY_FLOWS)
         put_flows(s, j);
+    else if (s->survey.kind == SURVEY_COSTS)
+        put_costs(s, j);
     else
         put_responses(s, j);
     if (s->survey.unheard)

@@ -81,7 +81,7 @@ struct control_client {
 };
 
 struct sup_survey {
-    uint64_t request, last, since_ns, seen;
+    uint64_t request, last, since_ns, since_cycles, seen;
     enum survey_kind kind;
     struct flow_query query;
     void *rows; /* struct flow_row or response_row */

@@ -18,9 +18,12 @@ struct survey *survey_new(enum survey_kind kind, const struct flow_query *q, uin
     s->worker = worker;
     if (kind == SURVEY_FLOWS)
         s->flow = calloc(q->most, sizeof(*s->flow));
+    else if (kind == SURVEY_COSTS)
+        s->cost = calloc(SURVEY_COSTS_MOST + 1, sizeof(*s->cost));
     else
         s->rule = calloc(SURVEY_RULES, sizeof(*s->rule));
-    if (s->flow || s->rule)
+    s->n = s->cost != NULL;
+    if (s->flow || s->rule || s->cost)
         return s;
     free(s);
     return NULL;
@@ -32,7 +35,16 @@ void survey_free(struct survey *s)
         return;
     free(s->flow);
     free(s->rule);
+    free(s->cost);
     free(s);
+}
+
+size_t survey_row_size(enum survey_kind k)
+{
+    static const size_t size[SURVEY_KINDS] = {[SURVEY_FLOWS] = sizeof(struct flow_row),
+                                              [SURVEY_RESPONSES] = sizeof(struct response_row),
+                                              [SURVEY_COSTS] = sizeof(struct cost_row)};
+    return k < SURVEY_KINDS ? size[k] : sizeof(struct flow_row);
 }
 
 /* ------------------------------------------------------------------ flows */
@@ -128,8 +140,53 @@ static void one_rule(void *ctx, uint32_t gid, uint32_t sid, const struct respons
     s->rule[s->n++] = (struct response_row){.gid = gid, .sid = sid, .count = *c};
 }
 
+/* ------------------------------------------------------------------ costs */
+
+static void cost_sink(struct cost_row *r, uint32_t n, uint32_t at)
+{
+    for (uint32_t kid; (kid = 2 * at + 1) < n; at = kid) {
+        kid += kid + 1 < n && r[kid + 1].cycles < r[kid].cycles;
+        if (r[at].cycles <= r[kid].cycles)
+            return;
+        struct cost_row t = r[at];
+        r[at] = r[kid];
+        r[kid] = t;
+    }
+}
+
+static void cost_add(struct cost_row *sum, const struct cost_row *r)
+{
+    sum->checks += r->checks;
+    sum->matches += r->matches;
+    sum->cycles += r->cycles;
+    sum->steps += r->steps;
+    sum->suspended += r->suspended;
+}
+
+static void one_cost(void *ctx, const struct rule_cost *c)
+{
+    struct survey *s = ctx;
+    struct cost_row row = {.gid = c->gid, .sid = c->sid, .checks = c->checks, .matches = c->matches,
+                           .cycles = c->cycles, .steps = c->steps, .suspended = c->suspended};
+    struct cost_row *heap = s->cost + 1;
+    s->seen++;
+    if (s->n <= SURVEY_COSTS_MOST) {
+        s->cost[s->n++] = row;
+        for (uint32_t i = s->n > SURVEY_COSTS_MOST ? SURVEY_COSTS_MOST / 2 : 0; i--;)
+            cost_sink(heap, SURVEY_COSTS_MOST, i); /* full: now it is a heap */
+    } else if (row.cycles > heap[0].cycles) {
+        cost_add(&s->cost[0], &heap[0]);
+        heap[0] = row;
+        cost_sink(heap, SURVEY_COSTS_MOST, 0);
+    } else {
+        cost_add(&s->cost[0], &row);
+    }
+}
+
 bool survey_step(struct survey *s, struct engine *e)
 {
+    if (s->kind == SURVEY_COSTS)
+        return engine_costs(e, &s->at, SURVEY_COST_STEP, one_cost, s);
     if (s->kind == SURVEY_FLOWS)
         return engine_flows(e, &s->at, SURVEY_STEP, one_flow, s);
     engine_responses(e, one_rule, s);
@@ -175,5 +232,33 @@ uint32_t response_rows_merge(struct response_row *r, uint32_t n)
         RESPONSE_COUNTERS(ADD)
 #undef ADD
     }
+    return out;
+}
+
+static int cost_by_sid(const void *a, const void *b)
+{
+    const struct cost_row *x = a, *y = b;
+    return x->gid != y->gid ? (x->gid < y->gid ? -1 : 1) : x->sid < y->sid ? -1 : x->sid > y->sid;
+}
+
+static int cost_dearest(const void *a, const void *b)
+{
+    const struct cost_row *x = a, *y = b;
+    return x->cycles != y->cycles ? (x->cycles < y->cycles ? 1 : -1) : cost_by_sid(a, b);
+}
+
+uint32_t cost_rows_merge(struct cost_row *r, uint32_t n)
+{
+    uint32_t out = 0;
+    if (n)
+        qsort(r, n, sizeof(*r), cost_by_sid);
+    for (uint32_t i = 0; i < n; i++) {
+        if (out && !cost_by_sid(&r[out - 1], &r[i]))
+            cost_add(&r[out - 1], &r[i]);
+        else
+            r[out++] = r[i];
+    }
+    if (out)
+        qsort(r, out, sizeof(*r), cost_dearest);
     return out;
 }

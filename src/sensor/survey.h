@@ -15,12 +15,14 @@
 struct engine;
 struct json;
 
-enum survey_kind { SURVEY_FLOWS, SURVEY_RESPONSES, SURVEY_KINDS };
+enum survey_kind { SURVEY_FLOWS, SURVEY_RESPONSES, SURVEY_COSTS, SURVEY_KINDS };
 enum survey_const {
     SURVEY_DEFAULT = 100, /* flows told when nobody says how many */
     SURVEY_MOST = 1000,
     SURVEY_STEP = 512,  /* places of the flow table looked at between two bursts */
     SURVEY_RULES = 300, /* rules with responses of one worker */
+    SURVEY_COST_STEP = 4096, /* rules looked at between two bursts */
+    SURVEY_COSTS_MOST = 1000, /* the dearest rules of one worker; the others are one row */
 };
 
 enum flow_ask {
@@ -59,6 +61,10 @@ struct response_row {
     uint32_t gid, sid; /* 0: rules without a row of their own */
     struct response_counters count;
 };
+struct cost_row {
+    uint32_t gid, sid; /* 0: all that have no row of their own */
+    uint64_t checks, matches, cycles, steps, suspended;
+};
 
 /*
  * Words of `ctl flows`: KEY=VALUE or KEY VALUE, and what speaks for itself (tcp, 10.0.0.0/8, 443).
@@ -79,6 +85,7 @@ struct survey {
     uint32_t n, seen;
     struct flow_row *flow; /* a heap, the oldest on top, until it is done */
     struct response_row *rule;
+    struct cost_row *cost; /* the first: all others; then a heap, the cheapest on top */
 };
 /* Room for a worker's answer; NULL: no memory. */
 struct survey *survey_new(enum survey_kind kind, const struct flow_query *q, uint32_t worker);
@@ -89,5 +96,7 @@ bool survey_step(struct survey *s, struct engine *e);
 uint32_t flow_rows_order(struct flow_row *r, uint32_t n, uint32_t most);
 /* One row a rule: those of the same gid and sid are added up. */
 uint32_t response_rows_merge(struct response_row *r, uint32_t n);
+uint32_t cost_rows_merge(struct cost_row *r, uint32_t n);
+size_t survey_row_size(enum survey_kind k);
 
 #endif
