@@ -48,6 +48,11 @@ static bool is_alerts(const char *name)
     return false;
 }
 
+static bool is_packets(const char *name)
+{
+    return !strcmp(name, "pcap-log") || !strcmp(name, "packets");
+}
+
 struct outputs {
     struct launch *l;
     struct conf *c;
@@ -66,7 +71,7 @@ static int turn_off(struct outputs *o, bool alerts)
         const char *name;
         if (conf_sub_str(conf_item(i, &name), "ruletype", NULL))
             continue; /* of an action of the configuration's own */
-        if (is_alerts(name) == alerts && (alerts || !strcmp(name, "pcap-log")))
+        if (is_alerts(name) == alerts && (alerts || is_packets(name)))
             rc = launch_set(o->l, o->c, o->d, "outputs.%u.%s.enabled=no", k, name);
     }
     return rc;
@@ -116,7 +121,7 @@ static void look(struct outputs *o)
         if (!conf_sub_bool(n, "enabled", false) || conf_sub_str(n, "ruletype", NULL))
             continue;
         o->alerts |= is_alerts(name) || !strcmp(name, "unified2");
-        o->packets |= !strcmp(name, "pcap-log") || !strcmp(name, "unified2");
+        o->packets |= is_packets(name) || !strcmp(name, "unified2");
     }
 }
 
@@ -138,24 +143,65 @@ static int adjust_alerts(struct outputs *o, const struct snort_args *a)
     return rc;
 }
 
-static int adjust_packets(struct outputs *o, const struct snort_args *a)
+/* Packets as text, as -d, -e, -X, -C and -a say. */
+static int put_packets(struct outputs *o, const struct snort_args *a, const char *which, bool by_host)
+{
+    const struct {
+        const char *key;
+        bool on;
+    } shown[] = {{"payload", a->show_payload}, {"link", a->show_link}, {"raw", a->show_raw},
+                 {"chars", a->show_chars},     {"arp", a->show_arp},   {"by-host", by_host}};
+    int rc = put(o, "packets", by_host ? NULL : "-", "conditional", which);
+    for (size_t i = 0; i < ARRAY_LEN(shown) && !rc; i++)
+        if (shown[i].on)
+            rc = launch_set(o->l, o->c, o->d, "outputs.%u.packets.%s=yes", o->n - 1, shown[i].key);
+    if (!rc && by_host && a->home)
+        rc = launch_set(o->l, o->c, o->d, "outputs.%u.packets.home=%s", o->n - 1, a->home);
+    return rc;
+}
+
+static int adjust_logs(struct outputs *o, const struct snort_args *a)
 {
     bool none = a->no_log || (a->packets && !strcmp(a->packets, "none"));
-    bool pcap = a->binary || a->log_name || (a->packets && !none);
+    bool ascii = !none && a->packets && !strcmp(a->packets, "ascii") && !a->binary;
+    bool pcap = a->binary || a->log_name || (a->packets && !none && !ascii);
+    const char *which = a->config ? "alerts" : "all";
     int rc = 0;
     if (none) {
         rc = turn_off(o, false);
         return rc ? rc : launch_set(o->l, o->c, o->d, "event.log-packets=no");
     }
-    if (!pcap && o->packets)
+    if (!a->config && !a->log_dir && !pcap && !ascii)
+        return 0; /* a sniffer */
+    if (!pcap && !ascii && o->packets)
         return 0;
     /* cmg shows packets itself and logs none. */
-    if (!pcap && a->alert && !strcmp(a->alert, "cmg"))
+    if (!pcap && !ascii && a->alert && !strcmp(a->alert, "cmg"))
         return 0;
     rc = turn_off(o, false);
-    return rc ? rc
-              : put(o, "pcap-log", a->log_name ? a->log_name : "snort.log", "conditional",
-                    "alerts");
+    if (!rc && ascii)
+        return put_packets(o, a, which, true);
+    return rc ? rc : put(o, "pcap-log", a->log_name ? a->log_name : "snort.log", "conditional", which);
+}
+
+static int adjust_packets(struct outputs *o, const struct snort_args *a)
+{
+    int rc = adjust_logs(o, a);
+    return !rc && a->verbose ? put_packets(o, a, "all", false) : rc;
+}
+
+/* Without -c Snort shows or logs packets and judges nothing: none of the stock outputs. */
+static int none_of_stock(struct outputs *o)
+{
+    const struct conf_node *list = conf_node(o->c, "outputs");
+    int rc = 0;
+    unsigned k = 0;
+    for (const struct conf_node *i = list ? list->child : NULL; i && !rc; i = i->next, k++) {
+        const char *name;
+        (void)conf_item(i, &name);
+        rc = launch_set(o->l, o->c, o->d, "outputs.%u.%s.enabled=no", k, name);
+    }
+    return rc;
 }
 
 /* ------------------------------------------------------------------ the rest */
@@ -209,7 +255,6 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
         {"umask", a->umask},
         {"daemon", a->background ? "yes" : NULL},
         {"quiet", a->quiet ? "yes" : NULL},
-        {"verbose", a->verbose ? "yes" : NULL},
         {"event.utc", a->utc ? "yes" : NULL},
         {"event.year", a->year ? "yes" : NULL},
         {"event.interface-in-alert", a->iface_in_alert ? "yes" : NULL},
@@ -240,8 +285,10 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
     for (unsigned i = 0; i < a->daq_var.n && !rc; i++)
         if (!strncmp(a->daq_var.v[i], BUFFER, strlen(BUFFER)))
             rc = launch_set(l, c, d, "capture.ring-size=%smb", a->daq_var.v[i] + strlen(BUFFER));
+    if (!rc && !a->config)
+        rc = none_of_stock(&o);
     look(&o);
-    if (!rc)
+    if (!rc && a->config)
         rc = adjust_alerts(&o, a);
     return rc ? rc : adjust_packets(&o, a);
 }
@@ -369,8 +416,6 @@ static void warn(const struct snort_args *a)
         log_at(LOG_AT_NOTICE, "snort", "drop rules alert as [wDrop]; nothing is dropped");
     if (a->alert && mode_of(a->alert)->warning)
         log_at(LOG_AT_WARNING, "snort", "%s", mode_of(a->alert)->warning);
-    if (a->packets && !strcmp(a->packets, "ascii"))
-        log_at(LOG_AT_WARNING, "snort", "-K ascii: packets are written as pcap");
     if (a->csum && !strncmp(a->csum, "no", 2) && strcmp(a->csum, "none"))
         log_at(LOG_AT_WARNING, "snort", "-k %s: all checksums are tested", a->csum);
     if (a->mask)
@@ -390,11 +435,12 @@ static int replay(struct snort_args *a, const char *capture, bool folder)
     diags_init(&d, &mem);
     struct conf *c = launch_configure(&l, &d);
     const struct conf_rule_file *files;
-    if (c && !conf_rule_files(c, &files) && !a->quiet)
+    if (c && a->config && !conf_rule_files(c, &files) && !a->quiet)
         log_at(LOG_AT_WARNING, "snort", "no rules: nothing will be alerted");
     for (const struct diag *x = d.first; x && !c; x = x->next)
         log_at(LOG_AT_ERROR, "snort", "%s", x->reason);
-    char *dir = c ? strdup(conf_str(c, "default-log-dir")) : NULL;
+    bool writes = a->config || a->log_dir || a->binary || a->log_name || a->packets;
+    char *dir = c ? strdup(writes ? conf_str(c, "default-log-dir") : ".") : NULL;
     conf_free(c);
     if (!dir) {
         arena_done(&mem);
@@ -416,6 +462,8 @@ static int replay(struct snort_args *a, const char *capture, bool folder)
     }
     if (a->test)
         v[n++] = strdup("-T");
+    if (a->quiet)
+        v[n++] = strdup("-q");
     if (a->fatal)
         v[n++] = strdup("--init-errors-fatal");
     if (folder)
@@ -487,9 +535,8 @@ static int start(struct snort_args *a)
         .fatal = a->fatal,
         .test = a->test,
     };
-    if (!a->config)
-        log_at(LOG_AT_WARNING, "snort",
-               "no -c: there are no rules (packets are not shown either: tcpdump does that)");
+    if (!a->config && !a->quiet)
+        log_at(LOG_AT_NOTICE, "snort", "no -c: packets are %s, nothing is judged", a->verbose ? "shown" : "logged");
     return sensor_run(&o);
 }
 
@@ -543,6 +590,8 @@ int cmd_snort(int argc, char **argv)
         status = a->help ? 0 : 2;
         goto out;
     }
+    /* -d, -e and -X alone ask for a sniffer, too; so does nothing at all. */
+    a->verbose |= !a->config && !a->log_dir && !a->binary && !a->log_name && !a->packets;
     a->filter = rest.n ? launch_join(&rest) : NULL;
     a->pid_name = pid_name(a);
     warn(a);

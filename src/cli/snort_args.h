@@ -13,7 +13,8 @@ struct snort_args {
     uint64_t loop;
     bool binary, background, no_log, syslog, year, iface_in_alert, utc, quiet, test, verbose,
         no_promisc, obfuscate, pidfile, fatal, help, version, inline_mode, inline_test, all_events,
-        alert_first, drop_alerts, daq_list, list_ports, pid_plain;
+        alert_first, drop_alerts, daq_list, list_ports, pid_plain, show_arp, show_chars, show_payload, show_link,
+        show_raw;
     /* made of them */
     char *filter, *pid_name;
 };

@@ -108,6 +108,14 @@ static int out_csv(struct snort *s, struct conf_node *map, struct str args)
     return rc;
 }
 
+/* A file for each host and connection, as -K ascii. */
+static int out_ascii(struct snort *s, struct conf_node *map, struct str args)
+{
+    (void)args;
+    int rc = snort_put(s, map, "by-host", STR("yes"));
+    return rc ? rc : snort_put(s, map, "payload", STR("yes"));
+}
+
 /* Outputs of Snort that are not here, and what does their work. */
 static const struct {
     const char *name, *instead;
@@ -118,7 +126,6 @@ static const struct {
     {"alert_sf_socket", "the sensor answers by itself: resp, react, --response"},
     {"alert_aruba_action", "the sensor answers by itself: resp, react, --response"},
     {"alert_test", "alert_fast"},
-    {"log_ascii", "alert_full writes headers, log_tcpdump the packets"},
     {"log_tcpdump_ascii", "log_tcpdump"},
     {"sguil", "unified2"},
     {"unified", "unified2"},
@@ -137,6 +144,7 @@ static const struct output {
     {"alert_full", "full", out_file, NULL, NULL, "alert"},
     {"alert_syslog", "syslog", out_syslog, NULL, NULL, NULL},
     {"log_tcpdump", "pcap-log", out_file, "conditional", "alerts", "snort.log"},
+    {"log_ascii", "packets", out_ascii, "conditional", "alerts", NULL},
     {"unified2", "unified2", out_unified2, NULL, NULL, "unified2.log"},
     {"alert_unified2", "unified2", out_unified2, "records", "alerts", "snort.alert"},
     {"log_unified2", "unified2", out_unified2, "records", "packets", "snort.log"},

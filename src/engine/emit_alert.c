@@ -507,6 +507,14 @@ void emit_tagged(struct engine *e, struct packet *p)
     event_end(e->out);
 }
 
+void emit_frame(struct engine *e, const struct packet *p)
+{
+    if (!emit_begin(e, EVENT_FRAME, p, NULL, 0xff))
+        return;
+    packet_section(e, p, UINT32_MAX);
+    event_end(e->out);
+}
+
 /* ------------------------------------------------------------------ responses */
 
 void emit_response(void *ctx, const struct response_report *r)

@@ -312,6 +312,7 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
     bool twin = e->twins && !e->hand.taken && twins_seen(e->twins, f);
     e->n_twins += twin;
     unsigned n = twin ? 0 : decode(e, f);
+    bool told = false;
     for (unsigned k = 0; k < n; k++) {
         struct packet *p = &e->layer[k];
         e->seq = (uint64_t)k << 32; /* workers that share a frame's packets keep their order */
@@ -322,6 +323,10 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
             continue;
         alone(e);
         e->n_csum_bad += csum_bad;
+        if (e->settings->wants.packets_all && !told && p->data == f->data && !(p->flags & PKT_INNER)) {
+            told = true;
+            emit_frame(e, p);
+        }
         struct decision *d = &e->decision;
         d->n_alerts = d->suppressed = d->overflow = 0;
         d->drop = d->pass = d->reject = false;

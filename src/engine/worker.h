@@ -92,6 +92,7 @@ bool emit_xff(struct engine *e, const struct flow *f, const struct app_tx *tx, s
 void emit_alerts(struct engine *e, struct packet *p, const struct decision *d);
 void emit_drop(struct engine *e, struct packet *p, const struct decision *d);
 void emit_tagged(struct engine *e, struct packet *p);
+void emit_frame(struct engine *e, const struct packet *p); /* the frame that the packet came in */
 void emit_packet_header(struct engine *e, const struct packet *p); /* of an anomaly */
 void emit_arp(struct engine *e, struct packet *p);
 void emit_anomalies(struct engine *e, struct packet *p);

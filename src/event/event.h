@@ -31,7 +31,8 @@
     X(RESPONSE, "response")                                                                        \
     X(PACKET, "packet")                                                                            \
     X(LOSS, "loss")                                                                                \
-    X(NOTICE, "notice")
+    X(NOTICE, "notice")                                                                            \
+    X(FRAME, NULL) /* every frame, where an output wants them all */
 #define EVENT_TYPE_ID(id, name) EVENT_##id,
 enum event_type { EVENT_TYPES(EVENT_TYPE_ID) EVENT_TYPE_COUNT };
 #undef EVENT_TYPE_ID
@@ -311,7 +312,8 @@ enum log_format {
     LOGFMT_SNORT_FAST,
     LOGFMT_CONSOLE_CMG,
     LOGFMT_STATS,
-    LOGFMT_CSV
+    LOGFMT_CSV,
+    LOGFMT_PACKETS
 };
 struct conf;
 struct logger;
@@ -387,7 +389,7 @@ struct event_wants {
     bool community_id;
     uint16_t community_seed;
     bool ether;
-    bool packets_all; /* pcap-log of every packet (conditional: all): a PACKET event for each */
+    bool packets_all; /* every packet is logged (conditional: all): a FRAME event for each */
     bool anomaly_packethdr, alert_payload_length;
     bool xff_overwrite, xff_forward;
     char xff_header[64];

@@ -135,6 +135,7 @@ static void each_out(struct logger *l, void (*f)(struct out *o))
             f(l->output[i].out);
         for (unsigned k = 0; k < PCAP_LINKS && l->output[i].pcap_link[k].out; k++)
             f(l->output[i].pcap_link[k].out);
+        host_files_each(l->output[i].hosts, f);
     }
 }
 
@@ -189,6 +190,7 @@ void output_done(struct output *u)
     for (unsigned k = 0; k < PCAP_LINKS; k++)
         out_free(u->pcap_link[k].out);
     packet_text_free(u->text);
+    host_files_free(u->hosts);
     free(u->eve);
     free(u->prefix);
     free(u->syslog_tag);

@@ -30,6 +30,7 @@ static const struct format_def {
     [LOGFMT_SYSLOG] = {"/dev/log", OUT_DGRAM, false, 0, "auth", "alert"},
     [LOGFMT_STATS] = {"stats.log", OUT_FILE, true, 0, NULL, NULL},
     [LOGFMT_CSV] = {"alert.csv", OUT_FILE, true, 0, NULL, NULL},
+    [LOGFMT_PACKETS] = {"-", OUT_FILE, true, 0, NULL, NULL},
     [LOGFMT_PCAP] = {"tcpdump.log", OUT_STAMPED, false, 1000 * MIB, NULL, NULL},
 };
 
@@ -58,7 +59,8 @@ static struct output *output_new(struct logger *l, enum log_format f, struct dia
         struct str none;
         (void)!csv_columns_read(STR("default"), &u->csv, &none);
     }
-    if (f == LOGFMT_FULL || f == LOGFMT_CONSOLE_CMG || f == LOGFMT_CSV) {
+    if (f == LOGFMT_FULL || f == LOGFMT_CONSOLE_CMG || f == LOGFMT_CSV ||
+        f == LOGFMT_PACKETS) {
         u->text = packet_text_new();
         if (!u->text)
             return no_memory(u, d);
@@ -325,6 +327,31 @@ static void open_pcap(struct opener *o, const struct conf_node *n)
     open_common(o, u, LOGFMT_PCAP, n);
 }
 
+/* Packets as text: on standard output, in a file, or a file for each host and connection. */
+static void open_packets(struct opener *o, const struct conf_node *n)
+{
+    struct output *u = output_new(o->l, LOGFMT_PACKETS, o->d);
+    const char *what = conf_sub_str(n, "conditional", "all");
+    if (!u)
+        return;
+    u->all_packets = !strcmp(what, "all");
+    u->only_tagged = !strcmp(what, "tag");
+    u->packets = (struct packets_style){.link = conf_sub_bool(n, "link", false),
+                                        .payload = conf_sub_bool(n, "payload", false),
+                                        .raw = conf_sub_bool(n, "raw", false),
+                                        .chars = conf_sub_bool(n, "chars", false),
+                                        .arp = conf_sub_bool(n, "arp", false)};
+    if (!conf_sub_bool(n, "by-host", false)) {
+        open_common(o, u, LOGFMT_PACKETS, n);
+        return;
+    }
+    u->hosts = host_files_new(o->dir && *o->dir ? o->dir : ".", conf_sub_str(n, "home", NULL));
+    if (u->hosts)
+        o->l->n++;
+    else
+        (void)no_memory(u, o->d);
+}
+
 static void open_stats(struct opener *o, const struct conf_node *n)
 {
     struct output *u = output_new(o->l, LOGFMT_STATS, o->d);
@@ -346,7 +373,7 @@ static const struct {
     {"full", open_full, KIND_ALERTS},     {"console", open_console, KIND_ALERTS},
     {"syslog", open_syslog, KIND_ALERTS}, {"unified2", open_unified2, KIND_ALERTS | KIND_PACKETS},
     {"pcap-log", open_pcap, KIND_PACKETS}, {"unified2-alert", open_unified2, KIND_ALERTS | KIND_PACKETS},
-    {"stats", open_stats, 0},   {"csv", open_csv, KIND_ALERTS},
+    {"stats", open_stats, 0},   {"csv", open_csv, KIND_ALERTS},     {"packets", open_packets, KIND_PACKETS},
 };
 
 /* What a unified2 file holds may be one of the two. */

@@ -47,12 +47,21 @@ struct output {
     struct stats_style stats;
     struct csv_columns csv;
     struct packet_text *text;
+    struct packets_style packets; /* LOGFMT_PACKETS */
+    struct host_files *hosts;     /* and a file for each host and connection; NULL: one for all */
     struct out_config pcap; /* for link types that come later; path is pcap_path */
     char *pcap_path;
     struct pcap_link pcap_link[PCAP_LINKS];
     uint64_t last_number, last_ts_ns; /* LOGFMT_PCAP: a packet with two alerts is written once */
 };
 void output_done(struct output *u);
+
+/* Snort's -K ascii: DIR/ADDRESS/PROTO:PORT-PORT (host_files.c); few are open at a time. */
+struct host_files;
+struct host_files *host_files_new(const char *dir, const char *home); /* home: a network, or NULL */
+void host_files_free(struct host_files *h);
+struct out *host_files_get(struct host_files *h, struct logger *l, const struct event_view *v); /* NULL: counted */
+void host_files_each(struct host_files *h, void (*f)(struct out *o));
 
 struct logger {
     struct logger_identity id;

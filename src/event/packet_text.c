@@ -278,3 +278,91 @@ void cmg_put(struct packet_text *t, const struct event_view *v, const struct lin
     decoder_burst_end(t->d, v->head->ts_ns);
     sbuf_cstr(b, "\n=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+\n\n");
 }
+
+/* ---- every packet, as the sniffer shows it */
+
+static const char ruler[] =
+    "=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+=+\n\n";
+
+/* Text alone: what can't be shown is a dot. */
+static void chars_put(struct sbuf *b, const uint8_t *p, uint32_t n)
+{
+    enum { WIDTH = 64 };
+    for (uint32_t i = 0; i < n; i++) {
+        sbuf_byte(b, p[i] >= 32 && p[i] < 127 ? p[i] : '.');
+        if (i % WIDTH == WIDTH - 1 || i + 1 == n)
+            sbuf_byte(b, '\n');
+    }
+}
+
+/* ARP who-has 10.0.0.1 tell 10.0.0.2; ARP reply 10.0.0.1 is-at 02:00:00:00:00:01 */
+static bool arp_put(struct sbuf *b, const struct frame *f, const struct line_style *s)
+{
+    enum { ARP_AT = 14, ARP_BYTES = 28 };
+    if (f->link != LINK_ETHERNET || f->len < ARP_AT + ARP_BYTES || be16_at(f->data + 12) != 0x0806)
+        return false;
+    const uint8_t *a = f->data + ARP_AT;
+    unsigned op = be16_at(a + 6);
+    line_time_put(s, f->ts_ns, b);
+    if (op == 1)
+        sbuf_printf(b, " ARP who-has %u.%u.%u.%u tell %u.%u.%u.%u\n", a[24], a[25], a[26], a[27],
+                    a[14], a[15], a[16], a[17]);
+    else
+        sbuf_printf(b, " ARP %s %u.%u.%u.%u is-at %02X:%02X:%02X:%02X:%02X:%02X\n",
+                    op == 2 ? "reply" : "operation", a[14], a[15], a[16], a[17], a[8], a[9], a[10],
+                    a[11], a[12], a[13]);
+    sbuf_byte(b, '\n');
+    return true;
+}
+
+static void bytes_put(struct sbuf *b, const struct packets_style *o, const uint8_t *p, uint32_t n)
+{
+    if (o->chars)
+        chars_put(b, p, n);
+    else
+        dump_put(b, p, n);
+}
+
+static void packet_ends_put(struct sbuf *b, const struct packet *p, const struct line_style *s)
+{
+    struct event h = {.ver = p->ver, .src = p->src, .dst = p->dst, .sp = p->sp, .dp = p->dp};
+    bool ports = p->flags & (PKT_TCP | PKT_UDP | PKT_SCTP);
+    endpoint_put(b, &h, s, false, ports);
+    sbuf_cstr(b, " -> ");
+    endpoint_put(b, &h, s, true, ports);
+}
+
+void packets_put(struct packet_text *t, const struct event_view *v, const struct packets_style *o,
+                 const struct line_style *s, struct sbuf *b)
+{
+    struct frame f = {0};
+    struct event_alert a;
+    struct str text;
+    const struct packet *p = packet_text_find(t, v, &f);
+    if (p && v->head->type == EVENT_ALERT && view_alert(v, &a)) {
+        sbuf_cstr(b, "[**] ");
+        line_text_put(b, event_alert_text(v, a.msg, &text) ? text : STR(""));
+        sbuf_cstr(b, " [**]\n");
+    }
+    if (p) {
+        if (o->link && f.link == LINK_ETHERNET && f.len >= 14) {
+            ether_put(b, &f, s);
+        } else {
+            line_time_put(s, f.ts_ns, b);
+            sbuf_byte(b, ' ');
+        }
+        packet_ends_put(b, p, s);
+        sbuf_byte(b, o->link ? ' ' : '\n');
+        ip_line_put(b, p);
+        transport_put(b, p);
+        if (o->raw)
+            bytes_put(b, o, f.data, f.len);
+        else if (o->payload)
+            bytes_put(b, o, p->payload, p->payload_len);
+        sbuf_byte(b, '\n');
+        sbuf_cstr(b, ruler);
+    } else if (o->arp) {
+        (void)arp_put(b, &f, s);
+    }
+    decoder_burst_end(t->d, v->head->ts_ns);
+}

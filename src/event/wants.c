@@ -397,6 +397,7 @@ static const struct {
     {"syslog", want_alert},  {"unified2", want_unified2},
     {"pcap-log", want_pcap}, {"unified2-alert", want_unified2},
     {"stats", want_stats},   {"csv", want_packet},
+    {"packets", want_pcap},
 };
 
 /* What does the work of outputs that other programs have; NULL: nothing does. */
@@ -447,6 +448,13 @@ static const char *const members[] = {
     "socket",
     "types",
     "conditional",
+    "link",
+    "payload",
+    "raw",
+    "chars",
+    "arp",
+    "by-host",
+    "home",
     "compression",
     "nostamp",
     "vlan-event-types",

@@ -37,6 +37,13 @@ void full_put(struct packet_text *t, const struct event_view *v, const struct li
 void cmg_put(struct packet_text *t, const struct event_view *v, const struct line_style *s,
              struct sbuf *b);
 
+/* Packets as Snort shows them: -v, and what -d, -e, -X, -C, -a add. */
+struct packets_style {
+    bool link, payload, raw, chars, arp;
+};
+void packets_put(struct packet_text *t, const struct event_view *v, const struct packets_style *p,
+                 const struct line_style *s, struct sbuf *b);
+
 /* The packet of the event's frame that the event speaks of; NULL: there is none with IP. */
 struct packet;
 struct frame;

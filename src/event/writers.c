@@ -15,6 +15,8 @@ static bool wants_alert(const struct output *u, const struct event_view *v)
 
 static bool wants_eve(const struct output *u, const struct event_view *v)
 {
+    if (v->head->type == EVENT_FRAME)
+        return false;
     if (v->head->outputs && !(v->head->outputs >> u->eve_index & 1))
         return false;
     return eve_wants_event(u->eve, v);
@@ -30,6 +32,8 @@ static bool wants_pcap(const struct output *u, const struct event_view *v)
 {
     if (!v->section[SECTION_PACKET].n)
         return false;
+    if (u->all_packets || v->head->type == EVENT_FRAME)
+        return u->all_packets && v->head->type == EVENT_FRAME;
     if (v->head->type == EVENT_PACKET)
         return true;
     return v->head->type == EVENT_ALERT && !u->only_tagged;
@@ -135,6 +139,21 @@ static void put_pcap(struct logger *l, struct output *u, const struct event_view
         pcap_put(&p, frame, b);
 }
 
+static void put_packets(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
+{
+    (void)l;
+    packets_put(u->text, v, &u->packets, &u->style, b);
+}
+
+/* Standard output, or the file of the packet's host. */
+static struct out *packets_sink(struct logger *l, struct output *u, const struct event_view *v)
+{
+    if (v->head->number && u->last_number == v->head->number)
+        return NULL; /* several alerts of one packet */
+    u->last_number = v->head->number;
+    return u->hosts ? host_files_get(u->hosts, l, v) : u->out;
+}
+
 static void pcap_header(void *ctx, struct sbuf *b)
 {
     const struct pcap_link *k = ctx;
@@ -187,6 +206,7 @@ static const struct writer writers[] = {
     [LOGFMT_SYSLOG] = {wants_alert, put_syslog, NULL},
     [LOGFMT_STATS] = {wants_stats, put_stats, NULL},
     [LOGFMT_CSV] = {wants_alert, put_csv, NULL},
+    [LOGFMT_PACKETS] = {wants_pcap, put_packets, packets_sink},
     [LOGFMT_PCAP] = {wants_pcap, put_pcap, pcap_sink},
 };
 
