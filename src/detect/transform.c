@@ -215,15 +215,42 @@ static bool tld(struct detect *d, struct str arg, struct input *in)
 }
 
 /* Foreign bytes are skipped up to the padding; options (bytes, offset, mode) by the rule languages. */
+/* The word behind `key` in "key value, key value" or "key: value"; empty: it isn't there. */
+static struct str option(struct str arg, const char *key)
+{
+    while (arg.n) {
+        struct str one = str_trim(str_split(arg, ',', &arg));
+        uint32_t n = (uint32_t)strlen(key);
+        if (one.n > n && !memcmp(one.p, key, n) && (one.p[n] == ' ' || one.p[n] == ':' || one.p[n] == '\t'))
+            return str_trim(str_skip(one, n + 1));
+    }
+    return STR("");
+}
+
+static uint64_t number_option(struct str arg, const char *key, uint64_t none)
+{
+    uint64_t v;
+    struct str s = option(arg, key);
+    return s.n && str_u64(s, &v) ? v : none;
+}
+
+/* rfc4648 ends at the first byte that is none of its letters, rfc2045 goes over it, strict gives nothing. */
 static bool from_base64(struct detect *d, struct str arg, struct input *in)
 {
-    (void)arg;
+    uint64_t offset = number_option(arg, "offset", 0), bytes = number_option(arg, "bytes", UINT64_MAX);
+    struct str mode = option(arg, "mode");
+    bool over = str_eq(mode, STR("rfc2045")), strict = str_eq(mode, STR("strict"));
     uint8_t *o = room(d, in->n + 1u);
     uint32_t bits = 0, have = 0, n = 0;
     if (!o)
         return false;
-    for (uint32_t k = 0; k < in->n && in->p[k] != '='; k++) {
+    uint32_t from = (uint32_t)u64_min(offset, in->n), end = from + (uint32_t)u64_min(bytes, in->n - from);
+    for (uint32_t k = from; k < end && in->p[k] != '='; k++) {
         int v = base64_value(in->p[k]);
+        if (v < 0 && strict)
+            return give(in, o, 0);
+        if (v < 0 && !over)
+            break;
         if (v < 0)
             continue;
         bits = bits << 6 | (uint32_t)v;
@@ -236,29 +263,28 @@ static bool from_base64(struct detect *d, struct str arg, struct input *in)
     return give(in, o, n);
 }
 
-static bool inflate_bytes(struct detect *d, struct input *in, int window)
+static bool inflate_bytes(struct detect *d, struct str arg, struct input *in, int window)
 {
     enum { MOST = 1 << 16 };
+    uint32_t most = (uint32_t)u64_min(number_option(arg, "max-size", MOST), MOST);
     uint8_t *o = room(d, MOST);
-    z_stream z = {.next_in = in->p, .avail_in = in->n, .next_out = o, .avail_out = MOST};
+    z_stream z = {.next_in = in->p, .avail_in = in->n, .next_out = o, .avail_out = most};
     if (!o || inflateInit2(&z, window) != Z_OK)
         return false;
     int rc = inflate(&z, Z_FINISH);
-    size_t n = MOST - z.avail_out;
+    size_t n = most - z.avail_out;
     inflateEnd(&z);
     return give(in, o, rc == Z_STREAM_END || rc == Z_BUF_ERROR ? n : 0);
 }
 
 static bool gunzip(struct detect *d, struct str arg, struct input *in)
 {
-    (void)arg;
-    return inflate_bytes(d, in, 15 + 16);
+    return inflate_bytes(d, arg, in, 15 + 16);
 }
 
 static bool zlib_deflate(struct detect *d, struct str arg, struct input *in)
 {
-    (void)arg;
-    return inflate_bytes(d, in, 15);
+    return inflate_bytes(d, arg, in, 15);
 }
 
 /* The first group of the pattern; without a match the bytes stay. */
