@@ -47,6 +47,7 @@ static struct rule_loader *loader(const struct load_options *o, struct diags *d)
         .var = variable,
         .ctx = conf_ctx(o->conf),
         .init_errors_fatal = o->init_errors_fatal,
+        .ignore_unknown_requirements = conf_bool(o->conf, "ignore-unknown-requirements"),
     };
     struct rule_loader *l = rules_begin(&ro);
     if (!l) {
@@ -91,8 +92,9 @@ static uint64_t key_of(const struct load_options *o, const struct rule_loader *l
 {
     uint64_t h = rules_input_hash(l);
     struct {
-        uint8_t dialect, disabled, fatal, firewall;
-    } k = {(uint8_t)o->dialect, o->keep_disabled, o->init_errors_fatal, o->firewall != NULL};
+        uint8_t dialect, disabled, fatal, firewall, requirements;
+    } k = {(uint8_t)o->dialect, o->keep_disabled, o->init_errors_fatal, o->firewall != NULL,
+           conf_bool(o->conf, "ignore-unknown-requirements")};
     h = hash_bytes(&k, sizeof(k), h);
     conf_each_var(o->conf, false, hash_var, &h);
     conf_each_var(o->conf, true, hash_var, &h);
