@@ -5,6 +5,7 @@
  */
 #include "detect/block.h"
 
+#include <ctype.h>
 #include <math.h>
 
 /* Digits in the given base; 0: by prefix.  Stops at the first that is none. */
@@ -17,7 +18,7 @@ static bool digits(const uint8_t *p, uint32_t n, unsigned base, uint64_t *out, u
         k++;
     if (k < n && (p[k] == '-' || p[k] == '+'))
         minus = p[k++] == '-';
-    if ((base == 16 || base == 0) && k + 1 < n && p[k] == '0' && (p[k + 1] | 32) == 'x') {
+    if ((base == 16 || base == 0) && k + 2 < n && p[k] == '0' && (p[k + 1] | 32) == 'x' && isxdigit(p[k + 2])) {
         k += 2;
         base = 16;
     } else if (base == 0) {

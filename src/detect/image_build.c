@@ -195,6 +195,8 @@ static void payload_scope(struct builder *b, const struct rule *r, struct img_ru
         position |= t->kind == TEST_STREAM_SIZE; /* the size as it is when the packet comes */
         if (!build_is_buffer_test(t->kind) || b->set->where[t->where].buffer != BUF_PAYLOAD)
             continue;
+        if (!payload && r->dialect != DIALECT_SURICATA && t->kind == TEST_CONTENT && (t->u.content.flags & CONTENT_RELATIVE))
+            position = true; /* Snort: behind nothing is the payload's beginning */
         payload = true;
         if (t->kind == TEST_CONTENT && (t->u.content.flags & (CONTENT_DEPTH | CONTENT_OFFSET | CONTENT_STARTS)))
             position = true;

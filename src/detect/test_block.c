@@ -268,6 +268,10 @@ static void numbers_are_compared(void **state)
         {S2 | SU, "content:\"b\"; byte_test:1,=,0x61,-3,relative;", "ab", false},
         {S2 | SU, "content:\"ab\"; byte_test:3,=,123,2,string,dec;", "ab123", true},
         {S2 | SU, "content:\"ab\"; byte_test:3,=,0x1f,2,string,hex;", "ab01f", true},
+        /* 0x is a prefix only where a digit follows; else it is a 0 */
+        {S2 | SU, "content:\"ab\"; byte_test:4,=,0x1f,2,string,hex;", "ab0x1f", true},
+        {S2 | SU, "content:\"ab\"; byte_test:2,=,0,2,string,hex;", "ab0x1f", true},
+        {S2 | SU, "content:\"ab\"; byte_test:4,=,0,2,string,hex;", "ab0xzz", true},
         {S2 | SU, "content:\"ab\"; byte_test:3,=,8,2,string,oct;", "ab010", true},
         {S2 | SU, "content:\"ab\"; byte_test:3,=,12,2,string,dec;", "ab12x", true},
         {S2 | SU, "content:\"ab\"; byte_test:3,=,12,2,string,dec;", "abx12", false},

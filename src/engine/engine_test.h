@@ -46,13 +46,14 @@ static inline const char *et_var(void *ctx, bool port, const char *name)
     return port ? conf_port_var(t->conf, name) : conf_address_var(t->conf, name);
 }
 
-static inline struct overlay *et_overlay(struct et *t, const char *text, uint64_t version)
+static inline struct overlay *et_overlay_in(struct et *t, const char *text, enum rule_dialect dialect,
+                                            uint64_t version)
 {
     char path[64] = "/tmp/riposte-test-XXXXXX";
     struct rules_options o = {.conf = t->conf, .var = et_var, .ctx = t};
     struct rule_loader *l = rules_begin(&o);
     assert_non_null(l);
-    assert_int_equal(rules_add_text(l, "t.rules", str_cstr(text), DIALECT_SURICATA), 0);
+    assert_int_equal(rules_add_text(l, "t.rules", str_cstr(text), dialect), 0);
     struct rule_set *s = rules_finish(l, 1);
     assert_non_null(s);
     if (s->n_refusals)
@@ -70,6 +71,11 @@ static inline struct overlay *et_overlay(struct et *t, const char *text, uint64_
     image_close(i);
     assert_non_null(v);
     return v;
+}
+
+static inline struct overlay *et_overlay(struct et *t, const char *text, uint64_t version)
+{
+    return et_overlay_in(t, text, DIALECT_SURICATA, version);
 }
 
 /* One packet in a raw IP frame.  Direction 1 turns addresses and ports around. */

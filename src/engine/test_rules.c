@@ -20,27 +20,32 @@ static const struct said in_the_middle[] = {{'c', "PA", "hello"}, {'s', "PA", "x
 
 static const struct said left_open[] = {{'c', "S", ""}, {'s', "SA", ""}, {'c', "A", ""}, {'c', "PA", "hello"}, {0}};
 
+#define SU DIALECT_SURICATA
+#define S2 DIALECT_SNORT2
 static const struct {
+    enum rule_dialect dialect;
     const char *rule;
     const struct said *said;
     bool midstream;
     const char *alerts; /* packets, counted from 1 */
 } rows[] = {
     /* stream_size counts sequence numbers, the SYN as well: a side that said nothing has used one. */
-    {"(stream_size:server,=,0;", silent_server, false, "1"},
-    {"(flow:established,to_server; stream_size:server,=,1;", silent_server, false, "4 6"},
-    {"(flow:to_server; stream_size:client,=,6;", silent_server, false, "4"},
-    {"(dsize:2; stream_size:server,=,3; stream_size:client,=,11;", silent_server, false, "7"},
-    {"(stream_size:both,<,2;", silent_server, false, "1 2 3"},
-    {"(flow:to_client; stream_size:either,=,3;", silent_server, false, "7 9"},
-    {"(dsize:5; stream_size:client,=,6; stream_size:server,=,1;", in_the_middle, true, "1"},
+    {SU, "(stream_size:server,=,0;", silent_server, false, "1"},
+    {SU, "(flow:established,to_server; stream_size:server,=,1;", silent_server, false, "4 6"},
+    {SU, "(flow:to_server; stream_size:client,=,6;", silent_server, false, "4"},
+    {SU, "(dsize:2; stream_size:server,=,3; stream_size:client,=,11;", silent_server, false, "7"},
+    {SU, "(stream_size:both,<,2;", silent_server, false, "1 2 3"},
+    {SU, "(flow:to_client; stream_size:either,=,3;", silent_server, false, "7 9"},
+    {SU, "(dsize:5; stream_size:client,=,6; stream_size:server,=,1;", in_the_middle, true, "1"},
     /* The end of a flow that stays open is no packet with headers of zeros. */
-    {"(ttl:<2;", left_open, false, ""},
-    {"(window:0;", left_open, false, ""},
-    {"(ack:0;", left_open, false, "1"},
-    {"(flags:!P;", left_open, false, "1 2 3"},
-    {"(id:0; flags:A;", left_open, false, ""},
-    {"(content:\"hello\";", left_open, false, "4"},
+    {SU, "(ttl:<2;", left_open, false, ""},
+    {SU, "(window:0;", left_open, false, ""},
+    {SU, "(ack:0;", left_open, false, "1"},
+    {SU, "(flags:!P;", left_open, false, "1 2 3"},
+    {SU, "(id:0; flags:A;", left_open, false, ""},
+    {SU, "(content:\"hello\";", left_open, false, "4"},
+    /* A relative content behind nothing starts with each packet's payload in Snort. */
+    {S2, "(flow:established; content:\"ag\"; within:2;", silent_server, false, "6"},
 };
 
 static uint8_t flags_of(const char *letters)
@@ -115,7 +120,7 @@ static void which_packets_alert(void **state)
         snprintf(capture, sizeof(capture), "%s/in.pcap", dir);
         write_capture(capture, rows[k].said);
         snprintf(rule, sizeof(rule), "alert tcp any any -> any any %s sid:1;)", rows[k].rule);
-        struct overlay *v = et_overlay(&t, rule, 1);
+        struct overlay *v = et_overlay_in(&t, rule, rows[k].dialect, 1);
         static const char *const vips[] = {"default", NULL};
         struct logger_identity id = {.vips = vips};
         struct logger *l = logger_new(t.conf, dir, &id, &t.diags);

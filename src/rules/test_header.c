@@ -101,6 +101,11 @@ static const struct rule_case types[] = {
     {S2, "alert tcp any any -> any any", "content:\"a\";", "type packet and stream;"},
     {S2, "alert tcp any any -> any any", "content:\"a\"; flow:established;", "type stream;"},
     {S2, "alert tcp any any -> any any", "content:\"a\"; http_uri;", "type transaction;"},
+    /* behind nothing is the beginning of what came, packet or stream */
+    {S2, "alert tcp any any -> any any", "content:\"a\"; within:1; flow:established;",
+     "type packet and stream;"},
+    {SU, "alert tcp any any -> any any", "content:\"a\"; within:1; flow:established;",
+     "type stream;"},
 };
 
 static void headers_test(void **state)

@@ -8,6 +8,8 @@
 #define SU  DIALECT_SURICATA
 #define S2  DIALECT_SNORT2
 #define S3  DIALECT_SNORT3
+#define HEX8 "41 41 41 41 41 41 41 41 "
+#define HEX64 HEX8 HEX8 HEX8 HEX8 HEX8 HEX8 HEX8 HEX8
 #define TCP "alert tcp any any -> any any "
 
 static const struct {
@@ -143,6 +145,15 @@ static const struct {
      "by_src,count 1,seconds 60; "
      "threshold:type limit,track by_src,count 1,seconds 600; sid:1;)",
      "threshold: 1 in 60~limit: 1 in 600"},
+    {"modifier behind a pcre", SU, TCP "(content:\"x\"; content:\"a\"; pcre:\"/b/\"; distance:1; sid:1;)",
+     "holds \"a\", behind the last match by 1"},
+    {"content of more than 255 characters", SU, TCP "(content:\"|" HEX64 HEX64 "|\"; sid:1;)", "AAAAAAAA"},
+    {"escaped backslash before a dot", SU, TCP "(content:\"\\\\..\"; sid:1;)", "|5c|.."},
+    {"ip_proto by name", SU, "alert ip any any -> any any (ip_proto:igmp; sid:1;)", "= 2"},
+    {"flags with !", SU, TCP "(flags:!A; sid:1;)", "! 0x10"},
+    {"bufferlen with <=", S3, TCP "( content:\"a\"; bufferlen:<=20; sid:1; )", "length <= 20"},
+    {"bufferlen with <=>", S3, TCP "( content:\"a\"; bufferlen:5<=>20; sid:1; )",
+     "length from 5 to 20"},
     {"tabs", SU, "alert\ttcp\tany\tany\t->\tany\tany\t(content:\"a\";\tsid:1;)", "holds \"a\""},
 };
 

@@ -63,8 +63,11 @@ static void facts_of_test(const struct parse *p, const struct rule_test *t, stru
     f->app |= buffer >= RULE_BUF_APP || (t->kind == TEST_APP_EVENT && t->app) ||
               t->kind == TEST_APP_STATE || t->kind == TEST_FILESTORE || t->kind == TEST_FILE_HASH;
     if (looks_at_payload(t->kind) && buffer < RULE_BUF_APP) {
-        bool payload = buffer == BUF_PAYLOAD || buffer == BUF_RAW_PAYLOAD;
+        bool payload = buffer == BUF_PAYLOAD || buffer == BUF_RAW_PAYLOAD, first = !f->payload;
         f->payload |= payload;
+        /* Snort: behind nothing is the payload's beginning. */
+        f->anchored |= payload && first && p->d != DIALECT_SURICATA && t->kind == TEST_CONTENT &&
+                       (t->u.content.flags & CONTENT_RELATIVE);
         f->raw_only &= buffer == BUF_RAW_PAYLOAD || !payload;
         f->header_buffer |= buffer >= BUF_IPV4_HDR && buffer <= BUF_ICMPV6_HDR;
         f->anchored |= payload && t->kind == TEST_CONTENT &&

@@ -126,7 +126,7 @@ def masked(v, mask):
 def read_text(d, base, at):
     digits = b'0123456789abcdefABCDEF' if base == 16 else b'0123456789' if base == 10 else b'01234567'
     i = 0
-    while i < len(d) and d[i] in b' \t':
+    while i < len(d) and d[i] in b' \t\n\r\x0b\x0c':
         i += 1
     j = i + (2 if base == 16 and d[i:i + 2].lower() == b'0x' else 0)
     k = j

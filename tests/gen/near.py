@@ -39,7 +39,8 @@ def without_content(p, op, rng):
             if found > 200:
                 return None
         says.append((way, bytes(out)))
-    if not found or any(needle in t.lower() for t in heard(p)) or any(needle in t.lower() or needle in unquoted(t.lower()) for _, t in says):
+    whole = [spaced(b''.join(t for w, t in says if w == way).lower()) for way in (0, 1)]
+    if not found or any(needle in t for t in whole) or any(needle in t.lower() for t in heard(p)) or any(needle in t.lower() or needle in unquoted(t.lower()) for _, t in says):
         return None
     q = copy.copy(p)
     q.says = says
@@ -49,6 +50,11 @@ def without_content(p, op, rng):
 def heard(p):
     """What the plans before it say."""
     return [t for q in p.before for t in [d for _, d in q.says] + heard(q)]
+
+
+def spaced(text):
+    """As headers are normalised: one blank behind the colon."""
+    return re.sub(rb':[ \t]+', b': ', text)
 
 
 def unquoted(text):

@@ -221,7 +221,7 @@ class Reader:
 
     def o_urilen(self, v):
         part = v.split(',')
-        raw = len(part) > 1 and part[1].strip() == 'raw' or self.r.dialect == 'suricata' and len(part) == 1
+        raw = part[1].strip() == 'raw' if len(part) > 1 else self.r.dialect == 'snort2'
         ends = part[0].split('<>')
         low, high = (int(ends[0]), int(ends[1])) if self.r.dialect == 'snort2' and len(ends) == 2 else ranged(part[0])
         self.add(Op('size', 'uri_raw' if raw else 'uri', low=low, high=high))

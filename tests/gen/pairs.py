@@ -10,9 +10,31 @@ import random
 
 import build
 import exercise_core as core
+import ops
 import ruletext
 import run
 from ruletext import Unbuildable
+
+
+def texts(rule):
+    """What the rule looks for, whatever the order and the spelling of its dialect."""
+    try:
+        return sorted((o.neg, o.kind, o.f['data'].lower() if 'data' in o.f else o.f['rx'].text if 'rx' in o.f else str(sorted(o.f.items(), key=str)))
+                      for o in ops.tests_of(rule))
+    except Unbuildable:
+        return None
+
+
+def reason(one, two):
+    """Why two rules of one sid may well differ."""
+    head = [(r.src, r.sport, r.dst, r.dport) for r in (one, two)]
+    if texts(one) != texts(two) or one.has('ftpbounce') != two.has('ftpbounce'):
+        return 'the rules look for other things'
+    if head[0] != head[1]:
+        return 'other addresses or ports'
+    if any(o.kind == 'content' and o.neg and (o.rel or 'offset' in o.f) for o in ops.tests_of(one)):
+        return 'a negated content with nowhere to look: it holds in Snort 3 alone'
+    return 'the same text'
 
 
 def main(a, replay):
@@ -45,6 +67,10 @@ def main(a, replay):
     names = [os.path.basename(p) for p in a.rules[:2]]
     print('%s, %s: %d pairs of rules (seed %d), %d flows, %d alerts, %d of them the same' % (
         names[0], names[1], len(both), a.seed, len(flows), alerts, same))
+    why = collections.Counter()
     for (key, which), n in sorted(differ.items()):
-        print('  %d:%d fires only in %s (%d flows)' % (key[0], key[1], names[which], n))
+        r = reason(sets[0][key], sets[1][key])
+        why[r] += n
+        print('  %d:%d fires only in %s (%d flows): %s' % (key[0], key[1], names[which], n, r))
+    print('  differences: %s' % (', '.join('%s %d' % x for x in why.most_common()) or 'none'))
     return int(bool(a.floor) and 100 * same < a.floor * alerts)

@@ -11,7 +11,7 @@ import wire
 from names import certificate, client_hello, distinguished, query, record, shake
 from ops import Op
 
-LETTERS = b'abABc\x01\x02\x03\x04 '
+LETTERS = b'abABc\x01\x02\x03\x04 17'
 WORDS = [b'admin', b'index', b'login', b'Alpha', b'beta', b'x1', b'cmd', b'Evil', b'get', b'data', b'a', b'zz']
 ADDRESSES = ('any', 'any', 'any', '$HOME_NET', '$EXTERNAL_NET', '!$HOME_NET', '10.0.0.0/8', '[10.0.0.0/9,60.0.0.0/8]', '![60.0.0.0/9]',
              '[$HOME_NET,!10.0.4.0/22]', '60.0.0.0/10')
@@ -68,7 +68,7 @@ class Traffic:
             data, ip = self.payload(), self.ip()
             a, ap, b, bp = flow[2:] + flow[:2] if way else flow
             self.packets.append(wire.ipv4(a, b, 17, wire.udp(a, b, ap, bp, data), ip))
-            self.see(flow, way, 'packet', 'udp', {'payload': data}, dsize=len(data), **ip)
+            self.see(flow, way, 'packet', 'udp', {'payload': data}, dsize=len(data), ip_proto=17, **ip)
 
     def icmp(self):
         c, _, s, _ = self.ends(0)
@@ -77,7 +77,7 @@ class Traffic:
         data, ip = self.payload(), self.ip()
         kind, code, ident, seq = r.choice((8, 13, 15, 17)), r.randrange(3), r.randrange(4), r.randrange(4)
         self.packets.append(wire.ipv4(c, s, 1, wire.icmp(kind, code, ident, seq, data), ip))
-        self.see(flow, 0, 'packet', 'icmp', {'payload': data}, dsize=len(data), itype=kind, icode=code, icmp_id=ident, icmp_seq=seq, **ip)
+        self.see(flow, 0, 'packet', 'icmp', {'payload': data}, dsize=len(data), itype=kind, icode=code, icmp_id=ident, icmp_seq=seq, ip_proto=1, **ip)
 
     def tcp(self):
         flow = self.ends(self.rng.choice((7000, 7060, 6000, 99)))
@@ -128,7 +128,7 @@ class Traffic:
         flow, name = self.ends(53), self.words(4, b'.') + b'.com'
         data = query(name, self.rng.getrandbits(16))
         self.packets.append(wire.ipv4(flow[0], flow[2], 17, wire.udp(*flow[::2], *flow[1::2], data)))
-        self.see(flow, 0, 'dns', 'udp', {'query': name, 'payload': data}, dsize=len(data), ttl=64, id=0x1234, tos=0)
+        self.see(flow, 0, 'dns', 'udp', {'query': name, 'payload': data}, dsize=len(data), ttl=64, id=0x1234, tos=0, ip_proto=17)
 
     def tls(self):
         flow, r = self.ends(r_port(self.rng)), self.rng
@@ -169,7 +169,7 @@ class Cutter:
         for k in range(n):
             kinds = ['content'] * 6 + ['pcre']
             if not self.plain:
-                kinds += ['at', 'test', 'test', 'jump', 'extract', 'math']
+                kinds += ['at', 'test', 'test', 'jump', 'extract', 'math', 'string']
             if k == 0:
                 kinds = kinds[:7]
             getattr(self, self.rng.choice(kinds))()
@@ -285,11 +285,28 @@ class Cutter:
 
     def jump(self):
         off, rel, _ = self.place(1)
-        f = {'begin': self.often(0.2), 'post': self.rng.randrange(-2, 4) if self.often(0.3) else 0, 'mult': 2 if self.often(0.15) else 1,
+        f = {'begin': self.often(0.2), 'end': False, 'post': self.rng.randrange(-2, 4) if self.often(0.3) else 0, 'mult': 2 if self.often(0.15) else 1,
              'align': 4 if self.often(0.15) else 0}
+        if not f['begin'] and not rel and self.dialect == 'suricata' and self.often(0.15):
+            f.update(end=True, post=-self.rng.randrange(2, 12), mult=1, align=0)
         self.ops.append(self.number('jump', 1, rel=rel, offset=off, **f))
         self.text.append('byte_jump:1,%d%s%s%s%s%s;' % (off, ',relative' * rel, ',multiplier 2' * (f['mult'] == 2), ',align' * bool(f['align']),
-                                                     ',from_beginning' * f['begin'], ',post_offset %d' % f['post'] if f['post'] else ''))
+                                                     ',from_beginning' * f['begin'] + ',from_end' * f['end'], ',post_offset %d' % f['post'] if f['post'] else ''))
+
+    def string(self):
+        """Digits in a text; most places have none, and then nothing holds."""
+        base, word, digits = self.rng.choice(((10, 'dec', b'0123456789'), (16, 'hex', b'0123456789abcdefABCDEF'), (8, 'oct', b'01234567')))
+        spots = [i for i, c in enumerate(self.d) if c in digits]
+        if not spots:
+            return
+        at, n = self.rng.choice(spots), self.rng.choice((1, 2, 3))
+        there = re.match(rb'[%s]*' % digits, self.d[at:at + n]).group(0)
+        rel = bool(self.ops) and self.often(0.4)
+        v, op = int(there, base), self.rng.choice('<>=')
+        want = max(0, v + self.rng.choice((0, 0, 1, -1)))
+        off = at - self.cursor if rel else at
+        self.ops.append(self.number('test', n, rel=rel, offset=off, op=op, value=want, text=True, base=base))
+        self.text.append('byte_test:%d,%s,%d,%d%s,string,%s;' % (n, op, want, off, ',relative' * rel, word))
 
     def name(self):
         return 'v%d' % len(self.names)
@@ -360,7 +377,7 @@ def compare(rng, v, dialect, name):
 
 
 def fields(rule, p, rng, text):
-    names = [n for n in p.fields if n != 'flags']
+    names = [n for n in p.fields if n not in ('flags', 'ip_proto')]
     for name in rng.sample(names, rng.randrange(0, 3) if rule.parts else rng.randrange(1, 3)):
         model, words = compare(rng, p.fields[name], rule.dialect, name)
         rule.fields.append((name, model))
@@ -428,6 +445,16 @@ def rule_for(p, rng, sid, dialect, reference):
             part(r, 'payload', p.buffers['payload'], rng, text, reference)
     if p.fields and p.kind != 'dns':
         fields(r, p, rng, text)
+    if p.kind == 'packet' and rng.random() < 0.08:
+        n = rng.choice((17, 1, 6))
+        how = rng.choice('=!')
+        r.fields.append(('ip_proto', (how, n, 0)))
+        text.append('ip_proto:%s%d;' % ('' if how == '=' else how, n))
+    if p.kind == 'http' and not p.dir and rng.random() < 0.15:
+        n, how = len(p.buffers['uri']) + rng.choice((0, 0, 1)), rng.choice('=<>')
+        n += {'=': 0, '<': 1, '>': -1}[how]
+        r.parts.append(Part('uri', [], [Op('size', '', range=(how, n, 0))]))
+        text.append('urilen:%s%d;' % ('' if how == '=' else how, n))
     if p.transport == 'udp' and p.kind == 'packet':
         bits(r, rng, text)
     r.sid = sid

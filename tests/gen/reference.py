@@ -17,6 +17,19 @@ class TooLong(Exception):
     """The naive search would take too many steps to be compared."""
 
 
+def text_number(d, base, at):
+    """As strtoull reads: blanks, a sign (less than nothing is very much), digits."""
+    m = re.match(rb'[ \t-\r]*([+-]?)(?:0[xX](?=[%s]))?([%s]+)' % ((DIGITS[base],) * 2), d) if base == 16 else \
+        re.match(rb'[ \t-\r]*([+-]?)([%s]+)' % DIGITS[base], d)
+    if not m:
+        return None
+    v = int(m.group(2), base)
+    return ((-v if m.group(1) == b'-' else v) & (1 << 64) - 1, at + m.end())
+
+
+DIGITS = {10: b'0-9', 16: b'0-9A-Fa-f', 8: b'0-7'}
+
+
 class Naive(judge.Judge):
     def __init__(self, data, ops, dialect):
         super().__init__(data, ops)
@@ -70,6 +83,15 @@ class Naive(judge.Judge):
         n = self.value(op.f['n'], names) + (cursor if op.rel else 0)
         there = n <= len(self.d) if op.rel and self.dialect == 'suricata' else n < len(self.d)
         return there != op.neg and self.run(i + 1, cursor, names)
+
+    def number(self, op, cursor, names):
+        """As the judge has it, but that all bytes that may be read must be there, digits or not."""
+        at = self.value(op.f['offset'], names) + (cursor if op.rel else 0)
+        if at < 0 or at + self.value(op.f['n'], names) > len(self.d):
+            return None
+        if op.f['text']:
+            return text_number(self.d[at:at + op.f['n']], op.f['base'], at)
+        return super().number(op, cursor, names)
 
     def math(self, op, i, cursor, names):
         got = self.number(op, cursor, names)

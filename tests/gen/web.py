@@ -124,8 +124,14 @@ class Message:
     def head(self):
         return b''.join(l + b'\r\n' for l in self.lines)
 
+    def sent(self):
+        """The body as it goes over the wire."""
+        if b'chunked' in (self.value(b'transfer-encoding') or b'').lower() and self.body and not re.match(rb'^[0-9a-fA-F]+\r\n', self.body):
+            return b'%x\r\n%s\r\n0\r\n\r\n' % (len(self.body), self.body)
+        return self.body
+
     def raw(self):
-        return self.line + b'\r\n' + self.head() + b'\r\n' + self.body
+        return self.line + b'\r\n' + self.head() + b'\r\n' + self.sent()
 
     def buffers(self, request):
         plain = [l for l in self.lines if l.partition(b':')[0].strip().lower() not in (b'cookie', b'set-cookie')]
@@ -201,7 +207,8 @@ class Web:
             if tests[0].f.get('dots') and data is not None:
                 data = b'.' + data
             if data is None or not judge.holds(data, tests):
-                if buf == 'header' and data is not None and judge.holds(data + b'\r\n', tests):
+                m = response if self.side(buf) else request
+                if buf == 'header' and data is not None and any(judge.holds(d, tests) for d in (data + b'\r\n', m.head() + b'\r\n')):
                     continue
                 return buf
         return None
@@ -227,7 +234,7 @@ class Web:
         return quote(sample(tests), attempt % 3 == 2) if tests else b'/'
 
     def request_line(self, attempt, method, uri):
-        line = method + b' ' + uri + b' ' + (self.want('protocol') if self.has('protocol', False) else b'HTTP/1.1')
+        line = method + b' ' + uri + b' ' + (self.want('protocol') if self.has('protocol', False) else (b'HTTP/1.1', b'HTTP/1.1', b'HTTP/1.0')[attempt % 3])
         if 'request_line' in self.by and not judge.holds(line, self.by['request_line']):
             tests = self.by['request_line']
             forms = [[fixed('x', method + b' ' + uri)] + tests + [fixed('x', b' HTTP/1.1', True)], tests + [fixed('x', b' HTTP/1.1', True)], tests]
@@ -356,6 +363,10 @@ class Web:
                 continue
             if cut and not self.to_client and not re.match(rb'^[A-Z]{3,10} ', text):
                 line = m.line.rpartition(b' ')[0]
+                if attempt % 3 == 2 and text[:1] == b'/':
+                    m.line = m.line.partition(b' ')[0] + b' ' + text[:cut.end() - 2]
+                    m.add_text(text[cut.end():])
+                    continue
                 lead = b' ' * (cut.start() == 0 and text[:1] == b'H')
                 m.line = (line + b'?' if attempt % 2 and b'?' not in line and not lead else line) + lead + text[:cut.end() - 2]
                 m.add_text(text[cut.end():])
