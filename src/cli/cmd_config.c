@@ -4,13 +4,16 @@
 #include "cli/load.h"
 
 #include "base/log.h"
+#include "base/sbuf.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char usage[] = "usage: riposte config show [-c FILE] [--set KEY=VALUE ...] [PREFIX]\n";
+static const char usage[] = "usage: riposte config show [-c FILE] [--set KEY=VALUE ...] [--json] [PREFIX]\n\n"
+                            "Every effective setting, variable and rule file, and where it comes from: default, stock (the\n"
+                            "configuration that holds without -c), FILE:LINE or --set; only those that begin with PREFIX.\n";
 
 const struct opt *config_options(size_t *n, const char **text)
 {
@@ -22,15 +25,92 @@ const struct opt *config_options(size_t *n, const char **text)
 struct shown {
     const char *prefix;
     unsigned n;
+    const struct conf *c;
+    bool ports;
+    struct json *j; /* NULL: text */
 };
+
+static void put(struct shown *w, const char *path, const char *value, const char *source)
+{
+    if (strncmp(path, w->prefix, strlen(w->prefix)))
+        return;
+    w->n++;
+    if (!w->j) {
+        printf("%-48s %-24s %s\n", path, value ? value : "-", source);
+        return;
+    }
+    json_open(w->j, NULL);
+    json_cstr(w->j, "key", path);
+    if (value)
+        json_cstr(w->j, "value", value);
+    else
+        json_null(w->j, "value");
+    json_cstr(w->j, "source", source);
+    json_close(w->j);
+}
 
 static void one(void *ctx, const struct setting *s, const char *value, const char *source)
 {
+    put(ctx, s->path, value, source);
+}
+
+/* Variables one by one, however the file writes them. */
+static void variable(void *ctx, const char *name, const char *text)
+{
     struct shown *w = ctx;
-    if (strncmp(s->path, w->prefix, strlen(w->prefix)))
-        return;
-    printf("%-48s %-24s %s\n", s->path, value ? value : "-", source);
-    w->n++;
+    const struct conf_node *n = conf_var_node(w->c, w->ports, name);
+    char path[512], source[4200] = "default";
+    snprintf(path, sizeof(path), "vars.%s-groups.%s", w->ports ? "port" : "address", name);
+    if (n && n->from == CONF_SET)
+        snprintf(source, sizeof(source), "--set");
+    else if (n)
+        snprintf(source, sizeof(source), n->file ? "%s:%u" : "stock", n->file, n->line);
+    put(w, path, text, source);
+}
+
+static void show(struct shown *w)
+{
+    conf_each(w->c, one, w);
+    for (unsigned ports = 0; ports < 2; ports++) {
+        w->ports = ports;
+        (void)conf_each_var(w->c, ports, variable, w);
+    }
+}
+
+static void show_json(struct shown *w, const struct diags *d)
+{
+    struct sbuf b;
+    struct json j;
+    sbuf_init(&b);
+    json_init(&j, &b);
+    w->j = &j;
+    json_open(&j, NULL);
+    json_array(&j, "settings");
+    show(w);
+    json_array_end(&j);
+    json_array(&j, "rule_files");
+    const struct conf_rule_file *f;
+    size_t n = conf_rule_files(w->c, &f);
+    for (size_t k = 0; k < n; k++)
+        json_cstr(&j, NULL, f[k].path);
+    json_array_end(&j);
+    json_array(&j, "warnings");
+    for (const struct diag *x = d->first; x; x = x->next) {
+        json_open(&j, NULL);
+        if (x->file)
+            json_cstr(&j, "file", x->file);
+        json_u64(&j, "line", x->line);
+        json_u64(&j, "column", x->column);
+        json_cstr(&j, "reason", x->reason);
+        if (x->hint)
+            json_cstr(&j, "hint", x->hint);
+        json_close(&j);
+    }
+    json_array_end(&j);
+    json_close(&j);
+    sbuf_byte(&b, '\n');
+    fwrite(b.p, 1, b.n, stdout);
+    sbuf_done(&b);
 }
 
 static void no_such(const char *prefix)
@@ -42,16 +122,20 @@ static void no_such(const char *prefix)
 
 int cmd_config(int argc, char **argv)
 {
-    enum { OPT_SET = 256, OPT_HELP, SETS = 128 };
-    static const struct option long_options[] = {{"set", required_argument, NULL, OPT_SET}, {"help", no_argument, NULL, OPT_HELP}, {NULL, 0, NULL, 0}};
+    enum { OPT_SET = 256, OPT_HELP, OPT_JSON, SETS = 128 };
+    static const struct option long_options[] = {{"set", required_argument, NULL, OPT_SET}, {"help", no_argument, NULL, OPT_HELP},
+                                                 {"json", no_argument, NULL, OPT_JSON}, {NULL, 0, NULL, 0}};
     const char *config = NULL, *set[SETS];
     unsigned n_set = 0;
+    bool as_json = false;
     optind = 1;
     for (int o; (o = getopt_long(argc, argv, "c:", long_options, NULL)) != -1;) {
         if (o == 'c')
             config = optarg;
         else if (o == OPT_SET && n_set < SETS)
             set[n_set++] = optarg;
+        else if (o == OPT_JSON)
+            as_json = true;
         else
             return fputs(usage, o == OPT_HELP ? stdout : stderr), o == OPT_HELP ? 0 : 2;
     }
@@ -67,10 +151,12 @@ int cmd_config(int argc, char **argv)
     int rc = !c ? -ENOMEM : config ? conf_load(c, config, CONF_FORMAT_AUTO, &d) : conf_load_stock(c);
     for (unsigned k = 0; k < n_set && !rc; k++)
         rc = conf_set(c, set[k], &d);
-    print_diags(&d, false);
-    struct shown w = {.prefix = optind + 1 < argc ? argv[optind + 1] : ""};
-    if (!rc)
-        conf_each(c, one, &w);
+    print_diags(&d, as_json && !rc);
+    struct shown w = {.prefix = optind + 1 < argc ? argv[optind + 1] : "", .c = c};
+    if (!rc && as_json)
+        show_json(&w, &d);
+    else if (!rc)
+        show(&w);
     if (!rc && !w.n)
         no_such(w.prefix);
     conf_free(c);

@@ -55,10 +55,8 @@ static void say_unknown(struct check *k, const struct conf_node *n)
     char hint[CONF_PATH];
     if (k->unknown++ >= UNKNOWN_MOST || n->from == CONF_SET)
         return;
-    char section[CONF_PATH];
-    const char *near = setting_nearest(k->path);
-    if (!near && section_nearest(k->path, section, sizeof(section)))
-        near = section;
+    char room[CONF_PATH];
+    const char *near = key_nearest(k->path, room, sizeof(room));
     bool ok = near && str_hint(hint, sizeof(hint), near);
     diag_add(k->d, DIAG_WARNING, n->file, n->line, n->column, ok ? hint : NULL,
              "unknown setting: %s", k->path);

@@ -215,10 +215,8 @@ int conf_load_text(struct conf *c, const char *name, const char *text, size_t n,
 
 static void unknown_key(const char *path, struct diags *d)
 {
-    const char *near = setting_nearest(path);
-    char hint[CONF_PATH], section[CONF_PATH];
-    if (!near && section_nearest(path, section, sizeof(section)))
-        near = section;
+    char hint[CONF_PATH], room[CONF_PATH];
+    const char *near = key_nearest(path, room, sizeof(room));
     bool ok = near && str_hint(hint, sizeof(hint), near);
     diag_add(d, DIAG_ERROR, "--set", 0, 0, ok ? hint : "riposte config show lists them",
              "no such setting: %s", path);

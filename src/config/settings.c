@@ -93,6 +93,36 @@ bool section_nearest(const char *path, char *out, size_t room)
     return at > 0;
 }
 
+/* Among the keys beside it: the same parent, another last word. */
+static bool sibling_nearest(const char *path, char *out, size_t room)
+{
+    const char *dot = strrchr(path, '.');
+    size_t head = dot ? (size_t)(dot - path) + 1 : 0;
+    struct name_search s = {.name = str_cstr(path + head)};
+    char best[CONF_PATH] = "", word[CONF_PATH];
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        size_t n = strncmp(settings[i].path, path, head) ? 0 : strcspn(settings[i].path + head, ".");
+        if (!n || n >= sizeof(word))
+            continue;
+        memcpy(word, settings[i].path + head, n);
+        word[n] = 0;
+        s.best = NULL;
+        name_offer(&s, word);
+        if (s.best)
+            memcpy(best, word, n + 1);
+    }
+    int n = snprintf(out, room, "%.*s%s", (int)head, path, best);
+    return *best && n > 0 && (size_t)n < room;
+}
+
+const char *key_nearest(const char *path, char *room, size_t n)
+{
+    if (sibling_nearest(path, room, n))
+        return room;
+    const char *near = setting_nearest(path);
+    return near ? near : section_nearest(path, room, n) ? room : NULL;
+}
+
 static const char *number_wrong(const struct setting *s, bool read, bool fits)
 {
     static const char *const what[] = {

@@ -341,6 +341,17 @@ static int ftp_telnet_protocol(struct work *w, struct str args)
     return read_options(w, str_eq(side, STR("server")) ? ftp : none, args);
 }
 
+/* One that is written wrongly, or one of those that have no counterpart. */
+static void no_preprocessor(struct snort *s, const char *name)
+{
+    enum { LONG = 6, NEAR = 3 };
+    struct name_search near = {.name = str_cstr(name), .most = NEAR};
+    for (size_t i = 0; i < ARRAY_LEN(table) && strlen(name) >= LONG; i++)
+        name_offer(&near, table[i].name);
+    snort_warn(s, "preprocessor %s: no counterpart, left out%s%s", name, near.best ? "; did you mean " : "",
+               near.best ? near.best : "");
+}
+
 int snort_preprocessor(struct snort *s, struct str text)
 {
     char name[64];
@@ -360,7 +371,7 @@ int snort_preprocessor(struct snort *s, struct str text)
     else if (p)
         rc = read_options(&w, p->options, args);
     else
-        snort_warn(s, "preprocessor %s: no counterpart, left out", name);
+        no_preprocessor(s, name);
     if (!rc && p && p->enable)
         rc = snort_set_z(s, p->enable, "yes");
     sbuf_done(&w.unused);

@@ -79,6 +79,8 @@ int conf_finish(struct conf *c, struct diags *d) MUST_CHECK;
 bool value_time(const char *s, uint64_t *ns) MUST_CHECK;
 /* A section ("response") nearly of that name, with as many dots; false: none. */
 bool section_nearest(const char *path, char *out, size_t room) MUST_CHECK;
+/* The best of them, for a message: a key beside it, any key, a section; NULL: none is near. */
+const char *key_nearest(const char *path, char *room, size_t n);
 /* NULL: fits the row; else why not. */
 const char *value_wrong(const struct setting *s, const char *value);
 /* What fits; NULL: nothing more to say. */
