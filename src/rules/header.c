@@ -255,6 +255,11 @@ static uint8_t expr_check(struct parse *p, bool port, struct str s, struct str *
 static int32_t expr_intern(struct parse *p, struct str text, bool port)
 {
     struct strtab *t = port ? &p->c->port : &p->c->addr;
+    text = file_vars_expand(p->c->vars, p->raw->n_vars, port, text, &p->c->scratch);
+    if (!text.p) {
+        no_memory(p);
+        return -1;
+    }
     text = expr_canonical(&p->c->scratch, text);
     if (str_ieq(text, STR("any")))
         return 0;

@@ -35,6 +35,7 @@ struct rule_loader {
     struct source *src;
     uint32_t n, room;
     struct rules_loader_file side[SIDE_FILES];
+    struct file_vars vars;
 };
 
 /* ---- input */
@@ -156,7 +157,7 @@ static int include_one(struct rule_loader *l, uint32_t i, uint32_t line, struct 
     like.from = i + 1;
     like.depth++;
     int rc = 0;
-    if (!include_path(like.name, name, &l->o, path, sizeof(path)))
+    if (!include_path(like.name, name, &l->o, &l->vars, path, sizeof(path)))
         diag_add(d, DIAG_ERROR, like.name, line, 1, hint, "include '" STR_FMT "' is no path",
                  STR_ARG(str_first(name, 80)));
     else if (stat(path, &st) == 0 && includes_itself(l, i, &st))
@@ -172,17 +173,39 @@ static int include_one(struct rule_loader *l, uint32_t i, uint32_t line, struct 
     return rc == -ENOMEM ? rc : 0;
 }
 
-/* Included files stand behind the one that names them, level by level. */
-static int follow(struct rule_loader *l, uint32_t from)
+static int follow(struct rule_loader *l, uint32_t i);
+
+/* An include in source i: read, and looked at in its turn. */
+static int follow_include(struct rule_loader *l, uint32_t i, uint32_t line, struct str name)
 {
-    int rc = 0;
-    for (uint32_t i = from; i < l->n && !rc; i++) {
-        if (l->src[i].embedded || source_is_odd(&l->src[i]))
-            continue;
-        struct include_scan x = {.left = str_of(l->src[i].bytes, l->src[i].n)};
-        struct str name;
-        while (!rc && include_next(&x, &name))
-            rc = include_one(l, i, x.line, name);
+    uint32_t n = l->n;
+    int rc = include_one(l, i, line, name);
+    if (!rc && l->n > n)
+        rc = follow(l, n);
+    return rc ? rc : file_vars_mark(&l->vars, i, line);
+}
+
+/*
+ * Statements of a source that say what is read next, and how: included files stand behind the one
+ * that names them, variables hold from their line on.  As deep as includes may be.
+ */
+static int follow(struct rule_loader *l, uint32_t i)
+{
+    if (source_is_odd(&l->src[i]))
+        return 0;
+    struct include_scan x = {.left = str_of(l->src[i].bytes, l->src[i].n), .arena = &l->set->pub.arena};
+    bool embedded = l->src[i].embedded, followed = l->src[i].followed;
+    struct str text;
+    bool var;
+    int rc = file_vars_mark(&l->vars, i, 0);
+    while (!rc && include_next(&x, &text, &var)) {
+        if (var) {
+            rc = file_vars_line(&l->vars, text, &l->o, &l->set->pub.arena, l->src[i].name, x.line, embedded,
+                                &l->set->pub.diags);
+            rc = rc ? rc : file_vars_mark(&l->vars, i, x.line);
+        } else if (!embedded && followed) {
+            rc = follow_include(l, i, x.line, text);
+        }
     }
     return rc;
 }
@@ -216,7 +239,10 @@ int rules_add_text(struct rule_loader *l, const char *name, struct str text,
     source_dialect_set(l, s, dialect);
     s->firewall = l->o.firewall;
     l->n++;
-    return 0;
+    int rc = follow(l, l->n - 1);
+    if (rc < 0)
+        free(l->src[--l->n].bytes);
+    return rc;
 }
 
 struct var_hash {
@@ -412,6 +438,7 @@ struct work {
     const struct source *src;
     const struct rules_options *o;
     const struct classes *k;
+    const struct file_vars *vars;
     uint32_t a_chunk;
     _Atomic uint32_t next;
     _Atomic bool failed;
@@ -428,6 +455,7 @@ static void *work_run(void *arg)
         uint32_t from = i * w->a_chunk, to = u32_min(from + w->a_chunk, w->raw->n);
         if (chunk_init(c, &w->arenas[i], w->o, w->k) < 0)
             c->no_memory = true;
+        c->vars = w->vars;
         for (uint32_t k = from; k < to && !c->no_memory; k++)
             chunk_rule(c, &w->raw->r[k], w->src[w->raw->r[k].file].name);
         chunk_done(c);
@@ -461,9 +489,11 @@ static int split_all(struct rule_loader *l, struct raw_rules *raw)
         bool odd = !s->embedded && source_is_odd(s);
         if (!s->told && !odd)
             s->dialect = (uint8_t)source_dialect(str_of(s->bytes, s->n), &m);
-        uint32_t before = raw->disabled;
+        uint32_t before = raw->disabled, first = raw->n;
         if (source_split(s, i, (enum rule_dialect)s->dialect, &l->o, &w->pub.arena, raw) < 0)
             return -ENOMEM;
+        for (uint32_t k = first; k < raw->n && l->vars.n; k++)
+            raw->r[k].n_vars = file_vars_at(&l->vars, i, raw->r[k].line);
         files[i] = (struct rule_file_info){.path = s->name,
                                            .dialect = (enum rule_dialect)s->dialect,
                                            .told = s->told,
@@ -499,7 +529,7 @@ static int chunks_make(struct rule_loader *l, struct work *w, const struct raw_r
     if (n > most)
         n = most;
     n += !n;
-    *w = (struct work){.raw = raw, .src = l->src, .o = &l->o, .k = k, .n = n};
+    *w = (struct work){.raw = raw, .src = l->src, .o = &l->o, .k = k, .n = n, .vars = &l->vars};
     w->a_chunk = (raw->n + n - 1) / n + !raw->n;
     w->chunks = calloc(n, sizeof(*w->chunks));
     w->arenas = calloc(n, sizeof(*w->arenas));
@@ -519,6 +549,7 @@ static void loader_free(struct rule_loader *l)
     for (unsigned i = 0; i < SIDE_FILES; i++)
         free(l->side[i].bytes);
     free(l->src);
+    file_vars_done(&l->vars);
     free(l);
 }
 

@@ -31,14 +31,15 @@ int rules_notes(struct rule_set *s) MUST_CHECK;
 /* ---- statements beside rules (statements.c) */
 struct include_scan {
     struct str left;
-    uint32_t line; /* of the last one found; begin with 0 */
+    struct arena *arena;  /* for lines that go on */
+    uint32_t line, next;  /* of the last one found, of what is left; begin with 0 */
     bool hidden;
     const char *until;
 };
-bool include_next(struct include_scan *x, struct str *path);
+bool include_next(struct include_scan *x, struct str *text, bool *var);
 /* The path of what `from` includes; false: the name says nothing. */
-bool include_path(const char *from, struct str name, const struct rules_options *o, char *out,
-                  size_t room);
+bool include_path(const char *from, struct str name, const struct rules_options *o,
+                  const struct file_vars *v, char *out, size_t room);
 /* Classes and references; a warning for each line that is not taken. */
 int statements_classes(const struct raw_rules *raw, const struct source *src, struct classes *k,
                        struct diags *d) MUST_CHECK;

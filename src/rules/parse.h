@@ -63,6 +63,7 @@ struct raw_rule {
     uint32_t line;   /* of src[0] */
     uint32_t column; /* of src[0], from 1 */
     uint32_t file;   /* index */
+    uint32_t n_vars; /* definitions of variables in files before it */
     uint8_t dialect; /* enum rule_dialect of the file */
     bool disabled;   /* behind # and wanted */
     bool firewall;
@@ -143,6 +144,31 @@ struct listed_words {
     uint64_t memcap, hashsize;
 };
 
+/* ---- variables that rule files define (file_vars.c) */
+struct file_var {
+    struct str name, value;
+    bool address, port; /* where it may stand; var: both */
+    bool same;          /* as the configuration has it in the end: references to it stay */
+};
+struct file_var_mark { /* in source `src`, from `line` on, the first n definitions hold */
+    uint32_t src, line, n;
+};
+struct file_vars {
+    struct file_var *def;
+    uint32_t n, room;
+    struct file_var_mark *mark;
+    uint32_t n_marks, marks_room;
+};
+void file_vars_done(struct file_vars *v);
+/* "ipvar NAME VALUE"; what can't be taken is an error in d, or with `silent` nothing.  -ENOMEM, else 0. */
+int file_vars_line(struct file_vars *v, struct str text, const struct rules_options *o, struct arena *a,
+                   const char *file, uint32_t line, bool silent, struct diags *d) MUST_CHECK;
+int file_vars_mark(struct file_vars *v, uint32_t src, uint32_t line) MUST_CHECK;
+uint32_t file_vars_at(const struct file_vars *v, uint32_t src, uint32_t line); /* how many hold there */
+const struct file_var *file_vars_find(const struct file_vars *v, struct str name); /* the last; NULL: none */
+/* References to the first n definitions replaced; {NULL}: no memory. */
+struct str file_vars_expand(const struct file_vars *v, uint32_t n, bool port, struct str text, struct arena *a);
+
 /* ---- a chunk */
 struct keyword;
 struct kw_hit {
@@ -160,6 +186,7 @@ struct chunk {
     struct arena tmp;     /* as long as the chunk is parsed */
     const struct rules_options *o;
     const struct classes *classes;
+    const struct file_vars *vars; /* NULL: none */
     struct strtab addr, port, bits, class_new; /* class_new: names that no file knows */
     uint8_t *addr_state, *port_state;          /* by index: enum expr_state */
     uint32_t n_addr_state, n_port_state;

@@ -3,9 +3,9 @@
  * What stands in a rule file beside rules.
  *
  * Snort reads any statement of its configuration from a rule file, too.  Taken are: include (the
- * file joins the others), thresholds, classes and references.  Variables and settings belong to the
- * configuration, which is read before and in another place: each such line is warned of.  The
- * statements of a snort.conf that holds rules itself are the configuration's; none comes here.
+ * file joins the others), variables (file_vars.c), thresholds, classes and references.  Settings
+ * belong to the configuration, which is read before and in another place: each such line is warned
+ * of.  The other statements of a snort.conf that holds rules itself are the configuration's.
  */
 #include "rules/load.h"
 
@@ -25,13 +25,37 @@ static bool at_word(struct str line, const char *word)
            (line.p[w.n] == ' ' || line.p[w.n] == '\t' || line.p[w.n] == ':');
 }
 
-/* The path of the next include; false: there is none.  Blocks of Snort 3 comments hide them. */
-bool include_next(struct include_scan *x, struct str *path)
+static bool is_var(struct str line)
+{
+    return at_word(line, "var") || at_word(line, "ipvar") || at_word(line, "portvar");
+}
+
+/* The lines that go on behind a backslash, as one. */
+static struct str whole_line(struct include_scan *x, struct str line)
+{
+    while (line.n && line.p[line.n - 1] == '\\' && x->left.n) {
+        struct str rest, more = str_trim(str_split(x->left, '\n', &rest));
+        x->left = rest;
+        x->next++;
+        struct str joined =
+            arena_printf(x->arena, STR_FMT " " STR_FMT, STR_ARG(str_first(line, line.n - 1)), STR_ARG(more));
+        if (!joined.p)
+            break;
+        line = joined;
+    }
+    return line;
+}
+
+/*
+ * The next include (its path) or variable (the line); false: there is none.  Blocks of Snort 3
+ * comments hide them.
+ */
+bool include_next(struct include_scan *x, struct str *text, bool *var)
 {
     while (x->left.n) {
         struct str rest, line = str_trim(str_split(x->left, '\n', &rest));
         x->left = rest;
-        x->line++;
+        x->line = ++x->next;
         if (x->hidden) {
             x->hidden = str_find(line, str_cstr(x->until)) < 0;
             continue;
@@ -42,22 +66,28 @@ bool include_next(struct include_scan *x, struct str *path)
             x->hidden = str_find(line, str_cstr(x->until)) < 0;
             continue;
         }
+        *var = is_var(line);
+        if (*var)
+            *text = whole_line(x, line);
+        if (*var)
+            return true;
         if (!at_word(line, "include"))
             continue;
         line = str_trim(str_skip(line, 8));
         if (line.n > 1 && (line.p[0] == '"' || line.p[0] == '\'') &&
             line.p[line.n - 1] == line.p[0])
             line = (struct str){line.p + 1, line.n - 2};
-        *path = line;
+        *text = line;
         return true;
     }
     return false;
 }
 
 /* "$RULE_PATH/x.rules": the variable's value before the rest. */
-static bool path_expand(struct str name, const struct rules_options *o, char *out, size_t room)
+static bool path_expand(struct str name, const struct rules_options *o, const struct file_vars *v,
+                        char *out, size_t room)
 {
-    const char *value = "";
+    struct str value = STR("");
     struct str rest = name;
     if (name.n && name.p[0] == '$') {
         uint32_t n = 1;
@@ -68,21 +98,25 @@ static bool path_expand(struct str name, const struct rules_options *o, char *ou
             return false;
         memcpy(var, name.p + 1, n - 1);
         var[n - 1] = 0;
-        value = o->var ? o->var(o->ctx, false, var) : NULL;
+        const struct file_var *d = file_vars_find(v, str_cstr(var));
+        const char *set = d || !o->var ? NULL : o->var(o->ctx, false, var);
+        if (!d && !set)
+            return false;
+        value = d ? d->value : str_cstr(set);
         rest = str_skip(name, n);
     }
-    if (!value || !name.n || memchr(name.p, 0, name.n))
+    if (!name.n || memchr(name.p, 0, name.n))
         return false;
-    int n = snprintf(out, room, "%s" STR_FMT, value, STR_ARG(rest));
+    int n = snprintf(out, room, STR_FMT STR_FMT, STR_ARG(value), STR_ARG(rest));
     return n > 0 && (size_t)n < room;
 }
 
 /* Beside the file that names it, or else below the folder of rules. */
-bool include_path(const char *from, struct str name, const struct rules_options *o, char *out,
-                  size_t room)
+bool include_path(const char *from, struct str name, const struct rules_options *o,
+                  const struct file_vars *v, char *out, size_t room)
 {
     char path[2048];
-    if (!path_expand(name, o, path, sizeof(path)))
+    if (!path_expand(name, o, v, path, sizeof(path)))
         return false;
     const char *slash = strrchr(from, '/');
     int n = path[0] == '/' || !slash
@@ -130,10 +164,6 @@ static bool is_config(struct str text, const char *what)
 
 static const char *hint_of(struct str word)
 {
-    if (str_ieq(word, STR("var")) || str_ieq(word, STR("ipvar")))
-        return "set it below vars.address-groups, or with ipvar in the snort.conf";
-    if (str_ieq(word, STR("portvar")))
-        return "set it below vars.port-groups, or with portvar in the snort.conf";
     if (str_ieq(word, STR("include")))
         return "include is followed in files";
     if (str_ieq(word, STR("ruletype")))
@@ -159,7 +189,7 @@ int statements_classes(const struct raw_rules *raw, const struct source *src, st
             rc = classes_read_line(k, l->text, file, l->line, d);
         else if (is_config(l->text, "reference"))
             rc = references_read_line(l->text, file, l->line, d);
-        else if (!is_threshold(first_word(l->text)))
+        else if (!is_threshold(first_word(l->text)) && !is_var(l->text))
             warn(l, file, d);
     }
     return rc == -ENOMEM ? rc : 0;

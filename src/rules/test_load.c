@@ -517,14 +517,60 @@ static void statements(void **state)
     assert_int_equal(s->n_refusals, 0);
     assert_int_equal(s->n_file_thresholds, 1);
     assert_int_equal(s->diags.errors, 0);
-    assert_int_equal(s->diags.warnings, 8);
+    assert_int_equal(s->diags.warnings, 5); /* not the variables */
     struct rule_set *open = rules_of("ruletype r {\n type drop\n" TCP "(content:\"a\"; sid:1;)\n",
                                      DIALECT_SNORT2, NULL, 1);
     assert_int_equal(open->n_rules, 1);
     rules_free(open);
-    uint32_t line = 1;
+    uint32_t line = 4;
     for (const struct diag *d = s->diags.first; d; d = d->next, line++)
         assert_true(d->line == line && d->file && d->hint);
+    rules_free(s);
+}
+
+static const char *addr_of(const struct rule_set *s, unsigned rule, unsigned side)
+{
+    return (const char *)arena_printf((struct arena *)(uintptr_t)&s->arena, STR_FMT, STR_ARG(s->addr[s->rules[rule]->addr[side]])).p;
+}
+
+static const char *port_of(const struct rule_set *s, unsigned rule)
+{
+    return (const char *)arena_printf((struct arena *)(uintptr_t)&s->arena, STR_FMT, STR_ARG(s->port[s->rules[rule]->port[1]])).p;
+}
+
+/* var, ipvar and portvar hold from their line on; a mistake is an error with its line, and the line is left out. */
+static void variables(void **state)
+{
+    (void)state;
+    static const char rules[] = "ipvar A 10.1.1.1\n"                                                       /* 1 */
+                                "alert tcp $A any -> !$A 80 (content:\"a\"; sid:1;)\n"                     /* 2 */
+                                "ipvar A [$A,10.2.2.2]\nportvar P [80,\\\n 443]\nvar V !10.3.0.0/16\n" /* 3-6 */
+                                "alert tcp $A any -> [$V,10.9.9.9] $P (content:\"a\"; sid:2;)\n"           /* 7 */
+                                "ipvar A 300.1.1.1\nipvar B $A\nipvar C $NOWHERE\nportvar P 99999\n"       /* 8-11 */
+                                "ipvar D\nipvar $D 1.1.1.1\n"                                              /* 12, 13 */
+                                "alert tcp $B any -> $A $P (content:\"a\"; sid:3;)\n"                      /* 14 */
+                                "alert tcp $C any -> any any (content:\"a\"; sid:4;)\n"                    /* 15 */
+                                "alert tcp $P any -> any any (content:\"a\"; sid:5;)\n";                   /* 16 */
+    static const uint32_t errors[] = {8, 10, 11, 12, 13};
+    struct rule_set *s = rules_of(rules, DIALECT_SNORT2, NULL, 1);
+    assert_int_equal(s->n_rules, 3);
+    assert_int_equal(s->n_refusals, 2);
+    assert_int_equal(s->refusals[0].line, 15);
+    assert_int_equal(s->refusals[1].line, 16); /* a port variable is no address */
+    assert_string_equal(addr_of(s, 0, 0), "10.1.1.1");
+    assert_string_equal(addr_of(s, 0, 1), "!10.1.1.1");
+    assert_string_equal(addr_of(s, 1, 0), "[10.1.1.1,10.2.2.2]");
+    assert_string_equal(addr_of(s, 1, 1), "[[!10.3.0.0/16],10.9.9.9]");
+    assert_string_equal(port_of(s, 1), "[80,443]");
+    assert_string_equal(addr_of(s, 2, 0), "[10.1.1.1,10.2.2.2]");
+    assert_string_equal(port_of(s, 2), "[80,443]");
+    const struct diag *d = s->diags.first;
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++, d = d->next) {
+        assert_non_null(d);
+        assert_int_equal(d->line, errors[i]);
+        assert_string_equal(d->file, "t.rules");
+    }
+    assert_null(d);
     rules_free(s);
 }
 
@@ -636,6 +682,7 @@ int main(void)
         cmocka_unit_test(lost_ends),
         cmocka_unit_test(statements),
         cmocka_unit_test(no_rule_file),
+        cmocka_unit_test(variables),
         cmocka_unit_test(resets_in_vain),
         cmocka_unit_test(doubts),
         cmocka_unit_test(with_configuration),

@@ -32,12 +32,13 @@ void *__wrap_realloc(void *p, size_t n)
 }
 
 static const char text[] =
+    "ipvar OWN [1.1.1.1,$HOME_NET]\n"
     "alert http $HOME_NET any -> [1.1.1.1,!2.2.2.2] [80,443] (msg:\"a\\;b\"; http.uri; dotprefix; "
     "content:\"A\"; "
     "nocase; pcre:\"/a/\"; flowbits:set,x; reference:url,a b; metadata:a b, c d; "
     "classtype:none-such; "
     "threshold:type limit, track by_src, count 1, seconds 6; sid:1;)\n"
-    "alert tcp $EXTERNAL_NET any -> any any \\\n (content:\"b\"; nosuch:1; sid:2;)\n"
+    "alert tcp $EXTERNAL_NET any -> $OWN any \\\n (content:\"b\"; nosuch:1; sid:2;)\n"
     "#alert tcp any any -> any any (content:\"b\"; sid:3;)\n"
     "alert tcp any any -> any any (content:\"b\"; resp:rst_all; sid:4;)\n";
 
