@@ -171,6 +171,8 @@ const uint8_t *injector_mac(const struct injector *i); /* of the response port, 
 struct injector *injector_mem(void (*f)(void *ctx, const void *frame, size_t n, bool link), void *ctx);
 const struct injector_counters *injector_counters(const struct injector *i);
 void injector_close(struct injector *i);
+/* libpcap understands the filter; else an error in d, at `place` (may be NULL). */
+bool capture_filter_good(const char *text, const char *place, struct diags *d);
 /* Makes a port silent: IPv6 off, ARP off, no multicast; up and promiscuous.  Port may lack an address. */
 int capture_silence_port(const char *iface, struct diags *d) MUST_CHECK;
 

@@ -229,6 +229,18 @@ static pcap_t *filter_handle(const char *iface)
     return pcap_open_dead(DLT_EN10MB, 262144);
 }
 
+bool capture_filter_good(const char *text, const char *place, struct diags *d)
+{
+    struct bpf_program code;
+    pcap_t *h = pcap_open_dead(DLT_EN10MB, 262144);
+    bool good = h && compile(h, place, text, &code, d);
+    if (good)
+        pcap_freecode(&code);
+    if (h)
+        pcap_close(h);
+    return good;
+}
+
 bool live_filter(const char *iface, const char *text, int fd, struct diags *d)
 {
     struct bpf_program code;

@@ -22,7 +22,7 @@ static int no_ipv6(const char *iface)
     snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", iface);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
-        return access("/proc/sys/net/ipv4", F_OK) == 0 && errno == ENOENT ? 0 : -ENOENT;
+        return errno == EACCES || errno == EPERM ? -errno : access("/proc/sys/net/ipv4", F_OK) == 0 && errno == ENOENT ? 0 : -ENOENT;
     char is = 0;
     int r = 0;
     if (read(fd, &is, 1) != 1 || (is != '1' && pwrite(fd, "1\n", 2, 0) != 2))
@@ -63,6 +63,8 @@ int capture_silence_port(const char *iface, struct diags *d)
         r = set_flags(fd, iface);
     if (fd >= 0)
         close(fd);
+    if (r == -EPERM || r == -EACCES)
+        hint = "that needs root, or CAP_NET_ADMIN";
     if (r < 0)
         diag_add(d, DIAG_ERROR, iface, 0, 0, hint, "can't make the port silent: %s", strerror(-r));
     return r;

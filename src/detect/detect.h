@@ -102,13 +102,17 @@ struct overlay_options {
     /* Changes a rule; called for each; may be NULL. */
     void (*tune)(void *ctx, const struct image *i, uint32_t rule, struct overlay_rule *r);
     void *tune_ctx;
+    /* What lives as long as the overlay, for those above (policy); keep_free(NULL) is not called. */
+    void *keep;
+    void (*keep_free)(void *keep);
 };
-/* NULL with d: no memory. A rule whose variables don't resolve is disabled, with a diag. */
+/* `keep` is taken, also when it fails.  NULL with d: no memory. A rule whose variables don't resolve is disabled, with a diag. */
 struct overlay *overlay_build(struct image *i, const struct overlay_options *o, struct diags *d);
 struct overlay *overlay_ref(struct overlay *o);
 void overlay_close(struct overlay *o);
 struct image *overlay_image(const struct overlay *o);
 uint64_t overlay_version(const struct overlay *o);
+void *overlay_keep(const struct overlay *o);
 const struct overlay_rule *overlay_rule(const struct overlay *o, uint32_t rule);
 
 /* ------------------------------------------------------------------ state shared by workers */

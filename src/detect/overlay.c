@@ -358,11 +358,17 @@ struct overlay *overlay_build(struct image *i, const struct overlay_options *opt
     uint32_t n = image_n_rules(i);
     struct broken broken;
     int rc = broken_init(&broken, i);
+    if (o) {
+        o->users = 1;
+        o->keep = opt->keep;
+        o->keep_free = opt->keep_free;
+    } else if (opt->keep) {
+        opt->keep_free(opt->keep);
+    }
     if (!o || rc) {
         rc = -ENOMEM;
         goto done;
     }
-    o->users = 1;
     o->version = opt->version;
     o->stamp = (uint32_t)hash_mix(opt->version ^ i->h->content_hash) | 1;
     o->image = image_ref(i);
@@ -400,6 +406,8 @@ void overlay_close(struct overlay *o)
 {
     if (!o || (o->users && atomic_fetch_sub_explicit(&o->users, 1, memory_order_acq_rel) != 1))
         return;
+    if (o->keep)
+        o->keep_free(o->keep);
     image_close(o->image);
     free(o->rule);
     free(o->gate);
@@ -419,6 +427,7 @@ void overlay_close(struct overlay *o)
 
 struct image *overlay_image(const struct overlay *o) { return o->image; }
 uint64_t overlay_version(const struct overlay *o) { return o->version; }
+void *overlay_keep(const struct overlay *o) { return o->keep; }
 const struct overlay_rule *overlay_rule(const struct overlay *o, uint32_t rule) { return &o->rule[rule]; }
 
 uint16_t overlay_addr_class(const struct overlay *o, uint8_t ver, const struct ip_addr *a)

@@ -23,6 +23,8 @@ struct overlay {
     struct overlay_rule *rule;
     uint64_t *gate; /* by rule (gate.c) */
     uint64_t version;
+    void *keep; /* overlay_options.keep */
+    void (*keep_free)(void *keep);
     uint32_t stamp; /* of version and content: caches in flows compare it */
     /* addresses */
     uint32_t *start4;     /* ascending, start4[0] == 0 */

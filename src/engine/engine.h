@@ -39,6 +39,15 @@ struct engine_settings {
 struct engine_settings *engine_settings_new(const struct conf *c, bool replay, bool inline_mode, int check_csum,
                                             struct diags *d);
 void engine_settings_free(struct engine_settings *s);
+/*
+ * The settings that an overlay brings along, so that a reload takes them up between two bursts (responses, own
+ * networks): for overlay_options.keep, .keep_free, and with its policy for .tune.  An overlay without them leaves
+ * what engine_settings says.  NULL: no memory, or an error in d.
+ */
+struct engine_live;
+struct engine_live *engine_live_new(const struct conf *c, struct diags *d);
+void engine_live_free(void *live);
+struct response_policy *engine_live_policy(struct engine_live *l);
 
 /*
  * What joins the workers of a sensor: each hands on what it got of another's flows.  Made before the workers, freed
@@ -62,6 +71,7 @@ struct engine_parts {
     struct flow_peers peers; /* of several workers */
     struct injector *injector; /* NULL: no response port */
     unsigned worker, n_workers;
+    uint32_t generation; /* of the process, from 0: event numbers begin beyond those of all before */
     uint16_t vips;
     unsigned n_ifaces; /* ports that a packet may be seen on */
     struct handover *handover; /* NULL: one worker, or replay */

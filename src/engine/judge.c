@@ -10,7 +10,7 @@ static void flow_verdict(struct engine *e, const struct packet *p, struct decisi
 {
     const struct flow *f = p->flow;
     uint32_t bit = p->dir ? FLOW_DROP_TO_CLIENT : FLOW_DROP_TO_SERVER;
-    if (e->settings->verdict.place == PLACE_INLINE && (f->flags & (FLOW_DROP | bit))) {
+    if (e->verdict.place == PLACE_INLINE && (f->flags & (FLOW_DROP | bit))) {
         d->drop = true;
         d->drop_reason = DROP_FLOW_DROP;
     }
@@ -25,7 +25,7 @@ static void inspect(struct engine *e, struct packet *p, struct decision *d)
     }
     const struct matches *m = detect_packet(e->detect, p, e->streams);
     if (m->n)
-        verdict_decide(&e->settings->verdict, e->detect, p, m, d);
+        verdict_decide(&e->verdict, e->detect, p, m, d);
 }
 
 static void exception(struct engine *e, struct packet *p, struct exception x, struct decision *d)
@@ -33,7 +33,7 @@ static void exception(struct engine *e, struct packet *p, struct exception x, st
     if (!x.target || x.target >= EXCEPTION_TARGETS || x.policy >= EXCEPTION_POLICIES)
         return;
     e->verdicts.exception[x.target][x.policy]++;
-    verdict_exception(&e->settings->verdict, p, x, d);
+    verdict_exception(&e->verdict, p, x, d);
 }
 
 /* A flow that is let on without being looked at: counted, no stream, no rules. */
@@ -66,7 +66,7 @@ static void stream_stage(struct engine *e, struct packet *p, struct decision *d)
         struct exception x = stream_packet(e->streams, f, p, &e->sink);
         exception(e, p, x, d);
         if (p->flags & PKT_DROPPED) {
-            d->drop = e->settings->verdict.place == PLACE_INLINE;
+            d->drop = e->verdict.place == PLACE_INLINE;
             d->drop_reason = DROP_STREAM_ERROR;
         }
     } else if ((p->flags & PKT_UDP) && p->payload_len) {
@@ -207,7 +207,7 @@ void judge_flow_end(void *ctx, struct flow *f)
         alone(e);
     }
     bool open = f->tcp && tcp_flow_state(f) != TCP_CLOSED;
-    bool dropped = (f->flags & FLOW_DROP) && e->settings->verdict.place == PLACE_INLINE;
+    bool dropped = (f->flags & FLOW_DROP) && e->verdict.place == PLACE_INLINE;
     bool inspected = !(f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION | FLOW_DROP));
     for (unsigned dir = 0; dir < 2; dir++) {
         if (f->tcp)

@@ -61,6 +61,7 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
         return NULL;
     const struct engine_settings *s = parts->settings;
     e->settings = s;
+    e->verdict = s->verdict;
     e->parts = *parts;
     e->sink = (struct stream_sink){.ctx = e, .data = stream_to_app, .rewrite = stream_rewrite};
     arena_init(&e->scratch, 1 << 14, 0);
@@ -80,7 +81,8 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
                                 .full = parts->ring_full,
                                 .ctx = parts->ctx,
                                 .worker = parts->worker,
-                                .vips = parts->vips};
+                                .vips = parts->vips,
+                                .first_seq = (uint64_t)parts->generation << 40};
     e->decoder = decoder_new(&s->decode);
     e->flows = flow_table_new(&fc);
     e->streams = stream_engine_new(&sc);
@@ -109,6 +111,7 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
         engine_free(e);
         return NULL;
     }
+    live_take(e, parts->overlay);
     return e;
 }
 
@@ -401,8 +404,10 @@ int engine_swap(struct engine *e, struct overlay *o)
     image_needs(overlay_image(o), &needs);
     if (!rc)
         app_engine_want_hash(e->app, needs.file_md5, needs.file_sha1, needs.file_sha256);
-    if (!rc)
+    if (!rc) {
         responder_rules(e->responder, from, overlay_image(o));
+        live_take(e, o);
+    }
     image_close(from);
     return rc;
 }

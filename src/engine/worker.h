@@ -58,6 +58,7 @@ struct engine {
     bool finishing;
     uint64_t swap_at;
     struct overlay *swap_to;
+    struct verdict_config verdict; /* as set, on_drop as the overlay has it */
     struct verdict_counters verdicts;
     uint64_t packets, bytes, alerts, n_twins;
     struct packet layer[ENGINE_LAYERS];
@@ -67,6 +68,7 @@ struct engine {
     bool arp_wanted;
 };
 
+void live_take(struct engine *e, const struct overlay *o); /* live.c */
 /* worker.c: this worker's place in its turn */
 void alone(struct engine *e); /* all that comes before is done; near a cap the others stand meanwhile */
 void place_set(struct engine *e, uint64_t order, uint64_t order2);

@@ -28,6 +28,7 @@ struct emitter *emitter_new(const struct emitter_config *c)
     if (!e)
         return NULL;
     e->c = *c;
+    e->seq = c->first_seq;
     sbuf_init(&e->body);
     sbuf_init(&e->tape);
     return e;

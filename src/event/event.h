@@ -275,6 +275,7 @@ struct emitter_config {
     void *ctx;
     uint32_t worker;
     uint16_t vips;
+    uint64_t first_seq; /* events are numbered from here + 1 */
 };
 struct emitter *emitter_new(const struct emitter_config *c);
 void emitter_free(struct emitter *e);

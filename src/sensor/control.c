@@ -403,6 +403,8 @@ int control_open(struct supervisor *s)
         diag_add(&s->diags, DIAG_ERROR, path, 0, 0,
                  rc == -EADDRINUSE
                      ? "another sensor runs there; --set control.socket=PATH takes another place"
+                 : (rc == -EACCES || rc == -EPERM) && geteuid()
+                     ? "a sensor is started by root and gives its rights up itself"
                      : "--set control.socket=PATH takes another place",
                  "the control socket can't be made: %s", strerror(-rc));
     return rc;

@@ -32,14 +32,15 @@ static struct overlay *overlay_from(struct engine_proc *p, struct conf *conf, in
 {
     struct diags *d = &p->child.diags;
     struct image *i = image_from_fd(image_fd, d);
-    struct response_policy *r = response_policy_new(conf, d);
+    struct engine_live *l = i ? engine_live_new(conf, d) : NULL;
     struct overlay_options oo = {.var = variable,
                                  .ctx = conf,
                                  .version = version,
                                  .tune = response_policy_tune,
-                                 .tune_ctx = r};
-    struct overlay *o = i && r ? overlay_build(i, &oo, d) : NULL;
-    response_policy_free(r);
+                                 .tune_ctx = l ? engine_live_policy(l) : NULL,
+                                 .keep = l,
+                                 .keep_free = engine_live_free};
+    struct overlay *o = l ? overlay_build(i, &oo, d) : NULL;
     image_close(i);
     return o;
 }

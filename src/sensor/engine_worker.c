@@ -46,6 +46,7 @@ int worker_open(struct worker *w)
         .injector = w->injector,
         .worker = w->number,
         .n_workers = p->n,
+        .generation = c->setup.generation ? c->setup.generation - 1 : 0,
         .n_ifaces = c->setup.n_ifaces,
         .handover = p->handover,
     };

@@ -163,6 +163,47 @@ int place_logs(const struct conf *c, const struct msg_setup *s, struct diags *d)
     return fd;
 }
 
+/* The part of a path that is there. */
+static int deepest(const char *path, char *p, size_t room, struct stat *st)
+{
+    int n = snprintf(p, room, "%s", path && *path ? path : ".");
+    if (n <= 0 || (size_t)n >= room)
+        return -ENAMETOOLONG;
+    while (stat(p, st)) {
+        char *slash = strrchr(p, '/');
+        if (errno != ENOENT)
+            return -errno;
+        if (!slash)
+            memcpy(p, ".", 2);
+        else if (slash == p)
+            p[1] = 0;
+        else
+            *slash = 0;
+    }
+    return S_ISDIR(st->st_mode) ? 0 : -ENOTDIR;
+}
+
+int place_logs_check(const struct conf *c, const struct msg_setup *s, struct diags *d)
+{
+    const char *path = conf_str(c, "default-log-dir");
+    char p[PATH_MAX];
+    struct stat st;
+    int rc = deepest(path, p, sizeof(p), &st);
+    if (!rc && access(p, W_OK))
+        rc = -errno;
+    if (rc) {
+        diag_add(d, DIAG_ERROR, path, 0, 0, "-l DIR names another folder",
+                 "the folder of the outputs can't be used: %s", strerror(-rc));
+        return rc;
+    }
+    /* A start makes the folder, or gives root's own to the user's group. */
+    if (!s->drop || strcmp(p, path) != 0 || may_write(&st, s) || (st.st_uid == 0 && !is_system(path)))
+        return 0;
+    diag_add(d, DIAG_ERROR, path, 0, 0, "give a folder of its own with -l, or another user with --user",
+             "user %u can't write there", s->uid);
+    return -EACCES;
+}
+
 /* ------------------------------------------------------------------ images */
 
 void place_cache(const struct conf *c, char *out, size_t room)

@@ -15,6 +15,8 @@ int place_user(const struct conf *c, struct msg_setup *out, struct diags *d) MUS
  * configuration names become his; folders of the system are left alone.  A descriptor, or -errno.
  */
 int place_logs(const struct conf *c, const struct msg_setup *s, struct diags *d) MUST_CHECK;
+/* Whether it would do, for -T: nothing is made or changed. */
+int place_logs_check(const struct conf *c, const struct msg_setup *s, struct diags *d) MUST_CHECK;
 /* Where compiled rules are kept; "" if nowhere. */
 void place_cache(const struct conf *c, char *out, size_t room);
 /* A private folder for one compilation, the run-as user's. */
@@ -53,6 +55,8 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d) MUST_C
  * libpcap's own devices ("any") are not looked for.
  */
 int port_plan_check(const struct conf *c, const struct port_plan *p, struct diags *d) MUST_CHECK;
+/* -EINVAL with diags: a filter that libpcap does not understand. */
+int port_filters_check(const struct conf *c, const struct port_plan *p, struct diags *d) MUST_CHECK;
 /* -EINVAL with a diag: a port is to answer that is watched, and nobody said that it may. */
 int ports_apart(const struct conf *c, const struct port_plan *p, struct diags *d) MUST_CHECK;
 void port_plan_done(struct port_plan *p);

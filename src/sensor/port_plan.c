@@ -235,6 +235,18 @@ int port_plan_check(const struct conf *c, const struct port_plan *p, struct diag
     return ports_apart(c, p, d) ? -EINVAL : rc;
 }
 
+int port_filters_check(const struct conf *c, const struct port_plan *p, struct diags *d)
+{
+    const char *all = p->filter_file[0] ? p->filter_file : conf_str(c, "capture.bpf-filter");
+    int rc = 0;
+    if (all && *all && !capture_filter_good(all, NULL, d))
+        rc = -EINVAL;
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->filter[i] && !capture_filter_good(p->filter[i], p->live.iface[i], d))
+            rc = -EINVAL;
+    return rc;
+}
+
 /* A mirror port sends nothing: most switches drop what comes back out of one, and an answer that
  * nobody gets looks like one that was given. */
 int ports_apart(const struct conf *c, const struct port_plan *p, struct diags *d)

@@ -77,11 +77,6 @@ int sup_compile(struct supervisor *s, struct conf *c)
 /* ------------------------------------------------------------------ what changed in the settings
  */
 
-struct setting_list {
-    char **value;
-    size_t n, room;
-};
-
 static void keep(void *ctx, const struct setting *x, const char *value, const char *source)
 {
     struct setting_list *l = ctx;
@@ -91,28 +86,28 @@ static void keep(void *ctx, const struct setting *x, const char *value, const ch
         l->value[l->n++] = value ? strdup(value) : NULL;
 }
 
-/* What an engine takes up with a new overlay; all else it read when it began. */
-static bool taken_up(const char *path)
+static void list_take(struct setting_list *l, const struct conf *c)
 {
-    static const char *const live[] = {"response.default",
-                                       "vars.",
-                                       "rules",
-                                       "rule-files",
-                                       "default-rule-path",
-                                       "threshold-file",
-                                       "classification-file",
-                                       "reference-config-file"};
-    for (size_t i = 0; i < ARRAY_LEN(live); i++)
-        if (!strncmp(path, live[i], strlen(live[i])))
-            return true;
-    return false;
+    (void)settings_all(&l->room);
+    l->value = calloc(l->room, sizeof(*l->value));
+    if (l->value)
+        conf_each(c, keep, l);
+}
+
+void setting_list_done(struct setting_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free(l->value[i]);
+    free(l->value);
+    memset(l, 0, sizeof(*l));
 }
 
 struct setting_diff {
-    struct setting_list *was;
+    const struct setting_list *was;
     size_t at;
     struct json *j;
     bool live;
+    unsigned n;
 };
 
 static void differ(void *ctx, const struct setting *x, const char *value, const char *source)
@@ -122,33 +117,48 @@ static void differ(void *ctx, const struct setting *x, const char *value, const 
     if (w->at >= w->was->n)
         return;
     const char *old = w->was->value[w->at++];
-    if (taken_up(x->path) == w->live && (!old != !value || (old && strcmp(old, value) != 0)))
-        json_cstr(w->j, NULL, x->path);
+    if (x->live != w->live || (!old == !value && (!old || !strcmp(old, value))))
+        return;
+    json_cstr(w->j, NULL, x->path);
+    w->n++;
 }
 
-/* Two arrays of paths: what holds at once, what needs a restart. */
-static void settings_compare(const struct conf *was, const struct conf *is, struct sbuf *out)
+/*
+ * Two arrays of paths.  What an engine takes up with the new overlay, against the configuration before; all else,
+ * against the one that the sensor began with: it waits until there is a restart, or until it is taken back.
+ * Returns how many wait.
+ */
+static unsigned settings_compare(struct supervisor *s, const struct conf *is, struct sbuf *out)
 {
-    struct setting_list l = {0};
+    struct setting_list before = {0};
     struct json j;
-    (void)settings_all(&l.room);
-    l.value = calloc(l.room, sizeof(*l.value));
-    if (!l.value)
-        return;
-    conf_each(was, keep, &l);
+    list_take(&before, s->conf);
     json_init(&j, out);
     json_open(&j, NULL);
-    static const char *const name[] = {"needs_restart", "changed"};
-    for (unsigned live = 0; live < 2; live++) {
-        struct setting_diff w = {.was = &l, .j = &j, .live = live};
-        json_array(&j, name[live]);
-        conf_each(is, differ, &w);
-        json_array_end(&j);
-    }
+    struct setting_diff rest = {.was = &s->began, .j = &j}, live = {.was = &before, .j = &j, .live = true};
+    json_array(&j, "needs_restart");
+    conf_each(is, differ, &rest);
+    json_array_end(&j);
+    json_array(&j, "changed");
+    conf_each(is, differ, &live);
+    json_array_end(&j);
     json_close(&j);
-    for (size_t i = 0; i < l.n; i++)
-        free(l.value[i]);
-    free(l.value);
+    setting_list_done(&before);
+    return rest.n;
+}
+
+/* The first error that is waiting to be told: "file:line:column: reason". */
+static void first_error(const struct supervisor *s, char *out, size_t room)
+{
+    const struct diag *x = s->diags.first;
+    while (x && x->level != DIAG_ERROR)
+        x = x->next;
+    if (!x)
+        snprintf(out, room, "the configuration can't be read");
+    else if (x->file && x->line)
+        snprintf(out, room, "%.200s:%u:%u: %.250s", x->file, x->line, x->column, x->reason);
+    else
+        snprintf(out, room, "%.400s", x->reason);
 }
 
 /* ------------------------------------------------------------------ steps */
@@ -162,14 +172,18 @@ uint64_t sup_reload(struct supervisor *s)
     }
     r->request++;
     log_at(LOG_AT_NOTICE, "reload", "begins");
-    struct conf *c = sup_configure(s);
-    if (!c) {
-        sup_reload_failed(s, "the configuration can't be read");
+    struct conf *c = s->o->configure(s->o->ctx, &s->diags);
+    if (!c || sensor_check(c, &s->diags)) {
+        char why[sizeof(r->error)];
+        first_error(s, why, sizeof(why));
+        conf_free(c);
+        sup_tell(s);
+        sup_reload_failed(s, why);
         return r->request;
     }
+    sup_tell(s);
     sbuf_clear(&r->settings);
-    settings_compare(s->conf, c, &r->settings);
-    if (r->settings.n && !strstr((const char *)sbuf_z(&r->settings), "\"needs_restart\":[]"))
+    if (settings_compare(s, c, &r->settings))
         log_at(LOG_AT_WARNING, "reload", "settings that wait for a restart or that changed: %s",
                (const char *)sbuf_z(&r->settings));
     (void)!sup_compile(s, c);
@@ -255,6 +269,7 @@ static void first_image(struct supervisor *s, int image_fd)
     s->version++;
     s->last_rules.n_rules = s->last_rules.sum.loaded;
     adopt(s);
+    list_take(&s->began, s->conf);
     if (s->o->test)
         s->finished_test = true;
     else if (sup_start_logger(s))

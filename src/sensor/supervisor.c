@@ -211,6 +211,8 @@ int sensor_check(const struct conf *c, struct diags *d)
         rc = port_plan(c, p, d);
         rc = rc ? rc : ports_apart(c, p, d);
     }
+    if (p && !rc)
+        rc = port_filters_check(c, p, d);
     if (p)
         port_plan_done(p);
     free(p);
@@ -236,6 +238,10 @@ static int prepare(struct supervisor *s)
         rc = fill_setup(s);
     if (!rc)
         rc = settings_check(s->conf, &s->diags);
+    if (!rc)
+        rc = port_filters_check(s->conf, &s->plan, &s->diags);
+    if (!rc && s->o->test)
+        rc = place_logs_check(s->conf, &s->setup, &s->diags);
     place_cache(s->conf, s->cache, sizeof(s->cache));
     sup_tell(s);
     if (rc || s->o->test)
@@ -497,6 +503,7 @@ static void supervisor_free(struct supervisor *s)
         munmap(s->page, sizeof(*s->page));
     if (s->log_page)
         munmap(s->log_page, sizeof(*s->log_page));
+    setting_list_done(&s->began);
     rules_report_done(&s->rules);
     rules_report_done(&s->last_rules);
     free(s->survey.rows);

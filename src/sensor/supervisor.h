@@ -57,6 +57,11 @@ struct reload {
     struct sbuf settings; /* JSON: live and restart settings that changed */
     bool again;           /* asked for once more meanwhile */
 };
+/* Values of all settings, in the table's order. */
+struct setting_list {
+    char **value;
+    size_t n, room;
+};
 struct rules_report {
     struct msg_compiled sum;
     struct refusal refusal[SUP_REFUSALS];
@@ -95,6 +100,7 @@ struct supervisor {
     struct diags diags;
     struct conf *conf;
     int conf_fd;
+    struct setting_list began; /* when the sensor started */
     struct port_plan plan;
     struct msg_setup setup;
     char cache[4096];
@@ -162,6 +168,7 @@ void sup_reload_failed(struct supervisor *s, const char *why);
 void sup_diag(struct supervisor *s, struct proc *p, const struct message *m);
 void sup_rule_file(struct supervisor *s, const struct message *m);
 void rules_report_done(struct rules_report *r);
+void setting_list_done(struct setting_list *l);
 
 /* control.c */
 int control_open(struct supervisor *s) MUST_CHECK;

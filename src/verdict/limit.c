@@ -20,10 +20,15 @@ static uint32_t part(const struct responder *r, uint32_t whole)
     return whole / n + (k < whole % n);
 }
 
-int limits_init(struct responder *r)
+void limits_set(struct responder *r)
 {
     r->total_per_s = part(r, r->config.rate_per_s);
     r->target_per_s = part(r, r->config.rate_per_target_s);
+}
+
+int limits_init(struct responder *r)
+{
+    limits_set(r);
     r->target = calloc(TARGETS, sizeof(*r->target));
     return r->target ? 0 : -ENOMEM;
 }

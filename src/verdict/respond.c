@@ -48,6 +48,18 @@ struct responder *responder_new(const struct response_config *c, struct injector
     return r;
 }
 
+void responder_settings(struct responder *r, const struct response_config *c)
+{
+    r->config.attempts = c->attempts;
+    r->config.table_ns = c->table_ns;
+    r->config.rate_per_s = c->rate_per_s;
+    r->config.rate_per_target_s = c->rate_per_target_s;
+    r->config.own = c->own;
+    r->config.ctx = c->ctx;
+    config_fill(&r->config);
+    limits_set(r);
+}
+
 void responder_free(struct responder *r)
 {
     if (!r)

@@ -166,6 +166,7 @@ void answered_again(struct responder *r, struct answered *a); /* to the end of t
 /* ---- limit.c */
 enum limit_verdict { LIMIT_OK, LIMIT_MET };
 int limits_init(struct responder *r) MUST_CHECK;
+void limits_set(struct responder *r); /* the rates are others */
 void limits_done(struct responder *r);
 /* May a packet go to `target`?  Counts it if so.  proven: both ends were seen, so nobody forged
  * this. */

@@ -202,6 +202,8 @@ void responder_tick(struct responder *r, uint64_t now_ns);
 void responder_flow_end(struct responder *r, struct flow *f);
 /* Other rules come into force: what is open keeps its rule by gid and sid. */
 void responder_rules(struct responder *r, const struct image *from, const struct image *to);
+/* Other settings come into force: attempts, table_ns, rates, own and its ctx; all else is for good. */
+void responder_settings(struct responder *r, const struct response_config *c);
 const struct response_counters *responder_counters(const struct responder *r);
 /* Counters of one rule; false: none yet. */
 bool responder_rule_counters(const struct responder *r, uint32_t rule,
