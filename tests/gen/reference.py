@@ -93,6 +93,14 @@ class Naive(judge.Judge):
             return text_number(self.d[at:at + op.f['n']], op.f['base'], at)
         return super().number(op, cursor, names)
 
+    def test(self, op, i, cursor, names):
+        """Numbers are without a sign: what byte_math took below nothing is very much."""
+        got = self.number(op, cursor, names)
+        if got is None:
+            return False
+        want = self.value(op.f['value'], names) & (1 << 64) - 1
+        return judge.OPS[op.f['op']](got[0], want) != op.neg and self.run(i + 1, cursor, names)
+
     def math(self, op, i, cursor, names):
         got = self.number(op, cursor, names)
         if got is None:
@@ -209,7 +217,7 @@ def matches(rule, p, bits=()):
             return False
     for part in rule.parts:
         data = p.buffers.get(part.buf)
-        if data is None or part.buf == 'payload' and not data and p.transport == 'tcp':
+        if not data:                           # a body of no bytes is none
             return False
         if not buffer_holds(data, part, rule.dialect):
             return False
