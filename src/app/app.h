@@ -235,6 +235,10 @@ struct app_tx {
     uint64_t id;                /* from 0 in the flow */
     uint8_t progress[2];        /* by direction; only grows */
     uint8_t detect_progress[2]; /* progress up to which hooks were run, detect's */
+    uint8_t firewall_progress[2]; /* state that firewall rules have reached, detect's */
+    bool firewall_done[2];        /* they have said their last of this direction */
+    uint64_t begun_bytes[2]; /* app_flow.bytes when it began; UINT64_MAX in the direction that began it */
+    uint64_t firewall_bytes[2]; /* the same when firewall rules looked last */
     uint16_t flags;
     uint16_t logged; /* bit i: def->logs[i] was written */
     uint64_t events; /* bit i: def->events[i] happened */
@@ -271,6 +275,7 @@ struct app_flow {
     uint64_t now_ns;        /* packet time of the piece in work */
     uint64_t number;        /* packet in work */
     uint8_t first_dir;      /* direction of the first data */
+    uint8_t feeding;        /* direction of the piece in work */
     bool lost[2];           /* bytes were given up before the protocol was known */
     uint64_t change_number; /* packet in which it was asked for */
     bool expecting;         /* after app_change_protocol: the next detection answers change_to */

@@ -151,5 +151,13 @@ int app_state_find(enum app_proto_id id, struct str name, unsigned *dir)
                 *dir = d;
                 return (int)s->value;
             }
+    /* Each protocol's first and last state have these names, too. */
+    static const char *const ends[2][2] = {{"request_started", "request_complete"}, {"response_started", "response_complete"}};
+    for (unsigned d = 0; def && d < 2; d++)
+        for (unsigned last = 0; def->states[d] && last < 2; last++)
+            if (str_eq(str_cstr(ends[d][last]), name)) {
+                *dir = d;
+                return last ? def->complete[d] : (int)def->states[d]->value;
+            }
     return -1;
 }

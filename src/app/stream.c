@@ -138,6 +138,7 @@ static void feed(const struct piece *c)
     if (af->eof[c->dir] && !c->n)
         return;
     af->bytes[c->dir] += c->n;
+    af->feeding = (uint8_t)c->dir;
     if (c->flags & PIECE_EOF)
         af->eof[c->dir] = true;
     if (c->flags & PIECE_GAP)
@@ -539,6 +540,7 @@ void app_datagram(struct app_engine *e, struct flow *f, struct packet *p)
     if (af->failed[c.dir] || !af->def)
         return;
     af->bytes[c.dir] += c.n;
+    af->feeding = (uint8_t)c.dir;
     if (af->def->parse(af, af->state, c.dir, c.data, c.n, 0) < 0) {
         af->engine->n.error_parser[af->proto_any][L4_UDP]++;
         af->gave_up = true;

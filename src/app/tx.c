@@ -20,6 +20,8 @@ void *app_tx_new(struct app_flow *af, size_t size)
     tx->first_number = af->number;
     tx->last_ns = af->now_ns;
     tx->updated[0] = tx->updated[1] = true;
+    tx->begun_bytes[af->feeding] = tx->firewall_bytes[af->feeding] = UINT64_MAX;
+    tx->begun_bytes[!af->feeding] = af->bytes[!af->feeding];
     if (af->last)
         af->last->next = tx;
     else

@@ -199,6 +199,8 @@ static struct conf *configuration(const struct args *a, struct diags *d)
         snprintf(set, sizeof(set), "data-dir=%s", data);
         rc = conf_set(c, set, d);
     }
+    if (!rc && a->firewall)
+        rc = conf_set(c, "firewall.enabled=yes", d);
     if (rc) {
         if (!d->errors)
             diag_add(d, DIAG_ERROR, a->config, 0, 0, NULL, "the configuration can't be read: %s", strerror(-rc));

@@ -66,8 +66,9 @@ static struct rule_loader *loader(const struct load_options *o, struct diags *d)
     }
     for (unsigned k = 0; k < o->n_more; k++)
         add_file(l, o->more[k], o->dialect, false, d);
-    if (o->firewall)
-        add_file(l, o->firewall, DIALECT_SURICATA, true, d);
+    int rc = o->firewall || conf_bool(o->conf, "firewall.enabled") ? rules_add_firewall(l, o->conf, o->firewall) : 0;
+    if (rc)
+        diag_add(d, DIAG_ERROR, o->firewall, 0, 0, "give the path of a rule file", "firewall rules can't be read: %s", strerror(-rc));
     return l;
 }
 
@@ -93,7 +94,7 @@ static uint64_t key_of(const struct load_options *o, const struct rule_loader *l
     uint64_t h = rules_input_hash(l);
     struct {
         uint8_t dialect, disabled, fatal, firewall, requirements;
-    } k = {(uint8_t)o->dialect, o->keep_disabled, o->init_errors_fatal, o->firewall != NULL,
+    } k = {(uint8_t)o->dialect, o->keep_disabled, o->init_errors_fatal, o->firewall || conf_bool(o->conf, "firewall.enabled"),
            conf_bool(o->conf, "ignore-unknown-requirements")};
     h = hash_bytes(&k, sizeof(k), h);
     conf_each_var(o->conf, false, hash_var, &h);

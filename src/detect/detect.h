@@ -60,7 +60,7 @@ void image_note(const struct image *i, uint32_t n, struct diag *out, bool *refus
 void image_rule_file(const struct image *i, uint32_t n, struct rule_file_info *out);
 /* Where the cache keeps the image of this content: $XDG_CACHE_HOME/riposte, else the system's. -errno. */
 int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, size_t room) MUST_CHECK;
-#define IMAGE_VERSION 6
+#define IMAGE_VERSION 7
 
 /* A rule's facts, borrowed from the image. */
 struct image_rule_info {
@@ -150,7 +150,17 @@ enum match_flag {
     MATCH_PD = 8,
     MATCH_NOALERT = 16,
     MATCH_ALERT = 32, /* written whatever its action: `pass` with `alert` */
+    MATCH_FIREWALL = 64, /* of a firewall rule or policy: `at` tells where */
 };
+/* Firewall mode: where in the way of a packet or transaction. */
+enum firewall_table { FIREWALL_PRE_FLOW, FIREWALL_PRE_STREAM, FIREWALL_FILTER, FIREWALL_TABLES, FIREWALL_APP = FIREWALL_TABLES };
+struct firewall_at {
+    uint8_t table; /* enum firewall_table */
+    uint8_t dir, state;
+    uint16_t app;
+};
+/* The order of what is asked: alerts of a later phase fall when an earlier one drops. */
+enum match_phase { PHASE_FILTER, PHASE_PACKET, PHASE_APP_FILTER, PHASE_APP };
 struct match {
     uint32_t rule;
     uint8_t flags;
@@ -159,12 +169,36 @@ struct match {
     struct app_tx *tx; /* with MATCH_TX */
     uint64_t tx_id;
     uint32_t told; /* the first of them, until the next detect_packet */
+    uint8_t phase; /* enum match_phase */
+    struct firewall_at at;
 };
+
+/* What a firewall rule or policy does; action 0 (ALERT): none is set. */
+struct firewall_policy {
+    uint8_t action;    /* ACTION_ACCEPT, ACTION_DROP, ACTION_REJECT ... */
+    uint8_t scope;     /* as rule.scope: 1 packet, 2 flow, 3 hook, 4 tx */
+    uint8_t secondary; /* enum rule_secondary */
+};
+enum { FIREWALL_STATES = 16 }; /* of a protocol's direction, most */
+struct firewall {
+    struct firewall_policy packet[FIREWALL_TABLES];
+    struct firewall_policy app[APP_COUNT][2][FIREWALL_STATES];
+};
+/* What the firewall says of a packet. */
+struct firewall_word {
+    bool asked;
+    struct firewall_policy does;
+    int64_t rule; /* -1: a policy */
+    struct firewall_at at;
+};
+/* "packet:filter", "http:request_line" */
+void firewall_at_text(const struct firewall_at *at, char out[96]);
 
 struct matches {
     struct match *m;
     uint32_t n, room;
     uint32_t overflow; /* not kept for want of room: counted */
+    struct firewall_word firewall;
 };
 
 struct detect_config {
@@ -179,6 +213,7 @@ struct detect_config {
     bool sums_shared;         /* replay: the workers' steps are one sum */
     uint32_t tag_packets;     /* most of a Snort tag that names none; 0: no limit */
     struct state *state;
+    const struct firewall *firewall; /* NULL: no firewall mode; kept */
 };
 struct detect_counters {
     uint64_t packets, streams, txs, scans, scan_bytes, candidates, evaluated, matched, pcre_runs, pcre_errors,
@@ -197,6 +232,8 @@ struct overlay *detect_overlay(const struct detect *d);
  * (flowbits ...) is set as they match.
  */
 const struct matches *detect_packet(struct detect *d, struct packet *p, struct stream_engine *streams);
+/* Firewall mode: before the flow is looked up, before the stream. */
+const struct matches *detect_early(struct detect *d, struct packet *p, enum firewall_table t);
 /* Entry `told` + k of a match: the key in alert.context and an object in JSON. */
 void detect_told(const struct detect *d, uint32_t k, struct str *key, struct str *json);
 /* Only the transactions (end of flow, both directions come by pseudo packets). */

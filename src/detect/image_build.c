@@ -228,6 +228,8 @@ static void put_rule(struct builder *b, uint32_t index)
     o.hook_app = r->hook_app;
     o.hook_dir = r->hook_dir;
     o.hook_progress = r->hook_progress;
+    o.hook_before = r->hook_before;
+    o.secondary = r->secondary;
     o.of_tx = r->hook == HOOK_APP;
     for (unsigned e = 0; e < 2; e++) {
         o.addr[e] = r->addr[e];

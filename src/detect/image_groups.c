@@ -482,6 +482,8 @@ int build_groups(struct builder *b)
     for (uint32_t k = 0; k < b->n_rules; k++) {
         const struct rule *r = b->order[k];
         uint8_t dirs = build_dirs(b->set, r);
+        if (r->flags & RULE_FIREWALL)
+            continue; /* asked in order, each of them (firewall.c) */
         bool ok = r->fast >= 0 ? add_literal(&w, r, k, dirs) : add_fact(&w, r, k, dirs);
         if (!ok)
             goto done;

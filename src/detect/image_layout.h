@@ -154,7 +154,8 @@ struct img_rule {
     uint8_t n_apps;
     uint8_t tells; /* an entry of a list goes into its alerts */
     uint8_t ruletype; /* the configuration's own action; 0: none */
-    uint8_t pad;
+    uint8_t hook_before, secondary; /* "<state"; enum rule_secondary */
+    uint8_t pad[3];
     uint32_t load_order;
     uint32_t activates, activated_by, count;
 };

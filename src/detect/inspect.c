@@ -110,7 +110,8 @@ void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *t
                                   .flags = (uint8_t)flags,
                                   .dir = (uint8_t)dir,
                                   .tx = tx,
-                                  .tx_id = tx ? tx->id : 0};
+                                  .tx_id = tx ? tx->id : 0,
+                                  .phase = d->phase};
     d->told_from = d->n_told;
 }
 
@@ -140,29 +141,37 @@ unsigned match_voice(const struct img_rule *r)
     return r->noalert == RULE_SILENT ? MATCH_NOALERT : r->noalert == RULE_LOUD ? MATCH_ALERT : 0u;
 }
 
-/* A rule without a transaction. */
-static void judge(struct detect *d, uint32_t index)
+bool judge_packet_rule(struct detect *d, uint32_t index, bool *in_stream)
 {
     const struct img_rule *r = &d->rules[index];
-    bool in_stream = false;
     d->n_told = d->told_from;
     d->count.evaluated++;
+    if (r->hook == HOOK_FLOW_START && !d->flow_start)
+        return false;
     if (!rule_header_ok(d, r, index) || !rule_pre_ok(d, r, NULL, d->p->dir))
-        return;
+        return false;
     memset(d->var, 0, r->n_vars * sizeof(d->var[0]));
     for (unsigned k = 0; k < r->n_blocks; k++) {
         const struct img_block *b = &d->image->blocks[r->block_first + k];
         struct input in;
         bool ok;
         if (b->buffer == BUF_PAYLOAD)
-            ok = payload_block(d, r, b, &in_stream);
+            ok = payload_block(d, r, b, in_stream);
         else
             ok = packet_buffer(d->p, b->buffer, &in) && transform_apply(d, &d->image->wheres[b->where], &in) &&
                  block_match(d, &d->image->tests[b->first], b->n, &in);
         if (!ok)
-            return;
+            return false;
     }
-    if (!rule_is_on(d, r))
+    return true;
+}
+
+/* A rule without a transaction. */
+static void judge(struct detect *d, uint32_t index)
+{
+    const struct img_rule *r = &d->rules[index];
+    bool in_stream = false;
+    if (!judge_packet_rule(d, index, &in_stream) || !rule_is_on(d, r))
         return;
     rule_post(d, r, NULL);
     unsigned flags = in_stream ? MATCH_STREAM : 0;
@@ -291,50 +300,110 @@ static void more_views(struct detect *d, struct stream_engine *streams)
     }
 }
 
-const struct matches *detect_packet(struct detect *d, struct packet *p, struct stream_engine *streams)
+static bool packet_begin(struct detect *d, struct packet *p)
 {
     struct flow *f = p->flow;
     d->p = p;
     d->classes_known = d->pairs_known = false;
-    d->has_stream = false;
+    d->has_stream = d->flow_start = false;
     d->matches.n = d->matches.overflow = 0;
+    d->matches.firewall = (struct firewall_word){.rule = -1};
     d->n_told = d->told_from = 0;
     d->transport = transport_of(p);
-    d->count.packets++;
-    if (!image_n_rules(d->image))
-        return &d->matches;
+    d->phase = PHASE_FILTER;
+    if (f && !(p->flags & PKT_PSEUDO))
+        d->flow_start = !(f->flags & (p->dir ? FLOW_START_TO_CLIENT : FLOW_START_TO_SERVER));
+    if (!image_n_rules(d->image) && !d->config.firewall)
+        return false;
     arena_reset(&d->arena);
     d->sampling = d->cost && d->count.packets % d->config.rule_sample == 0;
     d->cand.gate = d->tx_cand.gate = d->overlay->gate;
     d->cand.now = d->tx_cand.now = gate_of_packet(d);
+    return true;
+}
+
+static bool good_payload(const struct packet *p) { return !(p->flags & PKT_IGNORE); }
+
+/* Candidates among the rules on packets and streams. */
+static void packet_candidates(struct detect *d)
+{
+    struct packet *p = d->p;
     events(d);
-    if ((p->flags & PKT_IGNORE) && p->ver && !(p->flags & PKT_L3_BROKEN)) {
-        ip_only(d); /* only its IP header is good: for rules on that */
-        candidates_list(d, &d->cand, d->list_packet[TR_OTHER][p->dir]);
-    } else if (!(p->flags & PKT_IGNORE)) {
-        if (!(p->flags & PKT_PSEUDO))
-            ip_only(d);
-        candidates_list(d, &d->cand, d->list_packet[d->transport][p->dir]);
-        if (d->n_header_groups && !(p->flags & PKT_PSEUDO))
-            scan_headers(d);
-        if (d->transport == TR_TCP && f && streams)
-            d->has_stream = stream_raw(streams, f, p, p->dir, &d->stream);
-        if (d->has_stream)
-            d->count.streams++;
-        if (!f || !(f->flags & FLOW_NO_PAYLOAD_INSPECTION))
-            scan_payload(d, d->has_stream);
-        protocol_known(d);
+    if (!good_payload(p)) {
+        if (p->ver && !(p->flags & PKT_L3_BROKEN)) {
+            ip_only(d); /* only its IP header is good: for rules on that */
+            candidates_list(d, &d->cand, d->list_packet[TR_OTHER][p->dir]);
+        }
+        return;
     }
-    candidates_sort(&d->cand);
-    d->count.candidates += d->cand.n;
-    judge_all(d);
-    if (f && f->app && f->app->def)
+    if (!(p->flags & PKT_PSEUDO))
+        ip_only(d);
+    candidates_list(d, &d->cand, d->list_packet[d->transport][p->dir]);
+    if (d->n_header_groups && !(p->flags & PKT_PSEUDO))
+        scan_headers(d);
+    if (!p->flow || !(p->flow->flags & FLOW_NO_PAYLOAD_INSPECTION))
+        scan_payload(d, d->has_stream);
+    protocol_known(d);
+}
+
+static void stream_begin(struct detect *d, struct stream_engine *streams)
+{
+    struct packet *p = d->p;
+    if (d->transport == TR_TCP && p->flow && streams && good_payload(p))
+        d->has_stream = stream_raw(streams, p->flow, p, p->dir, &d->stream);
+    d->count.streams += d->has_stream;
+}
+
+static bool has_txs(const struct flow *f) { return f && f->app && f->app->def; }
+
+/* Rules of detection; in firewall mode the firewall's word on transactions comes between packet and transaction. */
+static void detection(struct detect *d)
+{
+    struct packet *p = d->p;
+    struct flow *f = p->flow;
+    bool asked = !d->config.firewall || !f || !(f->flags & FLOW_PASS);
+    d->phase = PHASE_PACKET;
+    if (asked) {
+        packet_candidates(d);
+        candidates_sort(&d->cand);
+        d->count.candidates += d->cand.n;
+        judge_all(d);
+    }
+    if (d->config.firewall && has_txs(f)) {
+        d->phase = PHASE_APP_FILTER;
+        firewall_txs(d, f->app, p->dir);
+        const struct firewall_policy *does = &d->matches.firewall.does;
+        asked &= does->action == ACTION_ACCEPT && !(does->secondary & (SECOND_PASS_FLOW | SECOND_PASS_PACKET));
+    }
+    d->phase = PHASE_APP;
+    if (has_txs(f) && asked)
         inspect_txs(d, f->app, p->dir);
     candidates_clear(&d->cand);
+}
+
+const struct matches *detect_packet(struct detect *d, struct packet *p, struct stream_engine *streams)
+{
+    d->count.packets++;
+    if (!packet_begin(d, p))
+        return &d->matches;
+    stream_begin(d, streams);
+    bool goes_on = !d->config.firewall || firewall_packet(d, FIREWALL_FILTER);
+    if (goes_on)
+        detection(d);
+    if (d->flow_start)
+        p->flow->flags |= p->dir ? FLOW_START_TO_CLIENT : FLOW_START_TO_SERVER;
     if (d->has_stream) {
-        stream_raw_done(streams, f, p->dir);
-        more_views(d, streams);
+        stream_raw_done(streams, p->flow, p->dir);
+        if (goes_on)
+            more_views(d, streams);
     }
+    return &d->matches;
+}
+
+const struct matches *detect_early(struct detect *d, struct packet *p, enum firewall_table t)
+{
+    if (packet_begin(d, p))
+        (void)firewall_packet(d, t);
     return &d->matches;
 }
 
@@ -348,6 +417,7 @@ static void take_off(struct detect *d)
     regex_done(d);
     prefilter_done(d);
     rulestate_done(d);
+    firewall_done(d);
     free(d->live);
     d->live = NULL;
     overlay_close(d->overlay);
@@ -366,6 +436,8 @@ static int put_on(struct detect *d, struct overlay *o)
         rc = sets_init(d);
     if (!rc)
         rc = cost_init(d);
+    if (!rc)
+        rc = firewall_init(d);
     return rc ? rc : regex_init(d);
 }
 
@@ -440,6 +512,7 @@ int detect_swap(struct detect *d, struct overlay *o)
     fresh.cost = NULL;
     fresh.until = NULL;
     fresh.sums = fresh.own_sums = NULL;
+    fresh.firewall = (struct firewall_rules){0};
     fresh.pcre = NULL;
     fresh.pcre_data = NULL;
     fresh.pcre_context = fresh.pcre_wide = NULL;

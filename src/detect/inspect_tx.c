@@ -8,14 +8,6 @@
 
 #include <string.h>
 
-struct tx_work {
-    struct detect *d;
-    struct app_flow *af;
-    struct app_tx *tx;
-    unsigned dir;
-    bool whole; /* the direction is over */
-};
-
 enum { OF_BOTH = 4 };
 
 void detect_tx_free(struct app_tx *tx)
@@ -24,7 +16,7 @@ void detect_tx_free(struct app_tx *tx)
     tx->detect = NULL;
 }
 
-static struct tx_rule *rule_find(struct tx_detect *t, uint32_t rule, unsigned dir)
+struct tx_rule *tx_rule_find(struct tx_detect *t, uint32_t rule, unsigned dir)
 {
     for (uint32_t k = 0; t && k < t->n; k++)
         if (t->rule[k].rule == rule && t->rule[k].dir == dir)
@@ -36,7 +28,7 @@ static struct tx_rule *rule_find(struct tx_detect *t, uint32_t rule, unsigned di
  * Another image came: rule numbers mean others, and so do the bits of buffers that were scanned.  All is looked at
  * again; what has fired does not fire twice.
  */
-static void tx_renumber(struct detect *d, struct app_tx *tx)
+void tx_renumber(struct detect *d, struct app_tx *tx)
 {
     struct tx_detect *t = tx->detect;
     if (!t || t->stamp == d->image->h->checksum)
@@ -165,8 +157,6 @@ static void collect(struct tx_work *w)
 
 /* ------------------------------------------------------------------ judging */
 
-enum found { NOT_YET, FOUND, NEVER };
-
 static enum found number_block(struct tx_work *w, const struct img_block *b, const struct app_buffer *row,
                                unsigned dir)
 {
@@ -254,23 +244,33 @@ static bool hook_reached(const struct tx_work *w, const struct img_rule *r)
            w->tx->progress[w->dir] >= r->hook_progress;
 }
 
-static void judge_tx(struct tx_work *w, uint32_t index)
+/*
+ * A hook alone fires each time that something comes while its state holds, and when it was passed since the last
+ * look.  It stays on the transaction's list.
+ */
+static bool hook_alone(const struct img_rule *r) { return r->hook == HOOK_APP && !r->n_blocks; }
+
+static void judge_hook(struct tx_work *w, uint32_t index)
 {
     struct detect *d = w->d;
     const struct img_rule *r = &d->rules[index];
-    unsigned dir = r->flags & RULE_TX_WHOLE ? w->dir | OF_BOTH : w->dir;
-    if (r->flags & RULE_TX_WHOLE)
-        dir = OF_BOTH;
-    struct tx_rule *s = rule_find(w->tx->detect, index, dir);
-    bool in_stream = false;
-    d->count.evaluated++;
-    if ((s && s->over) || !hook_reached(w, r))
+    if ((r->hook_app && !app_covers(r->hook_app, w->af->proto_any)) || r->hook_dir != w->dir)
         return;
-    if (!rule_header_ok(d, r, index))
+    if (!tx_rule_find(w->tx->detect, index, w->dir) && !rule_keep(w, index, w->dir))
         return;
-    if (!s && !rule_pre_ok(d, r, w->tx, w->dir))
+    bool begun = w->tx->progress[w->dir] || w->tx->begun_bytes[w->dir] != w->af->bytes[w->dir];
+    bool now = begun && hook_reached(w, r) && (r->hook_progress >= w->tx->detect_progress[w->dir] || r->hook_before);
+    if (!now || !rule_header_ok(d, r, index) || !rule_pre_ok(d, r, w->tx, w->dir) || !rule_is_on(d, r))
         return;
-    d->n_told = d->told_from;
+    rule_post(d, r, w->tx);
+    match_add(d, index, MATCH_TX | match_voice(r), w->tx, w->dir);
+}
+
+enum found tx_rule_blocks(struct tx_work *w, uint32_t index, unsigned dir, bool *in_stream)
+{
+    struct detect *d = w->d;
+    const struct img_rule *r = &d->rules[index];
+    struct tx_rule *s = tx_rule_find(w->tx->detect, index, dir);
     /* What goes into the alert is found with the last block. */
     uint32_t done = s && !r->tells ? s->done : 0, all = r->n_blocks == 32 ? UINT32_MAX : (1u << r->n_blocks) - 1;
     bool wait = false;
@@ -278,11 +278,11 @@ static void judge_tx(struct tx_work *w, uint32_t index)
     for (unsigned k = 0; k < r->n_blocks; k++) {
         if (done >> k & 1)
             continue;
-        enum found f = any_block(w, r, &d->image->blocks[r->block_first + k], &in_stream);
+        enum found f = any_block(w, r, &d->image->blocks[r->block_first + k], in_stream);
         if (f == NEVER) {
             if (s)
                 s->over = true;
-            return;
+            return NEVER;
         }
         if (f == NOT_YET)
             wait = true;
@@ -292,12 +292,41 @@ static void judge_tx(struct tx_work *w, uint32_t index)
     if (!s)
         s = rule_keep(w, index, dir);
     if (!s)
-        return; /* no memory: rather no alert than one for each packet */
+        return NEVER; /* no memory: rather no alert than one for each packet */
     s->done = done;
     if (wait || done != all)
+        return NOT_YET;
+    s->over = s->fired = true;
+    return FOUND;
+}
+
+static void judge_tx(struct tx_work *w, uint32_t index)
+{
+    struct detect *d = w->d;
+    const struct img_rule *r = &d->rules[index];
+    unsigned dir = r->flags & RULE_TX_WHOLE ? w->dir | OF_BOTH : w->dir;
+    if (r->flags & RULE_TX_WHOLE)
+        dir = OF_BOTH;
+    struct tx_rule *s = tx_rule_find(w->tx->detect, index, dir);
+    bool in_stream = false;
+    d->count.evaluated++;
+    if (hook_alone(r)) {
+        judge_hook(w, index);
         return;
-    s->over = true;
-    if (!rule_is_on(d, r))
+    }
+    if (s && s->over)
+        return;
+    if (!hook_reached(w, r)) {
+        if (!s)
+            (void)rule_keep(w, index, dir); /* its literal is not found again */
+        return;
+    }
+    if (!rule_header_ok(d, r, index))
+        return;
+    if (!s && !rule_pre_ok(d, r, w->tx, w->dir))
+        return;
+    d->n_told = d->told_from;
+    if (tx_rule_blocks(w, index, dir, &in_stream) != FOUND || !rule_is_on(d, r))
         return;
     rule_post(d, r, w->tx);
     match_add(d, index, MATCH_TX | (in_stream ? MATCH_STREAM : 0u) | match_voice(r), w->tx, w->dir);
@@ -336,6 +365,7 @@ void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir)
         if (d->watch && watch_due(d, UINT32_MAX))
             watch_tx(d, af, tx, dir, w.whole);
         candidates_clear(&d->tx_cand);
+        tx->detect_progress[dir] = tx->progress[dir];
         if (w.whole)
             tx->inspected[dir] = true;
     }

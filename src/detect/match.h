@@ -73,6 +73,7 @@ struct tx_rule {
     uint32_t done; /* blocks that hold */
     uint8_t dir;   /* bit 2: of a rule over both directions */
     bool over;     /* fired, or can't any more */
+    bool fired;
 };
 enum { TX_BITS = 16 };
 struct tx_detect {
@@ -155,8 +156,24 @@ struct detect {
     bool sampling;          /* this packet */
     uint64_t steps;         /* of the rule in work */
     uint64_t cost_from, cost_matched;
+    bool flow_start;     /* the packet is the first of its flow's direction */
+    uint8_t phase;       /* enum match_phase */
+    /* firewall.c: rules in the order of their files */
+    struct firewall_rules {
+        uint32_t *rule; /* all lists, one behind the other */
+        struct firewall_list {
+            uint32_t first, n;
+        } packet[FIREWALL_TABLES], app[APP_COUNT][2];
+        int64_t policy_rule[2]; /* what policies alert as: of packets, of transactions; -1: no such rule */
+    } firewall;
 };
 
+/* firewall.c */
+int firewall_init(struct detect *d) MUST_CHECK;
+void firewall_done(struct detect *d);
+bool firewall_packet(struct detect *d, enum firewall_table t); /* false: the packet ends here */
+void firewall_txs(struct detect *d, struct app_flow *af, unsigned dir);
+bool gate_holds(const struct detect *d, uint32_t rule); /* as far as the gate tells */
 /* block.c */
 bool block_match(struct detect *d, const struct img_test *t, unsigned n, const struct input *in);
 /* The same; where each test's match lies goes to path (n of them; untouched: it has no place). */
@@ -235,8 +252,21 @@ void candidates_clear(struct candidates *c);
 /* inspect_tx.c */
 struct tx_detect *tx_memory(struct detect *d, struct app_tx *tx, uint32_t more); /* NULL: no memory */
 void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir);
+enum found { NOT_YET, FOUND, NEVER };
+struct tx_work {
+    struct detect *d;
+    struct app_flow *af;
+    struct app_tx *tx;
+    unsigned dir;
+    bool whole; /* the direction is over */
+};
+struct tx_rule *tx_rule_find(struct tx_detect *t, uint32_t rule, unsigned dir);
+/* A rule's blocks, as far as they were not found before; what was found is kept. */
+enum found tx_rule_blocks(struct tx_work *w, uint32_t rule, unsigned dir, bool *in_stream);
+void tx_renumber(struct detect *d, struct app_tx *tx);
 /* inspect.c */
 unsigned match_voice(const struct img_rule *r); /* enum match_flag */
+bool judge_packet_rule(struct detect *d, uint32_t rule, bool *in_stream); /* it holds; what it does is not done yet */
 void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *tx, unsigned dir);
 bool packet_buffer(const struct packet *p, unsigned buffer, struct input *out);
 bool payload_block(struct detect *d, const struct img_rule *r, const struct img_block *b, bool *in_stream);

@@ -30,6 +30,11 @@ void candidates_add(struct candidates *c, uint32_t rule)
     c->rule[c->n++] = rule;
 }
 
+bool gate_holds(const struct detect *d, uint32_t rule)
+{
+    return (d->cand.gate[rule] & d->cand.now) == d->cand.now;
+}
+
 void candidates_list(const struct detect *d, struct candidates *c, const struct img_list *l)
 {
     if (!l)

@@ -145,7 +145,7 @@ static void target_items(const struct image_rule_info *r, const struct packet *p
 static struct event_text tape_extra(const struct engine *e, struct sbuf *b, const struct image_rule_info *r, const struct alert *a,
                                     const struct packet *p, const struct emit_xff *x)
 {
-    if (r->target == TARGET_NONE && !a->n_told && !(x && x->ver))
+    if (r->target == TARGET_NONE && !a->n_told && !(x && x->ver) && !e->settings->firewall)
         return (struct event_text){0, 0};
     struct sbuf tape;
     struct fields f;
@@ -155,6 +155,8 @@ static struct event_text tape_extra(const struct engine *e, struct sbuf *b, cons
         target_items(r, p, &f);
     if (a->n_told)
         context_items(e, a, &f);
+    if (e->settings->firewall)
+        fields_cstr(&f, "engine", a->flags & MATCH_FIREWALL ? "fw" : "td");
     if (x && x->ver)
         fields_ip(&f, "xff", x->ver, &x->addr);
     struct event_text t = text_put(b, sbuf_view(&tape));
@@ -221,7 +223,7 @@ static void verdict_section(struct engine *e, const struct decision *d, const st
     struct event_verdict v;
     memset(&v, 0, sizeof(v));
     v.status = (uint8_t)status;
-    v.action = d->drop ? EVENT_VERDICT_DROP : d->pass ? EVENT_VERDICT_PASS : EVENT_VERDICT_ALERT;
+    v.action = d->drop ? EVENT_VERDICT_DROP : d->pass ? EVENT_VERDICT_PASS : d->accept ? EVENT_VERDICT_ACCEPT : EVENT_VERDICT_ALERT;
     if (d->reject || d->response) {
         bool src = d->response & RESP_RST_SRC, dst = d->response & RESP_RST_DST;
         v.reject = reject_kinds(d->response, p);
@@ -353,6 +355,13 @@ static void one_alert(struct engine *e, struct packet *p, const struct decision 
     struct fields *out = event_fields(e->out);
     if ((p->flags & PKT_INNER) && p->outer && p->outer->ver)
         tunnel_object(out, p);
+    if (a->flags & MATCH_FIREWALL) {
+        char hook[96];
+        firewall_at_text(&a->at, hook);
+        fields_open(out, "firewall");
+        fields_cstr(out, "hook", hook);
+        fields_close(out);
+    }
     if (f) {
         if (w->alert_app_metadata) {
             emit_app_protos(out, f);
@@ -426,7 +435,10 @@ void emit_drop(struct engine *e, struct packet *p, const struct decision *d)
     if (w->drop_verdict)
         verdict_section(e, d, p, STATUS_DONE);
     if (w->drop_alerts && d->drop_rule >= 0) {
-        struct alert a = {.rule = (uint32_t)d->drop_rule, .blocked = true, .status = STATUS_DONE};
+        struct alert a = {.rule = (uint32_t)d->drop_rule,
+                          .blocked = true,
+                          .status = STATUS_DONE,
+                          .flags = drop_by_firewall(d->drop_reason) ? MATCH_FIREWALL : 0};
         alert_section(e, &a, p, NULL);
     }
     event_end(e->out);

@@ -105,6 +105,12 @@ static const struct stat_row ips_rows[] = {
     ROW("rejected", verdict.rejected),
     ROW("replaced", verdict.replaced),
 };
+static const struct stat_row firewall_rows[] = {
+    ROW("accepted", verdict.firewall_accepted),
+    ROW("blocked", verdict.firewall_blocked),
+    ROW("rejected", verdict.firewall_rejected),
+    ROW("discarded_alerts", verdict.firewall_discarded),
+};
 static const struct stat_row response_rows[] = {
     ROW("requested", response.requested),
     ROW("injected", response.injected),
@@ -351,7 +357,15 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
     if (e->settings->inline_mode) {
         rows(out, "ips", ips_rows, ARRAY_LEN(ips_rows), c, w->stats_null);
         fields_open(out, "drop_reason");
-        for (unsigned k = 1; k < DROP_REASON_COUNT; k++)
+        for (unsigned k = 1; k < DROP_FW_RULES; k++)
+            fields_u64(out, drop_reason_counter(k), c->verdict.drop_reason[k]);
+        fields_close(out);
+        fields_close(out);
+    }
+    if (e->settings->firewall) {
+        rows(out, "firewall", firewall_rows, ARRAY_LEN(firewall_rows), c, w->stats_null);
+        fields_open(out, "drop_reason");
+        for (unsigned k = DROP_FW_RULES; k < DROP_REASON_COUNT; k++)
             fields_u64(out, drop_reason_counter(k), c->verdict.drop_reason[k]);
         fields_close(out);
         fields_close(out);

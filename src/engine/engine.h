@@ -34,6 +34,7 @@ struct engine_settings {
     uint64_t tick_ns;
     uint64_t twin_ns; /* copies on several ports; 0: judged each time */
     enum exception_policy app_error_policy;
+    struct firewall *firewall; /* NULL: no firewall mode */
 };
 /* simulate_ips: inline.  check_csum: -1 as configured, 0 none, 1 all.  Errors and oddities in d. */
 struct engine_settings *engine_settings_new(const struct conf *c, bool replay, bool inline_mode, int check_csum,

@@ -12,20 +12,40 @@ static void flow_verdict(struct engine *e, const struct packet *p, struct decisi
     uint32_t bit = p->dir ? FLOW_DROP_TO_CLIENT : FLOW_DROP_TO_SERVER;
     if (e->verdict.place == PLACE_INLINE && (f->flags & (FLOW_DROP | bit))) {
         d->drop = true;
-        d->drop_reason = DROP_FLOW_DROP;
+        d->drop_reason = f->flags & FLOW_DROP_BY_FIREWALL    ? DROP_FW_FLOW_DROP
+                         : f->flags & FLOW_DROP_BY_EXCEPTION ? DROP_EXCEPTION_FLOW
+                                                             : DROP_FLOW_DROP;
     }
 }
 
 static void inspect(struct engine *e, struct packet *p, struct decision *d)
 {
     const struct flow *f = p->flow;
-    if (f && (f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION | FLOW_WOULD_DROP))) {
+    const struct firewall *firewall = e->settings->firewall;
+    uint32_t pass = firewall ? 0 : FLOW_PASS; /* the firewall is asked though detection is not */
+    if (f && (f->flags & (pass | FLOW_NO_PACKET_INSPECTION | FLOW_WOULD_DROP))) {
         detect_watch_unlooked(e->detect, f->flags & FLOW_WOULD_DROP ? WATCH_FLOW_DROPPED : WATCH_FLOW_PASSED);
         return;
     }
     const struct matches *m = detect_packet(e->detect, p, e->streams);
-    if (m->n)
+    if (m->n || m->firewall.asked)
         verdict_decide(&e->verdict, e->detect, p, m, d);
+}
+
+/* Firewall rules that are asked early; false: the packet ends here. */
+static bool early(struct engine *e, struct packet *p, enum firewall_table t, struct decision *d)
+{
+    if (!e->settings->firewall || d->drop) /* dropped before: with its inner packet, or its flow */
+        return true;
+    const struct matches *m = detect_early(e->detect, p, t);
+    verdict_decide(&e->verdict, e->detect, p, m, d);
+    return !d->drop;
+}
+
+/* What the flow did to this packet before rules were asked. */
+static bool flow_dropped(const struct decision *d)
+{
+    return d->drop && (d->drop_reason == DROP_FLOW_DROP || d->drop_reason == DROP_EXCEPTION_FLOW || drop_by_firewall(d->drop_reason));
 }
 
 static void exception(struct engine *e, struct packet *p, struct exception x, struct decision *d)
@@ -110,6 +130,11 @@ void judge_packet(struct engine *e, struct packet *p, struct decision *d)
 {
     if (responder_own(e->responder, p)) /* came back through a mirror port */
         return;
+    if (!early(e, p, FIREWALL_PRE_FLOW, d)) {
+        report(e, p, d);
+        verdict_count(&e->verdicts, p, d);
+        return;
+    }
     if (!(p->flags & PKT_IGNORE))
         flow_stage(e, p, d);
     struct flow *f = p->flow;
@@ -123,11 +148,11 @@ void judge_packet(struct engine *e, struct packet *p, struct decision *d)
         f->app->now_ns = p->ts_ns;
         f->app->number = p->number;
     }
+    if (f && (p->flags & PKT_TCP))
+        (void)early(e, p, FIREWALL_PRE_STREAM, d);
     stream_stage(e, p, d);
     app_gave_up(e, p, d);
-    if (!d->drop && !d->pass)
-        inspect(e, p, d);
-    else if (d->drop && d->drop_reason != DROP_FLOW_DROP)
+    if (d->drop ? !flow_dropped(d) && !e->settings->firewall : !d->pass)
         inspect(e, p, d);
     else
         detect_watch_unlooked(e->detect, d->drop ? WATCH_FLOW_DROPPED : WATCH_FLOW_PASSED);

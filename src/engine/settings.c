@@ -272,6 +272,7 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
         .rule_budget = (uint32_t)conf_int(c, "detect.rule-budget"),
         .rule_suspend_s = (uint32_t)u64_min(conf_ns(c, "detect.rule-suspend") / 1000000000u, UINT32_MAX / 2),
         .sums_shared = s->replay,
+        .firewall = s->firewall,
         .tag_packets = (uint32_t)conf_int(c, "detect.tag.packet-limit"),
     };
     s->verdict = (struct verdict_config){
@@ -344,6 +345,74 @@ static void vars_check(const struct conf *c, struct diags *d)
     (void)conf_each_var(c, true, one_var, &k);
 }
 
+/* ------------------------------------------------------------------ firewall mode */
+
+/* "accept:hook", "alert": an action with its scope, and what is done besides. */
+static bool policy_word(struct firewall_policy *p, struct str w)
+{
+    static const char *const scopes[] = {"", "packet", "flow", "hook", "tx"};
+    struct str scope, word = str_split(w, ':', &scope);
+    if (str_eq(word, STR("alert"))) {
+        p->secondary |= SECOND_ALERT;
+        return true;
+    }
+    if (str_eq(word, STR("pass"))) {
+        p->secondary |= str_eq(scope, STR("flow")) ? SECOND_PASS_FLOW : SECOND_PASS_PACKET;
+        return true;
+    }
+    for (unsigned a = 0; a < ACTION_COUNT; a++)
+        if (str_eq(word, str_cstr(rule_action_name(a))) &&
+            (a == ACTION_ACCEPT || a == ACTION_DROP || (a >= ACTION_REJECT && a <= ACTION_REJECTBOTH)))
+            p->action = (uint8_t)a;
+    for (unsigned k = 1; k < ARRAY_LEN(scopes); k++)
+        if (str_eq(scope, str_cstr(scopes[k])))
+            p->scope = (uint8_t)k;
+    return p->action && p->scope;
+}
+
+static void policy_take(struct firewall_policy *p, const struct conf_node *n, struct diags *d)
+{
+    const struct conf_node *one = n->value ? n : n->child;
+    for (; one; one = n->value ? NULL : one->next)
+        if (!one->value || !policy_word(p, str_cstr(one->value)))
+            diag_add(d, DIAG_ERROR, one->file, one->line, one->column, "accept:hook, accept:flow, drop:packet ..., alert",
+                     "firewall.policies: %s is no policy", one->value ? one->value : n->name);
+}
+
+static void app_policies(struct firewall *w, const struct conf_node *proto, struct diags *d)
+{
+    int app = app_find(str_cstr(proto->name));
+    const struct app_proto_def *def = app > 0 ? app_def((enum app_proto_id)app) : NULL;
+    for (const struct conf_node *n = def ? proto->child : NULL; n; n = n->next) {
+        char name[64];
+        unsigned dir = 0;
+        snprintf(name, sizeof(name), "%s", n->name);
+        for (char *c = name; *c; c++)
+            *c = *c == '-' ? '_' : *c;
+        int state = app_state_find((enum app_proto_id)app, str_cstr(name), &dir);
+        if (state < 0 || state >= FIREWALL_STATES)
+            diag_add(d, DIAG_ERROR, n->file, n->line, n->column, NULL, "firewall.policies: %s has no state %s", proto->name, n->name);
+        else
+            policy_take(&w->app[app][dir][state], n, d);
+    }
+}
+
+static struct firewall *firewall_read(const struct conf *c, struct diags *d)
+{
+    static const char *const table[FIREWALL_TABLES] = {"firewall.policies.packet.pre-flow", "firewall.policies.packet.pre-stream",
+                                                       "firewall.policies.packet.filter"};
+    struct firewall *w = calloc(1, sizeof(*w));
+    for (unsigned t = 0; w && t < FIREWALL_TABLES; t++) {
+        const struct conf_node *n = conf_node(c, table[t]);
+        if (n)
+            policy_take(&w->packet[t], n, d);
+    }
+    const struct conf_node *apps = conf_node(c, "firewall.policies.app");
+    for (const struct conf_node *n = w && apps ? apps->child : NULL; n; n = n->next)
+        app_policies(w, n, d);
+    return w;
+}
+
 struct engine_settings *engine_settings_new(const struct conf *c, bool replay, bool inline_mode, int check_csum,
                                             struct diags *d)
 {
@@ -357,7 +426,13 @@ struct engine_settings *engine_settings_new(const struct conf *c, bool replay, b
     s->os = os_read(c, conf_node(c, "stream.host-os-policy") ? "stream.host-os-policy" : "host-os-policy", d);
     s->frag_os = os_read(c, conf_node(c, "defrag.host-os-policy") ? "defrag.host-os-policy" : "host-os-policy", d);
     s->response_policy = response_policy_new(c, d);
-    if (!s->os || !s->frag_os || !s->response_policy) {
+    bool firewall = conf_bool(c, "firewall.enabled");
+    if (firewall)
+        s->firewall = firewall_read(c, d);
+    if (firewall && !inline_mode)
+        diag_add(d, DIAG_WARNING, NULL, 0, 0, "firewall rules are for traffic that goes through",
+                 "firewall: nothing is held back here; what no firewall rule accepts goes on, and other rules don't see it");
+    if (!s->os || !s->frag_os || !s->response_policy || (firewall && !s->firewall)) {
         engine_settings_free(s);
         return NULL;
     }
@@ -383,5 +458,6 @@ void engine_settings_free(struct engine_settings *s)
     os_free(s->os);
     os_free(s->frag_os);
     response_policy_free(s->response_policy);
+    free(s->firewall);
     free(s);
 }

@@ -75,6 +75,10 @@ enum flow_flag {
     FLOW_DROP_SAID_TO_SERVER = 1u << 22, /* a drop event was written for this direction */
     FLOW_DROP_SAID_TO_CLIENT = 1u << 23,
     FLOW_WOULD_DROP = 1u << 24, /* a rule wants to drop the rest, and nothing can be dropped here */
+    FLOW_START_TO_SERVER = 1u << 25, /* detect has seen the first packet of this direction */
+    FLOW_START_TO_CLIENT = 1u << 26,
+    FLOW_DROP_BY_FIREWALL = 1u << 27, /* beside FLOW_DROP: who did it */
+    FLOW_DROP_BY_EXCEPTION = 1u << 28,
 };
 
 struct app_flow;    /* app/app.h */

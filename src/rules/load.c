@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -243,6 +244,35 @@ int rules_add_text(struct rule_loader *l, const char *name, struct str text,
     if (rc < 0)
         free(l->src[--l->n].bytes);
     return rc;
+}
+
+int rules_add_firewall_text(struct rule_loader *l, const char *name, struct str text)
+{
+    int rc = rules_add_text(l, name, text, DIALECT_SURICATA);
+    if (!rc)
+        l->src[l->n - 1].firewall = true;
+    return rc;
+}
+
+int rules_add_firewall(struct rule_loader *l, const struct conf *c, const char *file)
+{
+    static const char policies[] =
+        "accept:hook,alert ip:all any any -> any any (msg:\"SURICATA FW default packet policy\"; sid:2201000; rev:1;)\n"
+        "accept:hook,alert ip:all any any -> any any (msg:\"SURICATA FW default app policy\"; sid:2201001; rev:1;)\n";
+    const struct conf_node *files = conf_node(c, "firewall.rule-files");
+    const char *folder = conf_str(c, "firewall.rule-path");
+    int rc = file ? rules_add_file(l, file, DIALECT_SURICATA, true) : 0;
+    for (const struct conf_node *n = files && !file ? files->child : NULL; n; n = n->next) {
+        char path[4096];
+        bool below = n->value && folder && *folder && n->value[0] != '/';
+        if (!n->value)
+            continue;
+        int got = snprintf(path, sizeof(path), "%s%s%s", below ? folder : "", below ? "/" : "", n->value);
+        int bad = got < 0 || (size_t)got >= sizeof(path) ? -ENAMETOOLONG : rules_add_file(l, path, DIALECT_SURICATA, true);
+        rc = rc ? rc : bad;
+    }
+    int bad = rules_add_firewall_text(l, "firewall policies", str_cstr(policies));
+    return rc ? rc : bad;
 }
 
 struct var_hash {

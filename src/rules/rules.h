@@ -601,6 +601,13 @@ struct rule_loader;
 struct rule_loader *rules_begin(const struct rules_options *o);
 int rules_add_file(struct rule_loader *l, const char *path, enum rule_dialect dialect, bool firewall) MUST_CHECK; /* -ENOENT ... with a diag */
 int rules_add_text(struct rule_loader *l, const char *name, struct str text, enum rule_dialect dialect) MUST_CHECK;
+/*
+ * Firewall rules: `file` alone, or (NULL) firewall.rule-files in their order, below firewall.rule-path; and with them
+ * the rules as which policies alert.  The set has a diag of what can't be read; the first -errno.
+ */
+int rules_add_firewall(struct rule_loader *l, const struct conf *c, const char *file) MUST_CHECK;
+int rules_add_firewall_text(struct rule_loader *l, const char *name, struct str text) MUST_CHECK;
+enum { FIREWALL_SID_PACKET = 2201000, FIREWALL_SID_APP = 2201001 };
 /* Parses everything (on `threads` threads); NULL: no memory.  The loader is freed. */
 struct rule_set *rules_finish(struct rule_loader *l, unsigned threads);
 /* Hash of a file that lists came from, as in rule_dep; 0: it can't be read. */

@@ -90,6 +90,16 @@ static void add_configured(struct compile *w, struct rule_loader *l)
     }
 }
 
+static void add_firewall(struct compile *w, struct rule_loader *l)
+{
+    int rc = conf_bool(w->child.conf, "firewall.enabled") ? rules_add_firewall(l, w->child.conf, NULL) : 0;
+    if (!rc)
+        return;
+    w->missing = rc;
+    if (w->start.flags & START_STRICT)
+        diag_add(&w->child.diags, DIAG_ERROR, NULL, 0, 0, NULL, "firewall rules can't be read: %s", strerror(-rc));
+}
+
 static struct rule_loader *load(struct compile *w)
 {
     const struct conf *c = w->child.conf;
@@ -111,6 +121,7 @@ static struct rule_loader *load(struct compile *w)
     if (!w->only)
         add_configured(w, l);
     add_given(w, l, FILE_MORE);
+    add_firewall(w, l);
     return l;
 }
 

@@ -26,8 +26,13 @@ static const char *const reason_counter[DROP_REASON_COUNT] = {
     [DROP_STREAM_REASSEMBLY] = "stream_reassembly",
     [DROP_STREAM_URGENT] = "stream_urgent",
     [DROP_INNER_PACKET] = "tunnel_packet_drop",
-    [DROP_DEFAULT_PACKET] = "default_packet_policy",
-    [DROP_DEFAULT_APP] = "default_app_policy",
+    [DROP_EXCEPTION_FLOW] = "exception_policy_flow_drop",
+    [DROP_FW_RULES] = "rules",
+    [DROP_FW_DEFAULT_PACKET] = "default_packet_policy",
+    [DROP_FW_DEFAULT_APP] = "default_app_policy",
+    [DROP_FW_FLOW_DROP] = "flow_drop",
+    [DROP_FW_PRE_FLOW] = "pre_flow_hook",
+    [DROP_FW_PRE_STREAM] = "pre_stream_hook",
 };
 
 const char *drop_reason_text(unsigned reason)
@@ -78,6 +83,9 @@ uint8_t response_on_mirror(unsigned action, uint8_t response, uint8_t on_drop)
  * matched (A5). */
 static bool whole_flow(const struct image_rule_info *r, const struct match *m)
 {
+    enum { SCOPE_PACKET = 1, SCOPE_FLOW = 2 };
+    if (r->scope == SCOPE_PACKET || r->scope == SCOPE_FLOW) /* "drop:flow" */
+        return r->scope == SCOPE_FLOW;
     switch ((enum rule_type)r->type) {
     case TYPE_IP_ONLY:
     case TYPE_LIKE_IP_ONLY:
@@ -99,6 +107,7 @@ struct deciding {
     const struct verdict_config *c;
     struct packet *p;
     struct decision *out;
+    const struct firewall_word *firewall;
 };
 
 static void apply(struct deciding *w, const struct image_rule_info *r, const struct match *m,
@@ -164,6 +173,7 @@ static bool write_alert(struct deciding *w, const struct match *m, unsigned acti
                         .tx_id = m->tx_id,
                         .told = m->told,
                         .n_told = m->n_told,
+                        .at = m->at,
                         .status = claim(w, action, response)};
     a->would = (effects[action] & DOES_DROP) && (w->c->place == PLACE_MIRROR || w->c->would);
     a->blocked = (effects[action] & DOES_DROP) && w->c->place == PLACE_INLINE && !w->c->would;
@@ -175,33 +185,109 @@ static bool snort_dialect(const struct image_rule_info *r)
     return r->dialect == DIALECT_SNORT2 || r->dialect == DIALECT_SNORT3;
 }
 
-/* Order of the matches: by rule, and for one rule the later transaction first (A5). */
-static void sort(struct match *m, uint32_t n)
+/*
+ * Order of the matches: by rule, and for one rule the later transaction first (A5).  In firewall mode by phase before
+ * that; the firewall's own stay as they came.
+ */
+static bool comes_before(const struct match *a, const struct match *b, bool phases)
+{
+    if (phases && a->phase != b->phase)
+        return a->phase < b->phase;
+    if (a->flags & MATCH_FIREWALL)
+        return false;
+    return a->rule < b->rule || (a->rule == b->rule && a->tx_id > b->tx_id);
+}
+
+static void sort(struct match *m, uint32_t n, bool phases)
 {
     for (uint32_t k = 1; k < n; k++) {
         struct match v = m[k];
         uint32_t i = k;
-        for (;
-             i && (m[i - 1].rule > v.rule || (m[i - 1].rule == v.rule && m[i - 1].tx_id < v.tx_id));
-             i--)
+        for (; i && comes_before(&v, &m[i - 1], phases); i--)
             m[i] = m[i - 1];
         m[i] = v;
     }
 }
 
+/* ------------------------------------------------------------------ firewall mode */
+
+static uint8_t firewall_reason(const struct firewall_word *x)
+{
+    if (x->at.table == FIREWALL_PRE_FLOW)
+        return DROP_FW_PRE_FLOW;
+    if (x->at.table == FIREWALL_PRE_STREAM)
+        return DROP_FW_PRE_STREAM;
+    if (x->rule >= 0)
+        return DROP_FW_RULES;
+    return x->at.table == FIREWALL_APP ? DROP_FW_DEFAULT_APP : DROP_FW_DEFAULT_PACKET;
+}
+
+/* The firewall's word stands above that of detection: what it drops is its own. */
+static void firewall_apply(struct deciding *w, const struct firewall_word *x)
+{
+    enum { SCOPE_FLOW = 2 };
+    struct flow *f = w->p->flow;
+    struct decision *o = w->out;
+    bool flow_wide = f && x->does.scope == SCOPE_FLOW;
+    unsigned does = effects[x->does.action];
+    if (x->does.action == ACTION_ACCEPT) {
+        o->accept = true;
+        if (flow_wide)
+            f->flags |= FLOW_ACCEPT;
+        if (f && (x->does.secondary & SECOND_PASS_FLOW) && !(f->flags & FLOW_DROP))
+            f->flags |= FLOW_PASS;
+        return;
+    }
+    if (!(does & DOES_DROP))
+        return;
+    if (w->c->place == PLACE_INLINE && !w->c->would) {
+        o->drop = true;
+        o->drop_reason = firewall_reason(x);
+        o->drop_rule = x->rule;
+        if (flow_wide)
+            f->flags |= FLOW_DROP | FLOW_DROP_BY_FIREWALL;
+    } else if (flow_wide) {
+        f->flags |= FLOW_WOULD_DROP;
+    }
+    if (does & DOES_REJECT) {
+        o->reject = true;
+        o->response = responses[x->does.action];
+        o->response_rule = x->rule >= 0 ? (uint32_t)x->rule : UINT32_MAX;
+        o->response_dir = w->p->dir;
+    }
+}
+
+/* Firewall rules write only what is asked for by `alert`. */
+static void firewall_match(struct deciding *w, const struct match *m)
+{
+    const struct firewall_word *x = w->firewall;
+    bool last = x->at.table == m->at.table && (x->rule < 0 || (uint32_t)x->rule == m->rule);
+    if (m->phase > PHASE_PACKET && w->out->drop) /* detection has dropped the packet before */
+        return;
+    if ((m->flags & MATCH_ALERT) && !(m->flags & MATCH_NOALERT))
+        write_alert(w, m, last && x->at.state == m->at.state ? x->does.action : ACTION_ACCEPT, 0);
+}
+
 void verdict_decide(const struct verdict_config *c, struct detect *d, struct packet *p,
                     const struct matches *m, struct decision *out)
 {
-    struct deciding w = {c, p, out};
+    struct deciding w = {c, p, out, &m->firewall};
     const struct overlay *o = detect_overlay(d);
     const struct image *i = overlay_image(o);
-    sort(m->m, m->n);
+    bool passed = false;
+    sort(m->m, m->n, m->firewall.asked);
     out->overflow += m->overflow;
     for (uint32_t k = 0; k < m->n; k++) {
         const struct match *x = &m->m[k];
         const struct overlay_rule *tuned = overlay_rule(o, x->rule);
         struct image_rule_info r;
         int new_action;
+        if (x->flags & MATCH_FIREWALL) {
+            firewall_match(&w, x);
+            continue;
+        }
+        if (passed)
+            continue;
         int answer = detect_threshold(d, p, x, &new_action);
         if (answer == 0) {
             detect_watch_fate(d, x, WATCH_UNCOUNTED, UINT32_MAX);
@@ -227,9 +313,11 @@ void verdict_decide(const struct verdict_config *c, struct detect *d, struct pac
         if (effects[action] & DOES_PASS) {
             for (uint32_t left = k + 1; left < m->n; left++)
                 detect_watch_fate(d, &m->m[left], WATCH_PASSED, x->rule);
-            break;
+            passed = true;
         }
     }
+    if (m->firewall.asked)
+        firewall_apply(&w, &m->firewall);
     if (out->n_alerts && p->flow)
         p->flow->flags |= FLOW_ALERTED;
 }
@@ -289,7 +377,7 @@ void verdict_exception(const struct verdict_config *c, struct packet *p, struct 
         break;
     case EXCEPTION_DROP_FLOW:
         if (f && c->place == PLACE_INLINE)
-            f->flags |= FLOW_DROP;
+            f->flags |= FLOW_DROP | FLOW_DROP_BY_EXCEPTION;
         exception_drop(c, e, out);
         break;
     case EXCEPTION_DROP_PACKET:
@@ -298,7 +386,7 @@ void verdict_exception(const struct verdict_config *c, struct packet *p, struct 
     case EXCEPTION_REJECT:
     case EXCEPTION_REJECT_BOTH:
         if (f && c->place == PLACE_INLINE)
-            f->flags |= FLOW_DROP;
+            f->flags |= FLOW_DROP | FLOW_DROP_BY_EXCEPTION;
         exception_drop(c, e, out);
         out->reject = true;
         out->response_dir = out->response ? out->response_dir : p->dir;
@@ -316,12 +404,19 @@ void verdict_count(struct verdict_counters *n, const struct packet *p, const str
     n->overflow += d->overflow;
     if (p->flags & PKT_PSEUDO)
         return;
-    if (d->drop) {
-        n->blocked++;
+    bool firewall = d->drop && drop_by_firewall(d->drop_reason);
+    if (d->drop)
         n->drop_reason[d->drop_reason]++;
-    } else {
+    if (firewall && d->reject)
+        n->firewall_rejected++;
+    else if (firewall)
+        n->firewall_blocked++;
+    else
+        n->firewall_accepted++;
+    if (d->drop && !firewall)
+        n->blocked++;
+    if (!d->drop)
         n->accepted++;
-    }
-    if (d->reject)
+    if (d->reject && !firewall)
         n->rejected++;
 }

@@ -34,11 +34,17 @@ enum { VERDICT_ALERTS = 256 };
     X(STREAM_REASSEMBLY, "stream reassembly")                                                      \
     X(STREAM_URGENT, "stream urgent")                                                              \
     X(INNER_PACKET, "tunnel packet drop")                                                          \
-    X(DEFAULT_PACKET, "default packet policy")                                                     \
-    X(DEFAULT_APP, "default app policy")
+    X(EXCEPTION_FLOW, "exception policy flow drop")                                                \
+    X(FW_RULES, "firewall rules") /* from here on the firewall's */                                \
+    X(FW_DEFAULT_PACKET, "firewall default packet policy")                                         \
+    X(FW_DEFAULT_APP, "firewall default app policy")                                               \
+    X(FW_FLOW_DROP, "firewall flow drop")                                                          \
+    X(FW_PRE_FLOW, "firewall pre flow hook")                                                       \
+    X(FW_PRE_STREAM, "firewall pre stream hook")
 #define DROP_REASON_ID(id, text) DROP_##id,
 enum drop_reason { DROP_REASONS(DROP_REASON_ID) DROP_REASON_COUNT };
 #undef DROP_REASON_ID
+static inline bool drop_by_firewall(unsigned reason) { return reason >= DROP_FW_RULES; }
 const char *drop_reason_text(unsigned reason);    /* "flow drop" */
 const char *drop_reason_counter(unsigned reason); /* "flow_drop", as in stats.ips.drop_reason */
 
@@ -66,6 +72,7 @@ struct alert {
     uint64_t tx_id;
     uint32_t told; /* as in struct match */
     uint8_t n_told;
+    struct firewall_at at; /* with MATCH_FIREWALL */
 };
 struct decision {
     struct alert alert[VERDICT_ALERTS];
@@ -74,6 +81,7 @@ struct decision {
         overflow; /* alerts not written: silenced by thresholds; over packet-alert-max */
     bool drop;    /* the packet does not go on (inline) */
     bool pass;    /* a pass rule held */
+    bool accept;  /* the firewall let it on */
     uint8_t drop_reason;
     uint8_t response; /* enum rule_response bits: what to answer; 0 nothing */
     uint32_t response_rule;
@@ -87,6 +95,7 @@ struct verdict_counters {
     uint64_t exception[EXCEPTION_TARGETS][EXCEPTION_POLICIES];
     uint64_t bypassed_pkts, bypassed_bytes;
     uint64_t alerts, suppressed, overflow;
+    uint64_t firewall_accepted, firewall_blocked, firewall_rejected, firewall_discarded;
 };
 /* Sets flow flags (drop, pass) too. */
 void verdict_decide(const struct verdict_config *c, struct detect *d, struct packet *p,

@@ -53,6 +53,7 @@ static void *tls_config_new(const struct conf *c, struct diags *d)
     if (!cfg)
         return NULL;
     cfg->encryption = encryption_read(n);
+    cfg->hooks = c && conf_bool(c, "firewall.enabled");
     cfg->ja3 =
         conf_truth(conf_sub_str(n, "ja3-fingerprints", "yes")) != 0; /* auto: made when asked for */
     cfg->ja4 = conf_truth(conf_sub_str(n, "ja4-fingerprints", "yes")) != 0;
@@ -160,6 +161,9 @@ static void on_data(struct tls_state *st, unsigned dir)
         tls_advance(st, dir, done[dir]);
         return;
     }
+    const struct tls_config *cfg = app_config_get(st->af);
+    if (cfg && cfg->hooks)
+        return;
     if (st->version) /* data in front of the server's hello is early data, or nonsense */
         tls_advance(st, dir, dir == 0 ? TLS_CLIENT_FINISHED : TLS_SERVER_FINISHED);
 }
@@ -239,10 +243,19 @@ static void record_bytes(struct tls_state *st, unsigned dir, const uint8_t *p, u
     }
 }
 
+/* Hooks of the state are asked again. */
+static void hooks_again(struct tls_state *st, unsigned dir)
+{
+    const struct tls_config *cfg = app_config_get(st->af);
+    if (st->tx && cfg && cfg->hooks)
+        st->tx->tx.updated[dir] = true;
+}
+
 static bool record_done(struct tls_state *st, unsigned dir)
 {
     struct tls_dir *d = &st->dir[dir];
     d->header_n = 0;
+    hooks_again(st, dir);
     if (d->v2)
         return tls_v2_done(st, dir);
     switch ((enum record_type)d->type) {
@@ -322,6 +335,8 @@ static int64_t records(struct tls_state *st, unsigned dir, const uint8_t *p, uin
             count++;
         }
         uint32_t k = u32_min(n - at, d->record_left);
+        if (d->type == REC_DATA)
+            hooks_again(st, dir);
         record_bytes(st, dir, p + at, k);
         at += k;
         d->record_left -= k;

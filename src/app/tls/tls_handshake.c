@@ -181,6 +181,8 @@ static void message_progress(struct tls_state *st, unsigned dir, uint8_t type)
         tls_advance(st, 1, TLS_SERVER_CERT_DONE);
     if (type == HS_SERVER_HELLO_DONE) {
         tls_advance(st, 1, TLS_SERVER_HELLO_DONE);
+        if (st->tx) /* nothing of the server's is left to be read; what follows is in order without it */
+            app_tx_progress(&st->tx->tx, 1, TLS_SERVER_HANDSHAKE_DONE);
         if (!st->cert_asked) /* no certificate of the client will come */
             tls_advance(st, 0, TLS_CLIENT_CERT_DONE);
     }

@@ -94,6 +94,7 @@ struct tls_log_options {
 struct tls_config {
     uint8_t encryption; /* enum encryption_handling */
     bool ja3, ja4;
+    bool hooks; /* firewall rules ask each state to the end: the transaction lives as long as the connection */
     struct tls_log_options log[4]; /* by use; the last is overwritten */
 };
 
