@@ -376,7 +376,7 @@ bool rule_pre_test(struct detect *d, const struct img_test *t, struct app_tx *tx
     case TEST_IPOPTS:
         return p->ver == 4 && (t->u.uint.b ? p->ip_opts != 0 : (p->ip_opts & t->u.uint.a) != 0);
     case TEST_SAMEIP:
-        return p->ver != 0 && ip_eq(&p->src, &p->dst);
+        return p->ver != 0 && !(p->flags & PKT_PSEUDO) && ip_eq(&p->src, &p->dst);
     case TEST_BITS:
         return bits_test(d, t, tx);
     case TEST_FLOWINT:
