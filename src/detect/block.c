@@ -88,7 +88,20 @@ bool block_window(const struct block *b, const struct img_test *t, int64_t *from
     return lo <= in->n && hi > 0 && lo < hi;
 }
 
+static enum outcome content_found(struct block *b, const struct img_test *t);
+
+/*
+ * What searches from the cursor to the end has from a later cursor only places that it had from this one: when it
+ * has failed, what stands before need not be tried further on.  Unless it failed for being old: how far a match
+ * reaches counts what stands before, too.
+ */
 static enum outcome content(struct block *b, const struct img_test *t)
+{
+    enum outcome o = content_found(b, t);
+    return o == FAILS && t->for_good == GOOD_ONWARDS && !b->was_stale ? FAILS_FOR_GOOD : o;
+}
+
+static enum outcome content_found(struct block *b, const struct img_test *t)
 {
     struct detect *d = b->d;
     const struct input *in = block_input(b, t);
@@ -96,7 +109,7 @@ static enum outcome content(struct block *b, const struct img_test *t)
     bool negated = t->flags & CONTENT_NEGATED;
     int64_t from, to;
     uint32_t cursor = d->cursor[t->on_base64];
-    enum outcome nothing = t->for_good ? FAILS_FOR_GOOD : FAILS;
+    enum outcome nothing = t->for_good == GOOD_ALONE ? FAILS_FOR_GOOD : FAILS;
     bool window = block_window(b, t, &from, &to);
     if (!window || to - from < what.n)
         return !negated || (!window && (t->flags & IMG_CONTENT_WINDOW)) ? nothing : run(b, t + 1);
@@ -135,7 +148,7 @@ static enum outcome regex(struct block *b, const struct img_test *t)
 {
     struct detect *d = b->d;
     const struct input *in = block_input(b, t);
-    enum outcome nothing = t->for_good ? FAILS_FOR_GOOD : FAILS;
+    enum outcome nothing = t->for_good == GOOD_ALONE ? FAILS_FOR_GOOD : FAILS;
     uint32_t start = (t->flags & REGEX_RELATIVE) ? d->cursor[t->on_base64] : 0, from = 0, ov[2];
     if (start > in->n)
         return t->flags & REGEX_NEGATED ? run(b, t + 1) : FAILS;
@@ -222,7 +235,7 @@ static enum outcome run(struct block *b, const struct img_test *t)
     }
     /* Bytes kept from an earlier inspection are there so that what lies across is found, not to be found again. */
     if (b->in->fresh && b->far && b->far <= b->in->fresh) {
-        b->stale = true;
+        b->stale = b->was_stale = true;
         return FAILS;
     }
     return HOLDS;

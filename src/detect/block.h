@@ -11,6 +11,7 @@ struct block {
     const struct input *in;
     struct block_span *path; /* NULL: nobody asks */
     uint32_t far;   /* end of the farthest match so far, in the buffer */
+    bool was_stale; /* stale at some place so far */
     bool stale;     /* all held, but wholly in bytes that were inspected before */
 };
 

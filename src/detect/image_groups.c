@@ -9,7 +9,9 @@
  * Equal sets of literals share one database.
  */
 #include "detect/image_build.h"
+#include "detect/image_regex.h"
 
+#include "base/arena.h"
 #include "base/hash.h"
 
 #include <errno.h>
@@ -39,6 +41,8 @@ struct listed {
 };
 struct group_work {
     struct builder *b;
+    struct arena texts; /* what regular expressions need */
+    bool many_pairs;    /* rules that hang on a pair of a regular expression's bytes: enough to make the map for */
     struct use *use;
     size_t n_use, room_use;
     struct listed *listed;
@@ -139,15 +143,13 @@ static bool list_tx(struct group_work *w, const struct rule *r, uint32_t rule, u
     return true;
 }
 
-static bool add_literal(struct group_work *w, const struct rule *r, uint32_t rule, uint8_t dirs)
+/* A rule hangs on a literal of a test, or on a pair of bytes where that is too short. */
+static bool add_needed(struct group_work *w, const struct rule *r, uint32_t rule, uint8_t dirs, const struct rule_test *t,
+                       struct use u, uint32_t pair)
 {
-    const struct rule_test *t = &r->tests[r->fast];
     const struct rule_fact *ir = &w->b->fact[rule];
     unsigned buffer = w->b->set->where[t->where].buffer;
-    struct use u = {.bytes = literal_of(&t->u.content),
-                    .nocase = (t->u.content.flags & CONTENT_NOCASE) != 0,
-                    .rule = rule};
-    uint32_t pair = pair_word(fast_piece(&t->u.content));
+    u.rule = rule;
     u.brief = u.bytes.n < LONG_LITERAL;
     if (!u.bytes.n)
         return ir->of_tx ? list_tx(w, r, rule, LIST_TX, dirs)
@@ -181,6 +183,57 @@ static bool add_literal(struct group_work *w, const struct rule *r, uint32_t rul
     return true;
 }
 
+static bool add_literal(struct group_work *w, const struct rule *r, uint32_t rule, uint8_t dirs)
+{
+    const struct rule_test *t = &r->tests[r->fast];
+    struct use u = {.bytes = literal_of(&t->u.content), .nocase = (t->u.content.flags & CONTENT_NOCASE) != 0};
+    return add_needed(w, r, rule, dirs, t, u, pair_word(fast_piece(&t->u.content)));
+}
+
+/* No content, but a regular expression that can't hold without some text.  False: there is none, or no memory. */
+static bool add_regex(struct group_work *w, const struct rule *r, uint32_t rule, uint8_t dirs, bool *ok)
+{
+    enum { LEAST = LONG_LITERAL }; /* less selects little in a buffer, and a database of them costs a scan more */
+    for (unsigned k = 0; k < r->n_tests; k++)
+        if (r->tests[k].kind == TEST_BUFFER_ABSENT)
+            return false;
+    for (unsigned k = 0; k < r->n_tests; k++) {
+        const struct rule_test *t = &r->tests[k];
+        unsigned buffer = t->kind == TEST_PCRE ? w->b->set->where[t->where].buffer : BUF_BASE64;
+        struct regex_need need;
+        if ((buffer != BUF_PAYLOAD || w->b->fact[rule].of_tx) && buffer < RULE_BUF_APP)
+            continue;
+        if ((t->u.pcre.flags & REGEX_NEGATED) ||
+            !regex_needs(t->u.pcre.pattern, t->u.pcre.options, &need))
+            continue;
+        struct str s = str_of(need.literal, need.n);
+        while (s.n && !s.p[0])
+            s = str_skip(s, 1);
+        if (s.n < LEAST && (buffer != BUF_PAYLOAD || need.pair == PAIRS_NONE || !w->many_pairs))
+            continue;
+        struct use u = {.bytes = arena_dup(&w->texts, s.p, s.n < LEAST ? 0 : s.n), .nocase = need.nocase};
+        *ok = (u.bytes.n || s.n < LEAST) && add_needed(w, r, rule, dirs, t, u, need.pair);
+        return true;
+    }
+    return false;
+}
+
+/* A map of a payload's pairs costs as much as some searches in it. */
+static bool are_many_pairs(const struct builder *b)
+{
+    enum { MANY = 8 };
+    unsigned n = 0;
+    for (uint32_t k = 0; k < b->n_rules && n < MANY; k++) {
+        const struct rule *r = b->order[k];
+        struct regex_need need;
+        for (unsigned t = 0; t < r->n_tests && r->fast < 0 && r->type != TYPE_APP_TX; t++)
+            n += r->tests[t].kind == TEST_PCRE && !r->addr[0] && !r->addr[1] &&
+                 b->set->where[r->tests[t].where].buffer == BUF_PAYLOAD &&
+                 regex_needs(r->tests[t].u.pcre.pattern, r->tests[t].u.pcre.options, &need) && need.n < LONG_LITERAL;
+    }
+    return n >= MANY;
+}
+
 /* Rules without a literal hang on the cheapest other fact. */
 static bool add_fact(struct group_work *w, const struct rule *r, uint32_t rule, uint8_t dirs)
 {
@@ -196,6 +249,8 @@ static bool add_fact(struct group_work *w, const struct rule *r, uint32_t rule, 
         app_event |= t->kind == TEST_APP_EVENT;
     }
     if (event)
+        return ok;
+    if (!app_event && add_regex(w, r, rule, dirs, &ok))
         return ok;
     if (ir->of_tx)
         return list_tx(w, r, rule, app_event ? LIST_APP_EVENT : LIST_TX, dirs);
@@ -478,6 +533,8 @@ static int put_dbs(struct builder *b)
 int build_groups(struct builder *b)
 {
     struct group_work w = {.b = b};
+    arena_init(&w.texts, 1 << 16, 0);
+    w.many_pairs = are_many_pairs(b);
     int rc = -ENOMEM;
     for (uint32_t k = 0; k < b->n_rules; k++) {
         const struct rule *r = b->order[k];
@@ -494,5 +551,6 @@ int build_groups(struct builder *b)
 done:
     free(w.use);
     free(w.listed);
+    arena_done(&w.texts);
     return rc;
 }

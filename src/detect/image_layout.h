@@ -182,6 +182,12 @@ struct img_where {
     struct img_text arg[RULE_XFORMS];
 };
 
+/* Where a test fails, other places of what stands before it ... */
+enum for_good {
+    GOOD_NOT,    /* may help */
+    GOOD_ALONE,  /* can't: it isn't relative, and no number is read before it */
+    GOOD_ONWARDS /* can't when they lie further on: doc/matching.md */
+};
 /* Beside enum content_flag. Snort 2: what must not be there holds only where there is a window to look at. */
 enum { IMG_CONTENT_WINDOW = 8192 };
 struct img_num {
@@ -193,7 +199,7 @@ struct img_test {
     uint8_t next_relative; /* what needs the cursor next starts from it: worth another try */
     uint16_t flags;
     uint8_t on_base64; /* looks at what the base64_decode before it gave */
-    uint8_t for_good;  /* not relative, and no number is read before it: where it fails no other try can help */
+    uint8_t for_good;  /* enum for_good */
     uint16_t number;   /* of the test in its rule, + 1: for people */
     union {
         struct {
@@ -309,8 +315,12 @@ struct img_list {
 };
 enum { PAIR_PLACES = 4096 };
 #define PAIRS_NONE UINT32_MAX
-/* Where a pair of neighbouring bytes, in lower case, stands in a map of PAIR_PLACES. */
-static inline uint8_t pair_fold(uint8_t a) { return a >= 'A' && a <= 'Z' ? (uint8_t)(a + 32) : a; }
+/* Where a pair of neighbouring bytes, in lower case and with one digit for all, stands in a map of PAIR_PLACES. */
+static inline uint8_t pair_fold(uint8_t a)
+{
+    uint8_t b = (uint8_t)(a - 'A') < 26 ? (uint8_t)(a | 32) : a;
+    return (uint8_t)(b - '0') < 10 ? '0' : b;
+}
 static inline uint32_t pair_place(uint8_t a, uint8_t b) { return ((uint32_t)a << 4 ^ b) % PAIR_PLACES; }
 static inline uint32_t pair_of(const uint8_t *p) { return pair_place(pair_fold(p[0]), pair_fold(p[1])); }
 /* First and last pair of a short literal, in 16 bits each; PAIRS_NONE: it has none. */

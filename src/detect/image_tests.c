@@ -301,16 +301,35 @@ static bool needed_later(const struct img_test *t, const struct img_test *end)
     return false;
 }
 
+/* Behind it the cursor stands no earlier when it stood later before it, and nothing that it read differs. */
+static bool keeps_order(const struct img_test *t)
+{
+    return (t->kind == TEST_CONTENT || t->kind == TEST_ISDATAAT || t->kind == TEST_BYTE_TEST) && !t->on_base64;
+}
+
+/* From a later cursor it finds no place that it would not have found from an earlier one. */
+static bool searches_onwards(const struct img_test *t)
+{
+    static const uint32_t bounds = CONTENT_NEGATED | CONTENT_OFFSET | CONTENT_DEPTH | CONTENT_WITHIN | CONTENT_STARTS |
+                                   CONTENT_ENDS;
+    return t->kind == TEST_CONTENT && (t->flags & CONTENT_RELATIVE) && !(t->flags & bounds) && keeps_order(t);
+}
+
 static void mark_relative(struct img_test *t, unsigned n)
 {
     for (unsigned k = 0; k + 1 < n; k++)
         t[k].next_relative = needed_later(&t[k], t + n);
-    bool numbers = false;
+    bool numbers = false, onwards = true;
     for (unsigned k = 0; k < n; k++) {
         bool searches = t[k].kind == TEST_CONTENT || t[k].kind == TEST_PCRE;
         /* what was decoded depends on where: another place of what stands before may help */
-        t[k].for_good = searches && !numbers && !t[k].on_base64 && !starts_from_cursor(&t[k]);
+        t[k].for_good = GOOD_NOT;
+        if (searches && !numbers && !t[k].on_base64 && !starts_from_cursor(&t[k]))
+            t[k].for_good = GOOD_ALONE;
+        else if (onwards && searches_onwards(&t[k]))
+            t[k].for_good = GOOD_ONWARDS;
         numbers |= t[k].kind == TEST_BYTE_EXTRACT || t[k].kind == TEST_BYTE_MATH;
+        onwards = onwards && keeps_order(&t[k]);
     }
 }
 

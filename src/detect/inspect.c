@@ -193,12 +193,15 @@ static void judge_counted(struct detect *d, uint32_t index)
 
 static void judge_all(struct detect *d)
 {
+    d->n_cand_tx = 0;
     if (d->watch)
         watch_turn(d);
     for (uint32_t k = 0; k < d->cand.n; k++) {
         if (d->watch && watch_due(d, d->cand.rule[k]))
             watch_packet(d);
-        if (!d->rules[d->cand.rule[k]].of_tx)
+        if (d->rules[d->cand.rule[k]].of_tx)
+            d->n_cand_tx++;
+        else
             judge_counted(d, d->cand.rule[k]);
     }
     if (d->watch && watch_due(d, UINT32_MAX))

@@ -149,7 +149,7 @@ static void collect(struct tx_work *w)
     for (uint32_t k = 0; t && k < t->n; k++)
         if (!t->rule[k].over && (t->rule[k].dir == w->dir || (t->rule[k].dir & OF_BOTH)))
             candidates_add(&d->tx_cand, t->rule[k].rule);
-    for (uint32_t k = 0; k < d->cand.n; k++)
+    for (uint32_t k = 0; d->n_cand_tx && k < d->cand.n; k++)
         if (d->rules[d->cand.rule[k]].of_tx)
             candidates_add(&d->tx_cand, d->cand.rule[k]);
     candidates_sort(&d->tx_cand);
@@ -349,7 +349,9 @@ void inspect_txs(struct detect *d, struct app_flow *af, unsigned dir)
         if (tx->inspected[dir] || (tx->flags & (dir ? TX_SKIP_TO_CLIENT : TX_SKIP_TO_SERVER)))
             continue;
         w.whole = tx->progress[dir] >= af->def->complete[dir] || (tx->flags & TX_DONE);
-        if (!tx->updated[dir] && !w.whole && !d->cand.n)
+        /* A rule that has begun here may wait for what the packet has. */
+        bool begun = tx->detect && tx->detect->n && d->cand.n;
+        if (!tx->updated[dir] && !w.whole && !d->n_cand_tx && !begun)
             continue;
         tx->updated[dir] = false;
         tx_renumber(d, tx);

@@ -88,9 +88,10 @@ struct tx_detect {
 struct candidates {
     const uint64_t *gate; /* the overlay's, by rule */
     uint64_t now;         /* the packet's */
-    uint32_t *rule;
+    uint32_t *rule;       /* in order, from candidates_sort on */
     uint32_t n, room;
     uint64_t *seen; /* bit a rule */
+    uint64_t *some; /* bit a word of seen */
 };
 
 struct group_use { /* a buffer group that a protocol's direction has */
@@ -109,6 +110,7 @@ struct detect {
     struct detect_counters count;
     struct arena arena; /* of this packet's inspection */
     struct candidates cand, tx_cand;
+    uint32_t n_cand_tx; /* of cand: rules on transactions */
     struct matches matches;
     /* indices into the image, made at swap */
     int32_t packet_group[TR_COUNT][2], stream_group[2]; /* -1: none */

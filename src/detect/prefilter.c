@@ -9,15 +9,17 @@ static bool candidates_init(struct candidates *c, uint32_t rules)
 {
     c->rule = calloc(rules + 1, sizeof(*c->rule));
     c->seen = calloc(rules / 64 + 1, 8);
+    c->some = calloc(rules / 4096 + 1, 8);
     c->room = rules;
     c->n = 0;
-    return c->rule && c->seen;
+    return c->rule && c->seen && c->some;
 }
 
 static void candidates_done(struct candidates *c)
 {
     free(c->rule);
     free(c->seen);
+    free(c->some);
     *c = (struct candidates){0};
 }
 
@@ -27,7 +29,8 @@ void candidates_add(struct candidates *c, uint32_t rule)
     if ((c->gate[rule] & c->now) != c->now || (*w & bit))
         return;
     *w |= bit;
-    c->rule[c->n++] = rule;
+    c->some[rule / 4096] |= 1ull << (rule / 64 % 64);
+    c->n++;
 }
 
 bool gate_holds(const struct detect *d, uint32_t rule)
@@ -47,11 +50,14 @@ void candidates_list(const struct detect *d, struct candidates *c, const struct 
 /* Which pairs of neighbouring bytes there are in what the packet's payload rules look at. */
 static void pairs_add(struct detect *d, const uint8_t *p, uint32_t n)
 {
-    uint8_t last = n ? pair_fold(p[0]) : 0;
-    for (uint32_t k = 1; k < n; k++) {
-        uint8_t now = pair_fold(p[k]);
-        d->pairs[pair_place(last, now)] = 1; /* a byte a place: storing needs no reading */
-        last = now;
+    enum { PIECE = 256 };
+    uint8_t folded[PIECE + 1];
+    for (uint32_t from = 0; from + 1 < n; from += PIECE) {
+        uint32_t m = u32_min(n - from, PIECE + 1);
+        for (uint32_t k = 0; k < m; k++) /* apart from the stores below: many bytes at once */
+            folded[k] = pair_fold(p[from + k]);
+        for (uint32_t k = 1; k < m; k++)
+            d->pairs[pair_place(folded[k - 1], folded[k])] = 1; /* a byte a place: storing needs no reading */
     }
 }
 
@@ -85,31 +91,22 @@ void candidates_payload(struct detect *d, const struct img_list *l)
 
 void candidates_clear(struct candidates *c)
 {
-    for (uint32_t k = 0; k < c->n; k++)
-        c->seen[c->rule[k] / 64] = 0;
+    for (uint32_t k = 0; c->n && k <= c->room / 4096; k++)
+        for (; c->some[k]; c->some[k] &= c->some[k] - 1)
+            c->seen[k * 64 + (uint32_t)__builtin_ctzll(c->some[k])] = 0;
     c->n = 0;
 }
 
-static int u32_cmp(const void *x, const void *y)
-{
-    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-    return a < b ? -1 : a > b;
-}
-
+/* The bits are in order already: the more candidates, the less each costs. */
 void candidates_sort(struct candidates *c)
 {
-    if (c->n < 2)
-        return;
-    if (c->n > 32) {
-        qsort(c->rule, c->n, sizeof(*c->rule), u32_cmp);
-        return;
-    }
-    for (uint32_t k = 1; k < c->n; k++) {
-        uint32_t v = c->rule[k], m = k;
-        for (; m && c->rule[m - 1] > v; m--)
-            c->rule[m] = c->rule[m - 1];
-        c->rule[m] = v;
-    }
+    uint32_t n = 0;
+    for (uint32_t k = 0; c->n && k <= c->room / 4096; k++)
+        for (uint64_t some = c->some[k]; some; some &= some - 1) {
+            uint32_t w = k * 64 + (uint32_t)__builtin_ctzll(some);
+            for (uint64_t bits = c->seen[w]; bits; bits &= bits - 1)
+                c->rule[n++] = w * 64 + (uint32_t)__builtin_ctzll(bits);
+        }
 }
 
 struct scan {
