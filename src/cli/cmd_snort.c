@@ -61,6 +61,17 @@ struct outputs {
     bool alerts, packets; /* the configuration has some */
 };
 
+/* unified2 has both: what is left of it is the other kind, or nothing. */
+static int turn_off_unified2(struct outputs *o, unsigned k, const struct conf_node *n, bool alerts)
+{
+    const char *records = conf_sub_str(n, "records", "all");
+    const char *mine = alerts ? "alerts" : "packets", *other = alerts ? "packets" : "alerts";
+    if (!strcmp(records, other))
+        return 0;
+    return strcmp(records, mine) ? launch_set(o->l, o->c, o->d, "outputs.%u.unified2.records=%s", k, other)
+                                 : launch_set(o->l, o->c, o->d, "outputs.%u.unified2.enabled=no", k);
+}
+
 /* The command line's word counts for more than the file's: those of a kind go off. */
 static int turn_off(struct outputs *o, bool alerts)
 {
@@ -69,9 +80,12 @@ static int turn_off(struct outputs *o, bool alerts)
     unsigned k = 0;
     for (const struct conf_node *i = list ? list->child : NULL; i && !rc; i = i->next, k++) {
         const char *name;
-        if (conf_sub_str(conf_item(i, &name), "ruletype", NULL))
+        const struct conf_node *n = conf_item(i, &name);
+        if (conf_sub_str(n, "ruletype", NULL))
             continue; /* of an action of the configuration's own */
-        if (is_alerts(name) == alerts && (alerts || is_packets(name)))
+        if (!strcmp(name, "unified2"))
+            rc = turn_off_unified2(o, k, n, alerts);
+        else if (is_alerts(name) == alerts && (alerts || is_packets(name)))
             rc = launch_set(o->l, o->c, o->d, "outputs.%u.%s.enabled=no", k, name);
     }
     return rc;
@@ -120,8 +134,9 @@ static void look(struct outputs *o)
         const struct conf_node *n = conf_item(i, &name);
         if (!conf_sub_bool(n, "enabled", false) || conf_sub_str(n, "ruletype", NULL))
             continue;
-        o->alerts |= is_alerts(name) || !strcmp(name, "unified2");
-        o->packets |= is_packets(name) || !strcmp(name, "unified2");
+        const char *records = strcmp(name, "unified2") ? "none" : conf_sub_str(n, "records", "all");
+        o->alerts |= is_alerts(name) || !strcmp(records, "all") || !strcmp(records, "alerts");
+        o->packets |= is_packets(name) || !strcmp(records, "all") || !strcmp(records, "packets");
     }
 }
 
@@ -236,7 +251,7 @@ static const struct texts alert_first = {
 static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
 {
     struct snort_args *a = ctx;
-    const char *dir = conf_str(c, "default-log-dir");
+    const char *dir = conf_str(c, "default-log-dir"), *inspect = conf_str(c, "stream.inspect");
     bool dir_given = dir && strcmp(dir, ".") && strcmp(dir, setting_find("default-log-dir")->dflt);
     const char *iface = a->iface.n ? a->iface.v[0] : "default";
     const struct {
@@ -248,6 +263,8 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
         {"capture.bpf-filter", a->filter},
         {"capture.bpf-file", a->bpf_file},
         {"capture.packet-count", a->count},
+        /* The packet of an alert is the one that brought the bytes, as live. */
+        {"stream.inspect", inspect && !strcmp(inspect, "auto") ? "arrival" : NULL},
         {"capture.snaplen", a->snaplen},
         {"capture.promiscuous", a->no_promisc ? "no" : NULL},
         {"run-as.user", a->user},

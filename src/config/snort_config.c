@@ -147,6 +147,7 @@ static const struct row {
     {"daemon", "daemon", "yes", NULL},
     {"daq", NULL, NULL, do_daq},
     {"daq_mode", NULL, NULL, do_daq_mode},
+    {"detection_filter", NULL, NULL, do_filter_memcap},
     {"event_filter", NULL, NULL, do_filter_memcap},
     {"event_queue", NULL, NULL, do_event_queue},
     {"flexresp2_attempts", NULL, NULL, do_flexresp_attempts},
@@ -169,6 +170,7 @@ static const struct row {
     {"response", NULL, NULL, do_response},
     {"set_gid", "run-as.group", NULL, NULL},
     {"set_uid", "run-as.user", NULL, NULL},
+    {"show_year", "event.year", "yes", NULL},
     {"snaplen", "capture.snaplen", NULL, NULL},
     {"tagged_packet_limit", "detect.tag.packet-limit", NULL, NULL},
     {"threshold", NULL, NULL, do_filter_memcap},
@@ -178,11 +180,12 @@ static const struct row {
     {"vlan_agnostic", "vlan.use-for-tracking", "no", NULL},
 };
 
-/* What needs no counterpart: it is so already, or tunes what is built otherwise here. */
+/*
+ * What needs no counterpart: it is so already (only rules raise decoder events, the decoder drops
+ * nothing, streams are always followed), or tunes what is built otherwise here.
+ */
 static const char *const quiet[] = {
-    "autogenerate_preprocessor_decoder_rules",
     "detection",
-    "detection_filter",
     "disable_decode_alerts",
     "disable_decode_drops",
     "disable_ipopt_alerts",
@@ -196,7 +199,6 @@ static const char *const quiet[] = {
     "disable_tcpopt_ttcp_alerts",
     "disable_ttcp_alerts",
     "flowbits_size",
-    "show_year",
     "stateful",
 };
 
@@ -204,6 +206,7 @@ static const char *const quiet[] = {
 static const char *const others[] = {
     "addressspace_agnostic",
     "alertfile",
+    "autogenerate_preprocessor_decoder_rules",
     "chroot",
     "cs_dir",
     "daq_dir",

@@ -84,6 +84,8 @@ static void settings_are_mapped(void **state)
         {"config interface: eth3", "capture.interfaces.0", "eth3"},
         {"config umask: 022", "umask", "022"},
         {"config nolog", "event.log-packets", "no"},
+        {"config show_year", "event.year", "yes"},
+        {"config detection_filter: memcap 100000", "detect.thresholds.memcap", "100000"},
         {"config bpf_file: f.bpf", "capture.bpf-file", "f.bpf"},
         {"config snaplen: 4096", "capture.snaplen", "4096"},
         {"config set_uid: snort", "run-as.user", "snort"},

@@ -296,6 +296,19 @@ static void crew_finish(struct crew *c, struct capture *cap, uint64_t first_ns, 
     logger_flush(c->o->logger);
 }
 
+/* capture.packet-count: the burst is cut where that many have been seen.  True: this is the last. */
+static bool count_off(struct crew *c, uint64_t *left)
+{
+    if (!*left)
+        return false;
+    if (c->burst.n < *left) {
+        *left -= c->burst.n;
+        return false;
+    }
+    c->burst.n = (unsigned)*left;
+    return true;
+}
+
 int replay_run(const struct replay_options *o, struct replay_result *r, struct diags *d)
 {
     char forwarded[4096] = "";
@@ -318,6 +331,7 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         rc = crew_start(c);
     enum capture_state st = CAPTURE_MORE;
     unsigned broken = 0;
+    uint64_t left = (uint64_t)conf_int(o->conf, "capture.packet-count"); /* 0: all */
     while (!rc && st != CAPTURE_END && !(o->stop && *o->stop)) {
         st = capture_recv(cap, &c->burst, o->follow ? FOLLOW_WAIT_MS : 0);
         /* A file that breaks off is told; what was whole before is judged, and the next file is read. */
@@ -332,10 +346,13 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         c->idle = 0;
         if (!first_ns)
             first_ns = c->burst.frame[0].ts_ns;
-        last_ns = u64_max(last_ns, c->burst.now_ns);
+        bool last = count_off(c, &left);
+        last_ns = u64_max(last_ns, last ? c->burst.frame[c->burst.n - 1].ts_ns : c->burst.now_ns);
         crew_burst(c);
         capture_verdict(cap, &c->burst);
         crew_drain(c, false);
+        if (last)
+            break;
     }
     if (!rc) {
         crew_stop(c);

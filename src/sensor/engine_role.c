@@ -183,6 +183,9 @@ static int start(struct engine_proc *p)
     p->state = state_new(&sc);
     if (!p->settings || !p->state || !p->overlay)
         return -ENOMEM;
+    int64_t most = conf_int(c->conf, "capture.packet-count");
+    p->counts_packets = most > 0;
+    atomic_store(&p->packets_left, most > 0 ? (uint64_t)most : 0);
     if (conf_bool(c->conf, "stats.enabled") && p->settings->wants.stats)
         p->stats_every_ns = conf_ns(c->conf, "stats.interval");
     p->started_ns = clock_mono_ns();

@@ -56,6 +56,8 @@ struct engine_proc {
     struct worker worker[SENSOR_WORKERS];
     unsigned n;
     uint64_t started_ns, stats_every_ns;
+    bool counts_packets; /* capture.packet-count: no frame is judged past it */
+    _Atomic uint64_t packets_left;
     uint32_t dead_told;
     bool started, stop, closed;
     uint64_t survey_request, survey_until_ns; /* request 0: none */

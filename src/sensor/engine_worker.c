@@ -194,6 +194,33 @@ static enum capture_state receive(struct worker *w)
     return st;
 }
 
+/* How many of n frames are still to be seen, of all workers together. */
+static unsigned packets_take(struct engine_proc *p, unsigned n)
+{
+    uint64_t left = atomic_load_explicit(&p->packets_left, memory_order_relaxed), take;
+    if (!p->counts_packets)
+        return n;
+    do
+        take = u64_min(left, n);
+    while (!atomic_compare_exchange_weak_explicit(&p->packets_left, &left, left - take, memory_order_relaxed,
+                                                  memory_order_relaxed));
+    return (unsigned)take;
+}
+
+/* The engine judges the burst; what comes after the last packet to be seen passes unlooked. */
+static void judge(struct worker *w)
+{
+    struct burst *b = &w->burst;
+    unsigned n = b->n;
+    b->n = packets_take(w->proc, n);
+    for (unsigned i = b->n; i < n; i++)
+        b->verdict[i] = VERDICT_PASS;
+    if (b->n)
+        engine_burst(w->engine, b, NULL);
+    b->n = n;
+    capture_verdict(w->capture, b);
+}
+
 static void one_turn(struct worker *w)
 {
     struct burst *b = &w->burst;
@@ -205,8 +232,7 @@ static void one_turn(struct worker *w)
             uint64_t wall_ns = clock_wall_ns(), ts_ns = b->frame[0].ts_ns;
             seat_note(&w->seat, wall_ns > ts_ns ? wall_ns - ts_ns : 0);
         }
-        engine_burst(w->engine, b, NULL);
-        capture_verdict(w->capture, b);
+        judge(w);
     } else {
         engine_idle(w->engine, b->now_ns);
         if (st != CAPTURE_MORE) /* libpcap's interface has gone: don't spin */
@@ -272,8 +298,7 @@ void worker_drain(struct worker *w)
         enum capture_state st = capture_recv(w->capture, &w->burst, 0);
         if (st != CAPTURE_MORE || !w->burst.n)
             break;
-        engine_burst(w->engine, &w->burst, NULL);
-        capture_verdict(w->capture, &w->burst);
+        judge(w);
     }
     while (w->proc->handover && engine_take(w->engine, UINT64_MAX, &w->burst))
         ;
