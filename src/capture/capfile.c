@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "capture/capread.h"
 #include "capture/filelist.h"
-#include "capture/filter.h"
+#include "capture/capture.h"
 #include "capture/impl.h"
 
 struct capfile {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* BPF filters by link type (filter.h): a small table, filled when a link type is first seen. */
-#include "capture/filter.h"
+/* BPF filters by link type (capture.h): a small table, filled when a link type is first seen. */
+#include "capture/capture.h"
 
 #include <pcap/pcap.h>
 #include <stdio.h>

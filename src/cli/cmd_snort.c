@@ -196,7 +196,9 @@ static int adjust_logs(struct outputs *o, const struct snort_args *a)
     rc = turn_off(o, false);
     if (!rc && ascii)
         return put_packets(o, a, which, true);
-    return rc ? rc : put(o, "pcap-log", a->log_name ? a->log_name : "snort.log", "conditional", which);
+    if (!rc)
+        rc = put(o, "pcap-log", a->log_name ? a->log_name : "snort.log", "conditional", which);
+    return rc ? rc : launch_set(o->l, o->c, o->d, "outputs.%u.pcap-log.flows=no", o->n - 1);
 }
 
 static int adjust_packets(struct outputs *o, const struct snort_args *a)

@@ -199,6 +199,8 @@ int snort_output(struct snort *s, struct str text)
         rc = snort_put(s, map, "filename", str_cstr(o->filename));
     if (!rc && o->key)
         rc = snort_put(s, map, o->key, str_cstr(o->value));
+    if (!rc && !strcmp(o->ours, "pcap-log")) /* what comes behind an alert is the tags' */
+        rc = snort_put(s, map, "flows", STR("no"));
     struct sbuf b;
     sbuf_init(&b);
     if (!rc)

@@ -75,6 +75,7 @@ struct image_rule_info {
 void image_rule(const struct image *i, uint32_t rule, struct image_rule_info *out);
 /* The rule's text behind what out holds: unpacked, so not for each packet. False: no memory. */
 bool image_rule_text(const struct image *i, uint32_t rule, struct sbuf *out);
+bool image_rule_tags(const struct image *i, uint32_t rule); /* it tags what follows */
 uint32_t image_n_rules(const struct image *i);
 int64_t image_find_sid(const struct image *i, uint32_t gid, uint32_t sid); /* index or -1 */
 bool image_rule_reference(const struct image *i, uint32_t rule, unsigned n, struct str *out);

@@ -319,6 +319,15 @@ int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, si
     return n > 0 && (size_t)n < room ? 0 : -ENAMETOOLONG;
 }
 
+bool image_rule_tags(const struct image *i, uint32_t rule)
+{
+    const struct img_rule *r = &i->rules[rule];
+    for (unsigned k = 0; k < r->n_post; k++)
+        if (i->tests[r->post_first + k].kind == TEST_TAG)
+            return true;
+    return false;
+}
+
 void image_rule(const struct image *i, uint32_t rule, struct image_rule_info *out)
 {
     const struct img_rule *r = &i->rules[rule];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Events that rules and packets give: alert, drop, anomaly, tagged packets, response. */
+#include "engine/kept.h"
 #include "engine/worker.h"
 
 #include "base/jread.h"
@@ -196,6 +197,7 @@ static void alert_section(struct engine *e, const struct alert *a, const struct 
     h.rule_action = a->action;
     h.ruletype = r.ruletype;
     h.log_only = r.dialect != DIALECT_SURICATA && (a->action == ACTION_LOG || a->action == ACTION_DYNAMIC);
+    h.tags = image_rule_tags(i, a->rule);
     h.msg = text_put(&b, r.msg);
     h.class_text = text_put(&b, r.class_text);
     if (r.n_references)
@@ -517,6 +519,49 @@ void emit_tagged(struct engine *e, struct packet *p)
         return;
     packet_section(e, p, UINT32_MAX);
     event_end(e->out);
+}
+
+void emit_flow_packet(struct engine *e, const struct packet *p)
+{
+    if (!e->settings->wants.packets_alerted || !p->flow || !(p->flow->flags & FLOW_ALERTED) || (p->flags & PKT_PSEUDO))
+        return;
+    struct event *ev = emit_begin(e, EVENT_FLOW_PACKET, p, p->flow, 0xff);
+    if (!ev)
+        return;
+    ev->outputs = EVENT_KEPT_FLOW;
+    packet_section(e, p, UINT32_MAX);
+    event_end(e->out);
+}
+
+struct kept_tell {
+    struct engine *e;
+    const struct packet *p;
+    bool stream; /* a rule matched in the stream */
+};
+
+static unsigned kept_tell(void *ctx, const struct kept_packet *k)
+{
+    struct kept_tell *t = ctx;
+    unsigned say = (t->e->settings->wants.packets_alerted ? EVENT_KEPT_FLOW : 0) |
+                   (t->stream && k->dir == t->p->dir ? EVENT_KEPT_MATCH : 0);
+    say &= ~(unsigned)k->said;
+    struct event *ev = say ? emit_begin(t->e, EVENT_FLOW_PACKET, t->p, t->p->flow, 0xff) : NULL;
+    if (!ev)
+        return 0;
+    ev->outputs = (uint8_t)say;
+    struct event_packet h = {.link = k->link, .len = k->len, .wire_len = k->wire_len, .ts_ns = k->ts_ns};
+    event_section2(t->e->out, SECTION_PACKET, &h, sizeof(h), k->data, k->len);
+    event_end(t->e->out);
+    return say;
+}
+
+void emit_kept(struct engine *e, const struct packet *p, const struct decision *d)
+{
+    struct kept_tell t = {.e = e, .p = p};
+    for (unsigned k = 0; k < d->n_alerts; k++)
+        t.stream |= (d->alert[k].flags & (MATCH_STREAM | MATCH_TX)) != 0;
+    if (e->kept && p->flow)
+        kept_each(e->kept, p->flow->id, kept_tell, &t);
 }
 
 void emit_frame(struct engine *e, const struct packet *p)

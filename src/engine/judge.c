@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One packet: flow, stream, application, rules, verdict, events. */
+#include "engine/kept.h"
 #include "engine/worker.h"
 
 #include <netinet/in.h>
@@ -104,6 +105,16 @@ static void app_gave_up(struct engine *e, struct packet *p, struct decision *d)
     exception(e, p, (struct exception){EXCEPTION_APP_ERROR, (uint8_t)e->settings->app_error_policy}, d);
 }
 
+/* A segment whose bytes are judged later. */
+static void keep(struct engine *e, const struct packet *p, const struct decision *d)
+{
+    const struct flow *f = p->flow;
+    if (!e->kept || !f || !(p->flags & PKT_TCP) || !p->payload_len || (p->flags & PKT_PSEUDO))
+        return;
+    unsigned said = d->n_alerts ? EVENT_KEPT_FLOW | EVENT_KEPT_MATCH : f->flags & FLOW_ALERTED ? EVENT_KEPT_FLOW : 0;
+    kept_put(e->kept, f->id, p, said);
+}
+
 static void report(struct engine *e, struct packet *p, struct decision *d)
 {
     if (d->response) {
@@ -114,10 +125,13 @@ static void report(struct engine *e, struct packet *p, struct decision *d)
     }
     if (d->n_alerts) {
         e->alerts += d->n_alerts;
+        emit_kept(e, p, d);
         emit_alerts(e, p, d);
     } else {
         emit_tagged(e, p);
+        emit_flow_packet(e, p);
     }
+    keep(e, p, d);
     if (d->drop && !(p->flags & PKT_PSEUDO))
         emit_drop(e, p, d);
     if (p->n_events)

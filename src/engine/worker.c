@@ -9,6 +9,7 @@
 #include "engine/worker.h"
 
 #include "engine/handover.h"
+#include "engine/kept.h"
 
 #include "base/bytes.h"
 #include "base/hash.h"
@@ -103,7 +104,10 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
     rc.worker = parts->worker;
     rc.n_workers = parts->n_workers;
     e->responder = responder_new(&rc, parts->injector, emit_response, e);
-    if (!e->decoder || !e->flows || !e->streams || !e->app || !e->detect || !e->out || !e->responder ||
+    bool keeps = s->replay && s->wants.packets_kept && s->stream.inspect == INSPECT_ON_ACK;
+    if (keeps)
+        e->kept = kept_new(KEPT_BYTES);
+    if ((keeps && !e->kept) || !e->decoder || !e->flows || !e->streams || !e->app || !e->detect || !e->out || !e->responder ||
         (s->twin_ns && parts->n_ifaces > 1 && !e->twins) ||
         emit_app_init(e)) {
         diag_add(d, DIAG_ERROR, NULL, 0, 0, "lower the memcaps, or give the machine more memory",
@@ -126,6 +130,7 @@ void engine_free(struct engine *e)
     stream_engine_free(e->streams);
     flow_table_free(e->flows);
     twins_free(e->twins);
+    kept_free(e->kept);
     decoder_free(e->decoder);
     overlay_close(e->swap_to);
     arena_done(&e->scratch);

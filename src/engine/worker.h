@@ -21,6 +21,7 @@ struct engine {
     struct emitter *out;
     struct twins *twins; /* NULL: one port, or each copy is judged */
     struct responder *responder;
+    struct kept *kept; /* NULL: the packet of an alert is the one that brought its bytes */
     struct arena scratch; /* of one event's making */
     struct stream_sink sink;
     struct burst *burst;      /* in work */
@@ -94,6 +95,8 @@ bool emit_xff(struct engine *e, const struct flow *f, const struct app_tx *tx, s
 void emit_alerts(struct engine *e, struct packet *p, const struct decision *d);
 void emit_drop(struct engine *e, struct packet *p, const struct decision *d);
 void emit_tagged(struct engine *e, struct packet *p);
+void emit_flow_packet(struct engine *e, const struct packet *p); /* of a flow that alerted */
+void emit_kept(struct engine *e, const struct packet *p, const struct decision *d); /* what brought the alerts' bytes */
 void emit_frame(struct engine *e, const struct packet *p); /* the frame that the packet came in */
 void emit_packet_header(struct engine *e, const struct packet *p); /* of an anomaly */
 void emit_arp(struct engine *e, struct packet *p);

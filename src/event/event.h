@@ -32,7 +32,8 @@
     X(PACKET, "packet")                                                                            \
     X(LOSS, "loss")                                                                                \
     X(NOTICE, "notice")                                                                            \
-    X(FRAME, NULL) /* every frame, where an output wants them all */
+    X(FRAME, NULL) /* every frame, where an output wants them all */                               \
+    X(FLOW_PACKET, NULL) /* of a flow that alerted, for capture files; outputs: enum event_kept */
 #define EVENT_TYPE_ID(id, name) EVENT_##id,
 enum event_type { EVENT_TYPES(EVENT_TYPE_ID) EVENT_TYPE_COUNT };
 #undef EVENT_TYPE_ID
@@ -96,6 +97,7 @@ enum event_flag {
 };
 
 /* Strings lie behind the struct: offsets count from its start; length 0: none. */
+enum event_kept { EVENT_KEPT_FLOW = 1, EVENT_KEPT_MATCH = 2 /* may have brought what matched */ };
 struct event_text {
     uint32_t at, n;
 };
@@ -107,7 +109,8 @@ struct event_alert {
     uint8_t rule_action; /* enum rule_action, for writers that name it */
     uint8_t ruletype;    /* the configuration's own action, from 1; 0: none */
     uint8_t log_only;    /* Snort's log and dynamic: no line in the text logs, the packet is written */
-    uint8_t pad[3];
+    uint8_t tags; /* the rule tags what follows */
+    uint8_t pad[2];
     struct event_text msg, class_text;
     /*
      * Tapes of members of the `alert` object: "references": [...], "metadata": {...} (written where
@@ -391,6 +394,8 @@ struct event_wants {
     uint16_t community_seed;
     bool ether;
     bool packets_all; /* every packet is logged (conditional: all): a FRAME event for each */
+    bool packets_alerted; /* a FLOW_PACKET for each packet of a flow that alerted (conditional: alerts) */
+    bool packets_kept; /* where streams are judged late: the segments that an alert's bytes came in */
     bool anomaly_packethdr, alert_payload_length;
     bool xff_overwrite, xff_forward;
     char xff_header[64];

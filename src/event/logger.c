@@ -27,14 +27,14 @@ void logger_event(struct logger *l, const struct event_view *v)
     bool alert = v->head->type == EVENT_ALERT && view_alert(v, &a);
     l->st.count.events++;
     if (v->head->type == EVENT_ALERT) {
-        l->st.count.alerts++;
+        l->st.count.alerts += !a.log_only;
         l->event_id++;
     }
     for (unsigned i = 0; i < l->n; i++) {
         struct output *u = &l->output[i];
         if (!u->writer->wants(u, v) || (alert ? !right_type(l, u, a.ruletype) : u->ruletype != 0))
             continue;
-        if (a.log_only && u->kinds == KIND_ALERTS)
+        if (a.log_only && !(u->kinds & KIND_PACKETS))
             continue;
         struct out *o = u->writer->sink ? u->writer->sink(l, u, v) : u->out;
         struct sbuf *b = o ? out_begin(o, v->head->ts_ns) : NULL;
@@ -191,6 +191,7 @@ void output_done(struct output *u)
         out_free(u->pcap_link[k].out);
     packet_text_free(u->text);
     host_files_free(u->hosts);
+    cap_filter_free(u->filter);
     free(u->eve);
     free(u->prefix);
     free(u->syslog_tag);

@@ -322,8 +322,17 @@ static void open_pcap(struct opener *o, const struct conf_node *n)
     if (strcmp(pack, "none") != 0)
         diag_add(o->d, DIAG_WARNING, n->file, n->line, n->column, NULL,
                  "pcap-log: compression %s is not supported, files stay as they are", pack);
-    u->all_packets = !strcmp(what, "all");
     u->only_tagged = !strcmp(what, "tag");
+    u->all_packets = !u->only_tagged && strcmp(what, "alerts") != 0;
+    u->flows = !u->all_packets && !u->only_tagged && conf_sub_bool(n, "flows", true);
+    const char *bpf = conf_sub_str(n, "bpf-filter", NULL);
+    char why[200];
+    if (bpf && *bpf && !(u->filter = cap_filter_new(bpf, why, sizeof(why)))) {
+        diag_add(o->d, DIAG_ERROR, n->file, n->line, n->column, "pcap-filter(7) tells the language",
+                 "pcap-log: bpf-filter: %s", why);
+        output_done(u);
+        return;
+    }
     open_common(o, u, LOGFMT_PCAP, n);
 }
 
@@ -396,10 +405,11 @@ static void open_one(struct opener *o, const struct conf *c, const struct conf_n
                  "outputs: %s: there is no ruletype %s: nothing is written", openers[k].name, type);
     if (number) /* also one that is off: then nothing of the kind is written */
         o->l->own[number] |= kinds;
-    if (!conf_sub_bool(n, "enabled", false) || (type && !number))
+    if (!conf_sub_bool(n, "enabled", false) || (type && !number) || output_silent(c, openers[k].name, n))
         return;
     openers[k].open(o, n);
     for (unsigned i = before; i < o->l->n; i++) {
+        o->l->output[i].u2.no_packets |= !conf_bool(c, "event.log-packets");
         o->l->output[i].ruletype = (uint8_t)number;
         o->l->output[i].kinds = kinds;
     }

@@ -3,6 +3,7 @@
 #ifndef EVENT_LOGGER_IMPL_H
 #define EVENT_LOGGER_IMPL_H
 
+#include "capture/capture.h"
 #include "config/config.h"
 #include "event/eve.h"
 #include "event/out.h"
@@ -41,7 +42,8 @@ struct output {
     bool newline;
     uint8_t ruletype; /* alerts of that number alone; 0: all that have no output of this kind of their own */
     uint8_t kinds;    /* enum output_kind */
-    bool all_packets, only_tagged; /* LOGFMT_PCAP */
+    bool all_packets, only_tagged, flows; /* LOGFMT_PCAP; flows: packets of flows that alerted, too */
+    struct cap_filter *filter;            /* bpf-filter; NULL: none */
     struct line_style style;
     struct unified2_style u2;
     struct stats_style stats;
@@ -55,6 +57,10 @@ struct output {
     uint64_t last_number, last_ts_ns; /* LOGFMT_PCAP: a packet with two alerts is written once */
 };
 void output_done(struct output *u);
+/* wants.c: names in `outputs`; NULL ends. */
+const char *output_name(size_t i);
+/* Nothing of what this entry writes is wanted: event.log-packets. */
+bool output_silent(const struct conf *c, const char *name, const struct conf_node *n);
 
 /* Snort's -K ascii: DIR/ADDRESS/PROTO:PORT-PORT (host_files.c); few are open at a time. */
 struct host_files;

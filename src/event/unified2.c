@@ -140,11 +140,12 @@ void unified2_put(const struct event_view *v, const struct unified2_style *s, ui
 {
     struct event_alert a;
     bool alert = view_alert(v, &a);
-    if (alert && !s->no_alerts)
+    bool said = alert && !s->no_alerts && !a.log_only;
+    if (said)
         event_put(v, &a, s, event_id, b);
     if (!s->no_packets)
         packet_put(v, s, event_id, b);
-    if (!alert || s->no_alerts || s->no_extra)
+    if (!said || s->no_extra)
         return;
     extra_put(v, s, event_id, EXTRA_URI, "url", b);
     extra_put(v, s, event_id, EXTRA_HOST, "hostname", b);

@@ -3,7 +3,7 @@
  * The outputs section: what each eve-log asks for, and what all outputs together ask the engine to
  * produce.  Defaults are Suricata's for a key that is absent.
  */
-#include "event/eve.h"
+#include "event/logger_impl.h"
 
 #include "config/config.h"
 #include <stdio.h>
@@ -358,6 +358,7 @@ static void want_packet(const struct conf_node *n, struct event_wants *w)
 static void want_unified2(const struct conf_node *n, struct event_wants *w)
 {
     want_packet(n, w);
+    w->alert_tagged = true;
     w->alert_app_metadata = true; /* host and URI as extra data */
 }
 
@@ -365,12 +366,28 @@ static void want_pcap(const struct conf_node *n, struct event_wants *w)
 {
     const char *what = conf_sub_str(n, "conditional", "all");
     w->packet_bytes = true;
-    if (what && !strcmp(what, "alerts"))
-        w->alert = true;
-    else if (what && !strcmp(what, "tag"))
-        w->alert_tagged = true;
-    else
+    if (!strcmp(what, "alerts")) {
+        bool flows = conf_sub_bool(n, "flows", true);
+        w->alert = w->packets_kept = true;
+        w->packets_alerted |= flows;
+        w->alert_tagged |= !flows;
+    } else if (!strcmp(what, "tag")) {
+        w->alert = w->alert_tagged = true;
+    } else {
         w->packets_all = true;
+    }
+}
+
+/* As text, with Snort's meaning of alerts: what they tag, not the rest of their flows. */
+static void want_packets(const struct conf_node *n, struct event_wants *w)
+{
+    const char *what = conf_sub_str(n, "conditional", "all");
+    bool all = strcmp(what, "alerts") != 0 && strcmp(what, "tag") != 0;
+    w->packet_bytes = true;
+    w->packets_all |= all;
+    w->alert |= !all;
+    w->alert_tagged |= !all;
+    w->packets_kept |= !strcmp(what, "alerts");
 }
 
 static void want_stats(const struct conf_node *n, struct event_wants *w)
@@ -397,159 +414,24 @@ static const struct {
     {"syslog", want_alert},  {"unified2", want_unified2},
     {"pcap-log", want_pcap}, {"unified2-alert", want_unified2},
     {"stats", want_stats},   {"csv", want_packet},
-    {"packets", want_pcap},
+    {"packets", want_packets},
 };
 
-/* What does the work of outputs that other programs have; NULL: nothing does. */
-static const struct {
-    const char *name, *instead;
-} elsewhere[] = {
-    {"http-log", "eve-log with types: [http]"},
-    {"tls-log", "eve-log with types: [tls]"},
-    {"dns-log", "eve-log with types: [dns]"},
-    {"drop", "eve-log with types: [drop]"},
-    {"alert-debug", "full, or eve-log with alert: {payload: yes, packet: yes}"},
-    {"tls-store", NULL},
-    {"file-store", NULL},
-    {"file-log", "eve-log with types: [files]"},
-    {"tcp-data", NULL},
-    {"http-body-data", NULL},
-    {"lua", NULL},
-    {"alert-prelude", NULL},
-    {"unified-alert", "unified2"},
-};
-
-static bool is_output(const char *name)
+const char *output_name(size_t i)
 {
-    for (size_t i = 0; i < ARRAY_LEN(outputs); i++)
-        if (!strcmp(outputs[i].name, name))
-            return true;
-    return false;
+    return i < ARRAY_LEN(outputs) ? outputs[i].name : NULL;
 }
 
-/* Members of an output: what is nearly one of these is a slip of the pen. */
-static const char *const members[] = {
-    "enabled",
-    "ruletype",
-    "filename",
-    "filetype",
-    "append",
-    "limit",
-    "rotate-size",
-    "max-files",
-    "filemode",
-    "format",
-    "fields",
-    "facility",
-    "level",
-    "identity",
-    "prefix",
-    "host",
-    "socket",
-    "types",
-    "conditional",
-    "link",
-    "payload",
-    "raw",
-    "chars",
-    "arp",
-    "by-host",
-    "home",
-    "compression",
-    "nostamp",
-    "vlan-event-types",
-    "records",
-    "extra-data",
-    "sensor-id",
-    "totals",
-    "threads",
-    "null-values",
-    "community-id",
-    "community-id-seed",
-    "dir",
-    "metadata",
-    "pcap-file",
-    "ethernet",
-    "mode",
-    "xff",
-    "sguil-base-dir",
-    "ts-format",
-    "use-stream-depth",
-    "honor-pass-rules",
-    "redis",
-    "threaded",
-    "suricata-version",
-    "rotate-interval",
-    "buffer-size",
-    "version",
-};
-
-static bool is_filetype(const char *s)
+/* Snort's -N and nolog: no packets, but for those shown on standard output. */
+bool output_silent(const struct conf *c, const char *name, const struct conf_node *n)
 {
-    static const char *const known[] = {"regular", "file", "syslog", "unix_stream", "unix_dgram"};
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (!strcmp(known[i], s))
-            return true;
-    return false;
-}
-
-static void member_check(const char *output, const struct conf_node *m, bool enabled, struct diags *d)
-{
-    static const char *const sizes[] = {"limit", "rotate-size"};
-    uint64_t v;
-    struct name_search near = {.name = str_cstr(m->name)};
-    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-        if (!strcmp(members[i], m->name))
-            near.best = m->name;
-        if (!near.best || near.best != m->name)
-            name_offer(&near, members[i]);
-    }
-    if (near.best && near.best != m->name)
-        diag_add(d, DIAG_WARNING, m->file, m->line, m->column, near.best,
-                 "outputs: %s: unknown member %s", output, m->name);
-    for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
-        if (!strcmp(sizes[i], m->name) && m->value && *m->value &&
-            !str_size(str_cstr(m->value), &v))
-            diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "10mb, 1 GiB ...",
-                     "outputs: %s: %s: %s is no size", output, m->name, m->value);
-    if (!strcmp(m->name, "max-files") && m->value && *m->value &&
-        (!str_u64(str_cstr(m->value), &v) || v > 1 << 20))
-        diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "0 to 1048576",
-                 "outputs: %s: max-files: %s is no such number", output, m->value);
-    if (!strcmp(m->name, "filemode") && m->value && *m->value &&
-        (!str_u64_base(str_cstr(m->value), 8, &v) || v > 0777))
-        diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "octal, as 640",
-                 "outputs: %s: filemode: %s", output, m->value);
-    if (enabled && !strcmp(m->name, "filetype") && m->value && *m->value && !is_filetype(m->value))
-        diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "regular, syslog, unix_stream and unix_dgram are known",
-                 "outputs: %s: no such filetype: %s", output, m->value);
-    if (!strcmp(m->name, "enabled") && m->value && *m->value && conf_truth(m->value) < 0)
-        diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "yes or no",
-                 "outputs: %s: enabled: %s", output, m->value);
-}
-
-void event_outputs_check(const struct conf *c, struct diags *d)
-{
-    const struct conf_node *list = conf_node(c, "outputs");
-    for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
-        const char *name, *instead = NULL;
-        const struct conf_node *n = conf_item(i, &name);
-        if (name && is_output(name)) {
-            for (const struct conf_node *m = n->child; m; m = m->next)
-                member_check(name, m, conf_sub_bool(n, "enabled", false), d);
-            continue;
-        }
-        if (!name || !conf_sub_bool(n, "enabled", true))
-            continue;
-        for (size_t k = 0; k < ARRAY_LEN(elsewhere); k++)
-            if (!strcmp(elsewhere[k].name, name))
-                instead = elsewhere[k].instead;
-        struct name_search near = {.name = str_cstr(name)};
-        for (size_t k = 0; k < ARRAY_LEN(outputs); k++)
-            name_offer(&near, outputs[k].name);
-        diag_add(d, DIAG_WARNING, n->file, n->line, n->column, instead ? instead : near.best,
-                 "outputs: %s is not here: left out", name);
-    }
+    if (conf_bool(c, "event.log-packets"))
+        return false;
+    if (!strcmp(name, "unified2"))
+        return !strcmp(conf_sub_str(n, "records", "all"), "packets");
+    if (!strcmp(name, "packets"))
+        return strcmp(conf_sub_str(n, "filename", "-"), "-") != 0 || conf_sub_bool(n, "by-host", false);
+    return !strcmp(name, "pcap-log");
 }
 
 static void stats_global(const struct conf *c, struct event_wants *w)
@@ -571,7 +453,7 @@ void event_wants_read(const struct conf *c, struct event_wants *w)
     for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
         const char *name;
         const struct conf_node *n = conf_item(i, &name);
-        if (!name || !on(n, "enabled", false))
+        if (!name || !on(n, "enabled", false) || output_silent(c, name, n))
             continue;
         for (size_t k = 0; k < ARRAY_LEN(outputs); k++)
             if (!strcmp(outputs[k].name, name)) {

@@ -15,7 +15,7 @@ static bool wants_alert(const struct output *u, const struct event_view *v)
 
 static bool wants_eve(const struct output *u, const struct event_view *v)
 {
-    if (v->head->type == EVENT_FRAME)
+    if (v->head->type == EVENT_FRAME || v->head->type == EVENT_FLOW_PACKET)
         return false;
     if (v->head->outputs && !(v->head->outputs >> u->eve_index & 1))
         return false;
@@ -34,9 +34,19 @@ static bool wants_pcap(const struct output *u, const struct event_view *v)
         return false;
     if (u->all_packets || v->head->type == EVENT_FRAME)
         return u->all_packets && v->head->type == EVENT_FRAME;
+    if (v->head->type == EVENT_FLOW_PACKET)
+        return !u->only_tagged && (v->head->outputs & (u->flows ? EVENT_KEPT_FLOW : EVENT_KEPT_MATCH));
     if (v->head->type == EVENT_PACKET)
-        return true;
-    return v->head->type == EVENT_ALERT && !u->only_tagged;
+        return !u->flows;
+    struct event_alert a;
+    return v->head->type == EVENT_ALERT && (!u->only_tagged || (view_alert(v, &a) && a.tags));
+}
+
+/* bpf-filter of a capture file. */
+static bool filtered(struct output *u, const struct event_packet *p, struct str frame)
+{
+    struct frame f = {.data = frame.p, .len = frame.n, .wire_len = p->wire_len, .link = (uint16_t)p->link};
+    return u->filter && cap_filter_keep(u->filter, &f) != 1;
 }
 
 static bool wants_stats(const struct output *u, const struct event_view *v)
@@ -166,7 +176,7 @@ static struct out *pcap_sink(struct logger *l, struct output *u, const struct ev
     struct event_packet p;
     struct str frame;
     char path[PATH_MAX];
-    if (!view_packet(v, &p, &frame))
+    if (!view_packet(v, &p, &frame) || filtered(u, &p, frame))
         return NULL;
     if (v->head->number && u->last_number == v->head->number && u->last_ts_ns == p.ts_ns)
         return NULL;
