@@ -128,6 +128,7 @@ static void settings_are_mapped(void **state)
         {"output alert_syslog: host=h:514, LOG_AUTH LOG_ALERT", "outputs.0.syslog.host", "h:514"},
         {"output alert_syslog: LOG_LOCAL3", "outputs.0.syslog.facility", "local3"},
         {"output log_tcpdump: t.log", "outputs.0.pcap-log.filename", "t.log"},
+        {"output log_tcpdump: t.log", "outputs.0.pcap-log.flows", "no"},
         {"output unified2: filename m.log, limit 128, nostamp, vlan_event_types",
          "outputs.0.unified2.limit", "128 MiB"},
         {"output log_unified2: filename m.log\noutput alert_fast: x", "outputs.1.fast.filename",
@@ -155,6 +156,7 @@ static void rest_is_named(void **state)
     static const struct {
         const char *text, *reason;
     } cases[] = {
+        {"config autogenerate_preprocessor_decoder_rules", "no counterpart"},
         {"config paf_max: 16000", "config paf_max: no counterpart"},
         {"config flexresp2_attempts: 99", "not from 1 to 20"},
         {"config pcre_match_limit: many",

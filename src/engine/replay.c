@@ -296,6 +296,26 @@ static void crew_finish(struct crew *c, struct capture *cap, uint64_t first_ns, 
     logger_flush(c->o->logger);
 }
 
+static struct capture_file_options file_options(const struct replay_options *o)
+{
+    struct capture_file_options co = {.bpf = o->bpf, .by_time = o->by_time, .recursive = o->recursive,
+                                      .follow = o->follow, .delete_done = o->delete_done};
+    if (o->follow) {
+        co.poll_ns = conf_ns(o->conf, "pcap-file.poll-interval");
+        co.delay_ns = conf_ns(o->conf, "pcap-file.delay");
+    }
+    return co;
+}
+
+static void sums(struct replay_result *r)
+{
+    r->packets = r->counters.packets;
+    r->bytes = r->counters.bytes;
+    r->events = r->counters.events;
+    r->alerts = r->counters.alerts;
+    r->lost = r->counters.events_lost;
+}
+
 /* capture.packet-count: the burst is cut where that many have been seen.  True: this is the last. */
 static bool count_off(struct crew *c, uint64_t *left)
 {
@@ -312,12 +332,7 @@ static bool count_off(struct crew *c, uint64_t *left)
 int replay_run(const struct replay_options *o, struct replay_result *r, struct diags *d)
 {
     char forwarded[4096] = "";
-    struct capture_file_options co = {.bpf = o->bpf, .by_time = o->by_time, .recursive = o->recursive,
-                                      .follow = o->follow, .delete_done = o->delete_done};
-    if (o->follow) {
-        co.poll_ns = conf_ns(o->conf, "pcap-file.poll-interval");
-        co.delay_ns = conf_ns(o->conf, "pcap-file.delay");
-    }
+    struct capture_file_options co = file_options(o);
     if (o->simulate_ips && o->out_dir) {
         snprintf(forwarded, sizeof(forwarded), "%s/forwarded.pcap", o->out_dir);
         co.out_path = forwarded;
@@ -331,8 +346,9 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         rc = crew_start(c);
     enum capture_state st = CAPTURE_MORE;
     unsigned broken = 0;
+    bool last = false;
     uint64_t left = (uint64_t)conf_int(o->conf, "capture.packet-count"); /* 0: all */
-    while (!rc && st != CAPTURE_END && !(o->stop && *o->stop)) {
+    while (!rc && st != CAPTURE_END && !last && !(o->stop && *o->stop)) {
         st = capture_recv(cap, &c->burst, o->follow ? FOLLOW_WAIT_MS : 0);
         /* A file that breaks off is told; what was whole before is judged, and the next file is read. */
         if (st == CAPTURE_ERROR && ++broken)
@@ -344,15 +360,12 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         if (!c->burst.n)
             continue;
         c->idle = 0;
-        if (!first_ns)
-            first_ns = c->burst.frame[0].ts_ns;
-        bool last = count_off(c, &left);
+        first_ns = first_ns ? first_ns : c->burst.frame[0].ts_ns;
+        last = count_off(c, &left);
         last_ns = u64_max(last_ns, last ? c->burst.frame[c->burst.n - 1].ts_ns : c->burst.now_ns);
         crew_burst(c);
         capture_verdict(cap, &c->burst);
         crew_drain(c, false);
-        if (last)
-            break;
     }
     if (!rc) {
         crew_stop(c);
@@ -369,11 +382,7 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         diag_add(d, DIAG_WARNING, forwarded, 0, 0, "give each link type a run of its own",
                  "%llu frames are missing in it: of another link type, or not to be written",
                  (unsigned long long)capture_counters(cap)->out_failed);
-    r->packets = r->counters.packets;
-    r->bytes = r->counters.bytes;
-    r->events = r->counters.events;
-    r->alerts = r->counters.alerts;
-    r->lost = r->counters.events_lost;
+    sums(r);
     r->wall_ns = clock_mono_ns() - wall;
     r->cpu_ns = clock_cpu_ns() - cpu;
     if (c)

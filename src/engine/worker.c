@@ -55,6 +55,15 @@ static void stream_rewrite(void *ctx, struct packet *p, uint32_t offset, const u
     p->flags |= PKT_MODIFIED;
 }
 
+/* Only where the packet of an alert is not the one that brought the bytes. */
+static bool keeping(struct engine *e)
+{
+    const struct engine_settings *s = e->settings;
+    bool wanted = s->replay && s->wants.packets_kept && s->stream.inspect == INSPECT_ON_ACK;
+    e->kept = wanted ? kept_new(KEPT_BYTES) : NULL;
+    return !wanted || e->kept;
+}
+
 struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
 {
     struct engine *e = calloc(1, sizeof(*e));
@@ -104,10 +113,7 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
     rc.worker = parts->worker;
     rc.n_workers = parts->n_workers;
     e->responder = responder_new(&rc, parts->injector, emit_response, e);
-    bool keeps = s->replay && s->wants.packets_kept && s->stream.inspect == INSPECT_ON_ACK;
-    if (keeps)
-        e->kept = kept_new(KEPT_BYTES);
-    if ((keeps && !e->kept) || !e->decoder || !e->flows || !e->streams || !e->app || !e->detect || !e->out || !e->responder ||
+    if (!keeping(e) || !e->decoder || !e->flows || !e->streams || !e->app || !e->detect || !e->out || !e->responder ||
         (s->twin_ns && parts->n_ifaces > 1 && !e->twins) ||
         emit_app_init(e)) {
         diag_add(d, DIAG_ERROR, NULL, 0, 0, "lower the memcaps, or give the machine more memory",

@@ -67,6 +67,7 @@ static void test_stock(void **state)
     assert_true(w.any && w.alert && w.flow && w.stats && w.fileinfo && w.anomaly_app && w.response);
     assert_true(w.stats_totals && w.alert_app_metadata && w.alert_tagged && w.metadata);
     assert_false(w.drop || w.netflow || w.anomaly_decode || w.anomaly_stream || w.packet_bytes);
+    assert_false(w.packets_alerted || w.packets_kept);
     assert_false(w.packets_all || w.alert_payload || w.alert_packet || w.alert_verdict);
     assert_non_null(event_wants_app(&w, "http"));
     assert_non_null(event_wants_app(&w, "bittorrent_dht"));

@@ -366,6 +366,18 @@ bool kw_bsize(struct parse *p, const struct keyword *k, struct str v)
     return true;
 }
 
+/* 20<>21 of Suricata: loads, and never matches (check says so). */
+static bool urilen_empty(const struct parse *p, struct str v, struct test_uint *u)
+{
+    int64_t at = str_find(v, STR("<>"));
+    uint64_t a, b;
+    if (p->d != DIALECT_SURICATA || at <= 0 || !str_u64(str_trim(str_first(v, (uint32_t)at)), &a) ||
+        !str_u64(str_trim(str_skip(v, (uint32_t)at + 2)), &b) || b > 65535 || b != a + 1)
+        return false;
+    *u = (struct test_uint){.op = NUM_LT};
+    return true;
+}
+
 /* N, <N, >N, N<>M with ,norm or ,raw */
 bool kw_urilen(struct parse *p, const struct keyword *k, struct str v)
 {
@@ -379,7 +391,7 @@ bool kw_urilen(struct parse *p, const struct keyword *k, struct str v)
         raw = false;
     else if (v.n)
         return bad(p, "norm or raw", "unknown word '" STR_FMT "'", STR_ARG(v));
-    if (!uint_parse(p, number, uint_style(p), 65535, NULL, &u))
+    if (!urilen_empty(p, number, &u) && !uint_parse(p, number, uint_style(p), 65535, NULL, &u))
         return false;
     struct str name = raw ? STR("http_raw_uri") : STR("http_uri");
     int b = app_buffer_find_modifier(name, (enum app_dialect)p->d);

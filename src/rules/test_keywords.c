@@ -126,6 +126,7 @@ static const struct rule_case buffers[] = {
     {SU, HTTP, "http.uri; bsize:>=3;", "length >= 3"},
     {SU, HTTP, "urilen:5<>9;", "http.uri: length from 6 to 8"},
     {SU, HTTP, "urilen:> 80;", "http.uri: length > 80"},
+    {SU, HTTP, "urilen:20<>21;", "http.uri: length < 0"},
     {SU, HTTP, "urilen:5, raw;", "http.uri.raw: length = 5"},
     {S2, NULL, "urilen:5<>9;", "http.uri.raw: length from 5 to 9"},
     {S2, NULL, "urilen:5,norm;", "http.uri: length = 5"},

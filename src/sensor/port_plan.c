@@ -109,10 +109,27 @@ static unsigned cores(void)
     return sched_getaffinity(0, sizeof(may), &may) ? 1 : (unsigned)CPU_COUNT(&may);
 }
 
+/* What a suricata.yaml says of its ports; 0: nothing, or auto. */
+static int64_t threads_of(const struct conf *c, const struct port_plan *p)
+{
+    const struct conf_node *list = conf_node(c, "af-packet");
+    int64_t most = 0;
+    for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
+        const char *name = conf_sub_str(i, "interface", ""), *text = conf_sub_str(i, "threads", "auto");
+        uint64_t n;
+        for (unsigned k = 0; k < p->n; k++)
+            if (!strcmp(p->live.iface[k], name) && str_u64(str_cstr(text), &n) && n <= SENSOR_WORKERS && (int64_t)n > most)
+                most = (int64_t)n;
+    }
+    return most;
+}
+
 /* Where nobody says: a core stays free for the kernel, the logger and everybody else. */
-static unsigned workers(const struct conf *c)
+static unsigned workers(const struct conf *c, const struct port_plan *p)
 {
     int64_t n = conf_int(c, "workers");
+    if (n <= 0)
+        n = threads_of(c, p);
     if (n <= 0)
         n = cores() > 1 ? (int64_t)cores() - 1 : 1;
     return n > SENSOR_WORKERS ? SENSOR_WORKERS : (unsigned)n;
@@ -178,7 +195,7 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
     }
     p->raw = mode && !strcmp(mode, "ip");
     p->pcap = lib && !strcmp(lib, "pcap");
-    p->workers = p->pcap ? 1 : workers(c);
+    p->workers = p->pcap ? 1 : workers(c, p);
     p->realtime = realtime_of(c, p);
     p->live.promisc = conf_bool(c, "capture.promiscuous");
     p->live.ring_bytes = conf_bytes(c, "capture.ring-size");
