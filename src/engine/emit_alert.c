@@ -220,22 +220,35 @@ static uint8_t reject_kinds(unsigned asked, const struct packet *p)
     return (uint8_t)((asked & RESP_RST_BOTH ? REJECT_TCP_RESET : 0) | (error ? REJECT_ICMP_PROHIB : 0));
 }
 
-static void verdict_section(struct engine *e, const struct decision *d, const struct packet *p, unsigned status)
+static const struct answer *answer_of(const struct decision *d, const struct alert *a)
 {
+    for (unsigned k = 0; a && k < d->n_answers; k++)
+        if (d->answer[k].rule == a->rule && d->answer[k].dir == a->dir)
+            return &d->answer[k];
+    return NULL;
+}
+
+/* a: NULL: of the packet as a whole. */
+static void verdict_section(struct engine *e, const struct decision *d, const struct packet *p, const struct alert *a)
+{
+    unsigned status = a ? a->status : STATUS_DONE;
+    const struct answer *own = e->settings->replay ? NULL : answer_of(d, a);
+    unsigned asked = own ? own->response : d->response, dir = own ? own->dir : d->response_dir;
+    const char *why = own ? own->why : d->response_why;
     struct event_verdict v;
     memset(&v, 0, sizeof(v));
     v.status = (uint8_t)status;
     v.action = d->drop ? EVENT_VERDICT_DROP : d->pass ? EVENT_VERDICT_PASS : d->accept ? EVENT_VERDICT_ACCEPT : EVENT_VERDICT_ALERT;
     if (d->reject || d->response) {
-        bool src = d->response & RESP_RST_SRC, dst = d->response & RESP_RST_DST;
-        v.reject = reject_kinds(d->response, p);
+        bool src = asked & RESP_RST_SRC, dst = asked & RESP_RST_DST;
+        v.reject = reject_kinds(asked, p);
         /* Replay says what the action asks for; on a mirror an error goes to the packet's sender alone. */
         if ((v.reject & REJECT_TCP_RESET) || (d->reject && e->settings->replay))
-            v.reject_target = src && dst ? REJECT_BOTH : (src != (d->response_dir == 1)) ? REJECT_TO_CLIENT : REJECT_TO_SERVER;
+            v.reject_target = src && dst ? REJECT_BOTH : (src != (dir == 1)) ? REJECT_TO_CLIENT : REJECT_TO_SERVER;
         else if (v.reject)
             v.reject_target = p->dir ? REJECT_TO_SERVER : REJECT_TO_CLIENT;
     }
-    const char *reason = d->drop ? drop_reason_text(d->drop_reason) : d->response_why ? d->response_why : "";
+    const char *reason = d->drop ? drop_reason_text(d->drop_reason) : why ? why : "";
     v.reason = (struct event_text){sizeof(v), (uint32_t)strlen(reason)};
     event_section2(e->out, SECTION_VERDICT, &v, sizeof(v), reason, v.reason.n);
 }
@@ -351,7 +364,7 @@ static void one_alert(struct engine *e, struct packet *p, const struct decision 
     struct emit_xff xff;
     bool has_xff = emit_xff(e, f, a->tx, ev, &xff);
     alert_section(e, a, p, has_xff ? &xff : NULL);
-    verdict_section(e, d, p, a->status);
+    verdict_section(e, d, p, a);
     if (w->alert_packet || w->packet_bytes)
         packet_section(e, p, UINT32_MAX);
     struct fields *out = event_fields(e->out);
@@ -435,7 +448,7 @@ void emit_drop(struct engine *e, struct packet *p, const struct decision *d)
     fields_close(out);
     emit_metadata(e, f, out);
     if (w->drop_verdict)
-        verdict_section(e, d, p, STATUS_DONE);
+        verdict_section(e, d, p, NULL);
     if (w->drop_alerts && d->drop_rule >= 0) {
         struct alert a = {.rule = (uint32_t)d->drop_rule,
                           .blocked = true,

@@ -118,10 +118,8 @@ static void keep(struct engine *e, const struct packet *p, const struct decision
 static void report(struct engine *e, struct packet *p, struct decision *d)
 {
     if (d->response) {
-        enum verdict_status s = responder_answer(e->responder, d, p, &d->response_why);
-        for (unsigned k = 0; k < d->n_alerts; k++)
-            if (d->alert[k].status == STATUS_WOULD && s == STATUS_COULD_NOT)
-                d->alert[k].status = STATUS_COULD_NOT;
+        responder_answer_all(e->responder, d, p);
+        d->response_why = d->answer[0].why;
     }
     if (d->n_alerts) {
         e->alerts += d->n_alerts;

@@ -346,7 +346,7 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
         d->drop = d->pass = d->reject = false;
         d->drop_reason = DROP_NONE;
         d->drop_rule = -1;
-        d->response = 0;
+        d->response = d->n_answers = 0;
         d->response_rule = UINT32_MAX;
         d->response_dir = p->dir;
         d->response_why = NULL;

@@ -81,6 +81,8 @@ void responder_rules(struct responder *r, const struct image *from, const struct
         if (old[k].used) /* what a rule that has gone did stays counted among the rest */
             counters_add(rule_count(r, same_rule(from, to, old[k].rule)), &old[k].count);
     for (uint32_t x = r->watch; x; x = r->row[x - 1].newer)
-        if (!r->row[x - 1].over)
-            r->row[x - 1].rule = same_rule(from, to, r->row[x - 1].rule);
+        for (unsigned k = 0; !r->row[x - 1].over && k < r->row[x - 1].n_rules; k++) {
+            struct answered *a = &r->row[x - 1];
+            a->rule = a->by[k].rule = same_rule(from, to, a->by[k].rule);
+        }
 }

@@ -110,6 +110,34 @@ struct deciding {
     const struct firewall_word *firewall;
 };
 
+static unsigned other_end(unsigned answer)
+{
+    bool src = answer & RESP_RST_SRC, dst = answer & RESP_RST_DST;
+    return (answer & ~(unsigned)RESP_RST_BOTH) | (src ? RESP_RST_DST : 0u) | (dst ? RESP_RST_SRC : 0u);
+}
+
+/* No rule's answer hides another's: all that is asked for is answered. */
+static void ask(struct decision *o, const struct match *m, unsigned answer)
+{
+    if (!o->response) {
+        o->response_rule = m->rule;
+        o->response_dir = m->dir;
+    }
+    o->response |= (uint8_t)(m->dir == o->response_dir ? answer : other_end(answer));
+    struct answer *a = o->answer;
+    unsigned n = o->n_answers;
+    for (; n && (a->rule != m->rule || a->dir != m->dir); n--)
+        a++;
+    if (!n && o->n_answers < DECISION_ANSWERS) {
+        a = &o->answer[o->n_answers++];
+        *a = (struct answer){.rule = m->rule, .dir = m->dir};
+    } else if (!n) { /* more than anybody writes: the last one asks for them, too */
+        a = &o->answer[DECISION_ANSWERS - 1];
+        answer = a->dir == m->dir ? answer : other_end(answer);
+    }
+    a->response |= (uint8_t)answer;
+}
+
 static void apply(struct deciding *w, const struct image_rule_info *r, const struct match *m,
                   unsigned action, unsigned response, bool by_rate)
 {
@@ -138,11 +166,8 @@ static void apply(struct deciding *w, const struct image_rule_info *r, const str
                                                    : response | responses[action];
     if (does & DOES_REJECT)
         o->reject = true;
-    if (answer && !o->response) {
-        o->response = (uint8_t)answer;
-        o->response_rule = m->rule;
-        o->response_dir = m->dir;
-    }
+    if (answer)
+        ask(o, m, answer);
 }
 
 static uint8_t claim(const struct deciding *w, unsigned action, unsigned response)
@@ -390,9 +415,13 @@ void verdict_exception(const struct verdict_config *c, struct packet *p, struct 
         exception_drop(c, e, out);
         out->reject = true;
         out->response_dir = out->response ? out->response_dir : p->dir;
-        if (!out->response)
+        if (!out->response) {
             out->response =
                 (e.policy == EXCEPTION_REJECT ? RESP_RST_SRC : RESP_RST_BOTH) | RESP_ICMP_PORT;
+            out->n_answers = 1;
+            out->answer[0] = (struct answer){
+                .rule = UINT32_MAX, .response = out->response, .dir = out->response_dir};
+        }
         break;
     }
 }

@@ -73,18 +73,34 @@ void responder_free(struct responder *r)
 
 /* ------------------------------------------------------------------ what may be answered */
 
-static bool is_multicast(uint8_t ver, const struct ip_addr *a)
+/* Why nobody can be told anything at this address; NULL: somebody can. */
+static const char *address_class(uint8_t ver, const struct ip_addr *a)
 {
-    return ver == 6 ? a->b[0] == 0xff : a->b[12] >= 224; /* and 255.255.255.255 */
+    static const char *const none = "the unspecified address is not answered",
+                            *const own = "a loopback address is not answered",
+                            *const group = "multicast is not answered";
+    static const uint8_t zero[15];
+    if (ver == 6)
+        return a->b[0] == 0xff                      ? group
+               : memcmp(a->b, zero, 15) || a->b[15] > 1 ? NULL
+               : a->b[15]                           ? own
+                                                    : none;
+    uint8_t first = a->b[12];
+    if (first == 255 && a->b[13] == 255 && a->b[14] == 255 && a->b[15] == 255)
+        return "broadcast is not answered";
+    return first == 0     ? none
+           : first == 127 ? own
+           : first >= 240 ? "a reserved address (240.0.0.0/4) is not answered"
+           : first >= 224 ? group
+                          : NULL;
 }
 
-/* Nobody, or this host. */
-static bool is_nobody(uint8_t ver, const struct ip_addr *a)
+/* To or from a group at the link: of the frame that an answer would go back by. */
+static bool link_group(const struct packet *p)
 {
-    static const uint8_t zero[15];
-    if (ver == 4)
-        return a->b[12] == 0 || a->b[12] == 127;
-    return !memcmp(a->b, zero, sizeof(zero)) && a->b[15] <= 1;
+    while (p->outer && p->src_kind != PKT_SRC_ERSPAN)
+        p = p->outer;
+    return p->l2 && p->link == LINK_ETHERNET && ((p->l2[0] | p->l2[6]) & 1);
 }
 
 /* Echo, timestamp, information and mask requests: never an error or an answer (RFC 1122 3.2.2). */
@@ -110,10 +126,15 @@ static const char *unanswerable(const struct packet *p)
         return "ICMP errors and answers are not answered";
     if (p->frag_off && !(p->flags & PKT_REBUILT))
         return "a fragment without its first part is not answered";
-    if (is_multicast(p->ver, &p->src) || is_multicast(p->ver, &p->dst) ||
-        is_nobody(p->ver, &p->src) || is_nobody(p->ver, &p->dst) ||
-        (p->l2 && !p->outer && p->link == LINK_ETHERNET && (p->l2[0] & 1)))
-        return "multicast is not answered";
+    if (ip_eq(&p->src, &p->dst))
+        return "its source is its destination";
+    const char *why = address_class(p->ver, &p->src);
+    if (!why)
+        why = address_class(p->ver, &p->dst);
+    if (why)
+        return why;
+    if (link_group(p))
+        return p->l2 && (p->l2[6] & 1) ? "its source MAC is a group's" : "multicast is not answered";
     return NULL;
 }
 
@@ -174,12 +195,12 @@ static void answer_syn(struct responder *r, struct answered *a, const struct pac
 
 /* from: side of p's sender. */
 static void answer_tcp(struct responder *r, struct answered *a, const struct packet *p,
-                       unsigned from, bool dropped)
+                       unsigned what, unsigned from, bool dropped)
 {
     uint32_t number[2][RESPONSE_ATTEMPTS_MOST];
     unsigned n[2] = {0, 0};
     for (unsigned side = 0; side < 2; side++)
-        if (a->end[side].wanted)
+        if (what & (side ? RESP_RST_DST : RESP_RST_SRC))
             n[side] = numbers_for(r, a, p, side, dropped, number[side]);
     /* A SYN/ACK's receiver may still be connecting: then only an acknowledgement of its SYN counts.
      */
@@ -219,23 +240,78 @@ static bool same_connection(const struct responder *r, const struct answered *a,
     return !is_syn(p) && !begun && a->asked_ns + r->config.table_ns > p->ts_ns;
 }
 
-/* Has it had its answer? */
-static bool damped(const struct responder *r, const struct answered *a, const struct packet *p)
+/* Ends are sides of the row from here on.  from: side of p's sender; turned: p's receiver sent what
+ * matched. */
+static unsigned by_side(unsigned what, unsigned from, bool turned)
+{
+    unsigned rst = what & RESP_RST_BOTH;
+    if (from != turned && (rst == RESP_RST_SRC || rst == RESP_RST_DST))
+        return what ^ RESP_RST_BOTH;
+    return what;
+}
+
+/* A TCP connection that outlived our answer attacks again: then nothing holds. */
+static bool still_holds(const struct responder *r, const struct answered *a, const struct packet *p)
+{
+    return same_connection(r, a, p) && a->asked_ns + r->config.table_ns > p->ts_ns &&
+           !((p->flags & PKT_TCP) && a->effect == EFFECT_LIVED);
+}
+
+/* What it has had already of what is asked for now. */
+static unsigned had(const struct responder *r, const struct answered *a, const struct packet *p,
+                    unsigned what, unsigned from)
 {
     bool tcp = p->flags & PKT_TCP;
     if (!same_connection(r, a, p))
-        return false;
-    if (tcp && !a->over)
-        return true; /* the chase goes on */
-    if (tcp && (a->rounds >= ROUNDS_MOST || is_spent(a)))
-        return true;
-    if (a->asked_ns + r->config.table_ns <= p->ts_ns)
-        return false;
-    return !tcp || a->effect != EFFECT_LIVED; /* it has outlived our answer, and attacks again */
+        return 0;
+    if (tcp && (is_spent(a) || (a->over && a->rounds >= ROUNDS_MOST)))
+        return what;
+    if ((!tcp || a->over) && !still_holds(r, a, p)) /* else the chase goes on */
+        return 0;
+    unsigned errors = (unsigned)(from ? a->sent >> SIDE_1 : a->sent) & ~(unsigned)RESP_RST_BOTH;
+    return what & ((a->sent & RESP_RST_BOTH) | errors);
 }
 
-static struct answered *row_for(struct responder *r, struct answered *a, const struct decision *d,
-                                const struct packet *p, bool turned)
+static unsigned sides_swapped(unsigned sent)
+{
+    unsigned rst = sent & RESP_RST_BOTH, icmp = 0xff & ~(unsigned)RESP_RST_BOTH;
+    if (rst == RESP_RST_SRC || rst == RESP_RST_DST)
+        rst ^= RESP_RST_BOTH;
+    return rst | (sent & icmp) << SIDE_1 | (sent >> SIDE_1 & icmp);
+}
+
+static void row_link(struct answered *a, const struct packet *p)
+{
+    if (a->flow && a->flow != p->flow)
+        a->flow->user[1] = NULL;
+    a->flow = p->flow;
+    if (p->flow) {
+        a->flow_id = p->flow->id;
+        p->flow->user[1] = a;
+        p->flow->flags |= FLOW_RESPONDED;
+    }
+}
+
+/* Who sends from now on. */
+static void row_rule(struct answered *a, uint32_t rule, const struct packet *p)
+{
+    struct row_rule *by = a->by;
+    unsigned n = 0;
+    while (n < a->n_rules && by[n].rule != rule)
+        n++;
+    struct row_rule x = n < a->n_rules ? by[n] : (struct row_rule){.rule = rule, .asked_ns = p->ts_ns};
+    x.sent_ns = x.sends ? x.sent_ns : p->ts_ns;
+    if (n == ROW_RULES) /* the last gives way */
+        n--;
+    for (; n + 1 < a->n_rules; n++)
+        by[n] = by[n + 1];
+    a->n_rules = (uint8_t)(n + 1);
+    by[n] = x;
+    a->rule = rule;
+}
+
+static struct answered *row_for(struct responder *r, struct answered *a, const struct packet *p,
+                                bool turned)
 {
     struct answered old = {0};
     if (a && !a->over)
@@ -262,57 +338,90 @@ static struct answered *row_for(struct responder *r, struct answered *a, const s
             a->begun_ns = old.begun_ns;
             a->foreign = old.foreign;
         }
+        if (still_holds(r, &old, p)) {
+            bool same = ip_eq(&a->end[0].addr, &old.end[0].addr) && a->end[0].port == old.end[0].port;
+            a->sent = (uint16_t)(same ? old.sent : sides_swapped(old.sent));
+        }
     }
-    a->rule = d->response_rule;
-    a->asked_ns = a->sent_ns = a->last_ns = p->ts_ns;
+    a->asked_ns = a->last_ns = p->ts_ns;
     if (!a->begun_ns)
         a->begun_ns = p->ts_ns;
-    a->flow = p->flow;
-    if (p->flow) {
-        a->flow_id = p->flow->id;
-        p->flow->user[1] = a;
-        p->flow->flags |= FLOW_RESPONDED;
-    }
+    row_link(a, p);
     return a;
 }
 
+/* from: side of p's sender; what: by sides. */
 static void send_all(struct responder *r, struct answered *a, const struct packet *p, unsigned what,
-                     bool turned, bool dropped)
+                     unsigned from, bool dropped)
 {
+    struct row_rule *by = &a->by[a->n_rules - 1];
     if (is_syn(p))
-        answer_syn(r, a, p, what, turned);
+        answer_syn(r, a, p, what, from);
     else if ((p->flags & PKT_TCP) && (what & RESP_RST_BOTH))
-        answer_tcp(r, a, p, turned, dropped);
+        answer_tcp(r, a, p, what, from, dropped);
     if (r->config.clock_ns)
-        a->sent_ns = r->config.clock_ns();
+        by->sent_ns = r->config.clock_ns();
     if (what & (RESP_ICMP_ALL | RESP_ICMP_ADMIN)) {
         answer_icmp(r, a, p, what);
         if (r->config.clock_ns && !(what & RESP_RST_BOTH))
-            a->sent_ns = r->config.clock_ns();
+            by->sent_ns = r->config.clock_ns();
     }
 }
 
+/* a: the row there is, or NULL.  what: that was not sent yet, by sides of that row, or, without one
+ * that goes on, as the rule says. */
 static enum verdict_status answer(struct responder *r, struct answered *a, const struct decision *d,
-                                  const struct packet *p, unsigned what, const char **why)
+                                  const struct packet *p, unsigned what, unsigned from,
+                                  const char **why)
 {
+    bool goes_on = a && !a->over && same_connection(r, a, p);
     bool turned = p->flow && d->response_dir != p->dir;
-    a = row_for(r, a, d, p, turned);
-    a->kind = (uint8_t)what;
-    a->end[0].wanted = what & RESP_RST_SRC;
-    a->end[1].wanted = what & RESP_RST_DST;
-    watch_begin(r, a, p);
-    send_all(r, a, p, what, turned, d->drop);
-    a->reason = *why = doubt(p, what);
-    if (a->round_sends) {
+    if (goes_on) {
+        answered_again(r, a);
+        a->asked_ns = p->ts_ns;
+        row_link(a, p);
+    } else {
+        if (a)
+            what = by_side(what, from, turned);
+        from = turned;
+        a = row_for(r, a, p, turned);
+        watch_begin(r, a, p);
+    }
+    row_rule(a, d->response_rule, p);
+    uint32_t before = a->round_sends;
+    a->kind |= (uint8_t)what;
+    a->by[a->n_rules - 1].kind |= (uint8_t)what;
+    a->end[0].wanted |= (what & RESP_RST_SRC) != 0;
+    a->end[1].wanted |= (what & RESP_RST_DST) != 0;
+    send_all(r, a, p, what, from, d->drop);
+    *why = doubt(p, what);
+    a->by[a->n_rules - 1].reason = *why;
+    if (a->round_sends > before) {
         COUNT(r, a->rule, answered, 1);
         a->status = STATUS_WOULD;
         return STATUS_WOULD;
     }
-    a->reason = *why = "nothing could be sent";
+    *why = "nothing could be sent";
+    if (goes_on)
+        return STATUS_COULD_NOT;
+    a->by[a->n_rules - 1].reason = *why;
     a->status = STATUS_COULD_NOT;
     watch_finish(r, a, EFFECT_UNKNOWN);
     a->asked_ns = 0; /* the next match is answered */
     return STATUS_COULD_NOT;
+}
+
+/* Of an answer that was given already. */
+static const char *reason_of(const struct answered *a, uint32_t rule)
+{
+    const char *first = NULL;
+    for (unsigned k = 0; k < a->n_rules; k++) {
+        if (a->by[k].rule == rule && a->by[k].reason)
+            return a->by[k].reason;
+        if ((a->by[k].kind & RESP_RST_BOTH) || !first)
+            first = a->by[k].reason;
+    }
+    return a->fate ? a->fate : first;
 }
 
 enum verdict_status responder_answer(struct responder *r, const struct decision *d,
@@ -320,7 +429,7 @@ enum verdict_status responder_answer(struct responder *r, const struct decision 
 {
     const struct response_config *c = &r->config;
     uint32_t rule = d->response_rule;
-    unsigned side, what = kinds(p, d->response);
+    unsigned side = 0, what = kinds(p, d->response);
     if (p->ts_ns > r->now_ns)
         r->now_ns = p->ts_ns;
     COUNT(r, rule, requested, 1);
@@ -342,10 +451,15 @@ enum verdict_status responder_answer(struct responder *r, const struct decision 
         return STATUS_WOULD;
     }
     struct answered *a = answered_find(r, p, &side);
-    if (a && damped(r, a, p)) {
-        COUNT(r, rule, damped, 1);
-        *why = a->reason;
-        return (enum verdict_status)a->status;
+    if (a) {
+        unsigned sides = by_side(what, side, p->flow && d->response_dir != p->dir);
+        unsigned fresh = sides & ~had(r, a, p, sides, side);
+        if (!fresh) {
+            COUNT(r, rule, damped, 1);
+            *why = reason_of(a, rule);
+            return (enum verdict_status)a->status;
+        }
+        what = fresh;
     }
     if ((*why = send_obstacle(r, p))) {
         COUNT(r, rule, failed, 1);
@@ -359,5 +473,35 @@ enum verdict_status responder_answer(struct responder *r, const struct decision 
         *why = "the rate limit of responses is met";
         return STATUS_COULD_NOT;
     }
-    return answer(r, a, d, p, what, why);
+    return answer(r, a, d, p, what, side, why);
+}
+
+static void answer_one(struct responder *r, struct decision *d, struct packet *p, struct answer *x)
+{
+    const uint8_t response = d->response, dir = d->response_dir;
+    const uint32_t rule = d->response_rule;
+    d->response = x->response;
+    d->response_rule = x->rule;
+    d->response_dir = x->dir;
+    x->status = (uint8_t)responder_answer(r, d, p, &x->why);
+    d->response = response;
+    d->response_rule = rule;
+    d->response_dir = dir;
+}
+
+void responder_answer_all(struct responder *r, struct decision *d, struct packet *p)
+{
+    for (unsigned resets = 2; resets--;) /* they have hurry */
+        for (unsigned k = 0; k < d->n_answers; k++)
+            if (!(d->answer[k].response & RESP_RST_BOTH) == !resets)
+                answer_one(r, d, p, &d->answer[k]);
+    for (unsigned k = 0; k < d->n_alerts; k++)
+        for (unsigned i = 0; i < d->n_answers; i++) {
+            const struct answer *x = &d->answer[i];
+            struct alert *to = &d->alert[k];
+            if (x->rule != to->rule || x->dir != to->dir)
+                continue;
+            if (to->status == STATUS_WOULD && x->status == STATUS_COULD_NOT)
+                to->status = STATUS_COULD_NOT;
+        }
 }

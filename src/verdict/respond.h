@@ -26,6 +26,7 @@ enum {
     SENDS_MOST = 96, /* packets for one connection, all rounds */
     DUE_MOST = 64,
     PROBES_MOST = 3, /* to one end */
+    ROW_RULES = 4,   /* rules of one answered connection that are told its fate */
     HEADS = 4096,    /* headers kept for probes and chases */
     HEAD_ROOM = 176, /* Ethernet and tags; twice, with a tunnel over IPv6 between them */
     HEAD_SUMS = 3,
@@ -85,8 +86,21 @@ struct end {
     uint64_t after_bytes;
 };
 
+/* What one rule has sent into a connection. */
+struct row_rule {
+    uint32_t rule;
+    uint8_t kind;
+    const char *reason;
+    uint32_t sends;
+    uint64_t asked_ns, sent_ns;
+};
+
 struct answered {
     struct end end[2];
+    struct row_rule by[ROW_RULES]; /* by[n_rules - 1] is who sends now: `rule` */
+    uint8_t n_rules;
+    uint16_t sent; /* of this round and those before: kinds to side 0, resets to both; 8 bits
+                      further on: errors to side 1 */
     uint8_t proto, ver;
     bool used, over;
     uint8_t effect; /* once it is over */
@@ -98,7 +112,7 @@ struct answered {
     uint32_t rule;
     uint64_t flow_id;
     struct flow *flow; /* while it lives; flow->user[1] points back */
-    const char *reason;
+    const char *fate; /* why it lived */
     uint32_t sends, round_sends; /* packets for this connection; in this round */
     uint32_t earlier;            /* packets of the sender before the answer */
     uint64_t begun_ns; /* the first answer of all rounds */
@@ -108,6 +122,7 @@ struct answered {
     uint16_t foreign; /* resets that are not ours */
 };
 
+enum { SIDE_1 = 8 }; /* shift of what goes to side 1, in answered.sent */
 /* Whatever happens, a connection gets so many packets and no more. */
 static inline bool is_spent(const struct answered *a)
 {

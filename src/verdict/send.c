@@ -108,6 +108,8 @@ static bool count_send(struct responder *r, struct answered *a, bool ok)
     COUNT(r, a->rule, injected, 1);
     a->sends++;
     a->round_sends++;
+    if (a->n_rules)
+        a->by[a->n_rules - 1].sends++;
     return true;
 }
 
@@ -168,7 +170,10 @@ bool send_reset(struct responder *r, struct answered *a, const struct packet *p,
     struct build_ip h = ip_head(r, a, side);
     size_t n = build_tcp(ip, sizeof(ip), &h, a->end[!side].port, a->end[side].port, seq,
                          flags & TCP_ACK ? ack : 0, flags, 0, NULL, 0);
-    return ip_send(r, a, p, side, ip, n);
+    if (!ip_send(r, a, p, side, ip, n))
+        return false;
+    a->sent |= side ? RESP_RST_DST : RESP_RST_SRC;
+    return true;
 }
 
 bool send_chase(struct responder *r, struct answered *a, unsigned side, uint32_t seq, uint32_t ack,
@@ -217,8 +222,6 @@ bool send_icmp(struct responder *r, struct answered *a, const struct packet *p, 
     unsigned side = is_from(a, p, 0) ? 0 : 1;
     if (is_spent(a))
         return false;
-    if (is_spent(a))
-        return false;
     if (!limit_take(r, a->ver, &p->src, is_proven(a))) {
         COUNT(r, a->rule, rate_limited, 1);
         return false;
@@ -229,5 +232,8 @@ bool send_icmp(struct responder *r, struct answered *a, const struct packet *p, 
     uint8_t type = p->ver == 4 ? ICMP_DEST_UNREACH : ICMP6_DEST_UNREACH;
     size_t n =
         build_icmp_error(ip, sizeof(ip), &h, type, icmp_code(p->ver, what), 0, p->ip, p->ip_len);
-    return ip_send(r, a, p, side, ip, n);
+    if (!ip_send(r, a, p, side, ip, n))
+        return false;
+    a->sent |= (uint16_t)(side ? what << SIDE_1 : what);
+    return true;
 }

@@ -134,20 +134,44 @@ static void unanswerable(void **state)
         lab_free(w);
     }
 
-    static const uint8_t not_ours[][4] = {
-        {224, 0, 0, 251}, {239, 1, 1, 1}, {255, 255, 255, 255}, {0, 0, 0, 0}, {127, 0, 0, 1}};
+    static const struct {
+        uint8_t a[4];
+        const char *why;
+    } not_ours[] = {{{224, 0, 0, 251}, "multicast is not answered"},
+                    {{239, 1, 1, 1}, "multicast is not answered"},
+                    {{255, 255, 255, 255}, "broadcast is not answered"},
+                    {{240, 0, 0, 1}, "a reserved address (240.0.0.0/4) is not answered"},
+                    {{0, 0, 0, 0}, "the unspecified address is not answered"},
+                    {{127, 0, 0, 1}, "a loopback address is not answered"}};
     for (size_t k = 0; k < ARRAY_LEN(not_ours); k++)
         for (unsigned as = 0; as < 2; as++) {
             w = lab_new(NULL);
             uint8_t f[100];
             struct build_ip h = lab_ip(w, true);
-            *(as ? &h.src : &h.dst) = ip_from_v4(not_ours[k]);
+            *(as ? &h.src : &h.dst) = ip_from_v4(not_ours[k].a);
             size_t l = lab_link(w, f, true), n = build_udp(f + l, sizeof(f) - l, &h, 1, 2, "x", 1);
             w->response = RESP_ICMP_ALL;
             lab_frame(w, f, l + n, 0);
             assert_int_equal(w->n_sent, 0);
+            assert_string_equal(w->why, not_ours[k].why);
+            assert_int_equal(responder_counters(w->r)->not_answerable, 1);
             lab_free(w);
         }
+    for (unsigned land = 0; land < 2; land++) { /* from itself; from a group at the link */
+        w = lab_new(NULL);
+        uint8_t f[100];
+        struct build_ip h = lab_ip(w, true);
+        if (land)
+            h.src = h.dst;
+        size_t l = lab_link(w, f, true), n = build_udp(f + l, sizeof(f) - l, &h, 7, 7, "x", 1);
+        f[6] |= !land;
+        w->response = RESP_ICMP_ALL;
+        lab_frame(w, f, l + n, 0);
+        assert_int_equal(w->n_sent, 0);
+        assert_string_equal(w->why, land ? "its source is its destination" : "its source MAC is a group's");
+        assert_int_equal(responder_counters(w->r)->not_answerable, 1);
+        lab_free(w);
+    }
     w = lab_new(NULL); /* to a group at the link */
     uint8_t f[100];
     struct build_ip h = lab_ip(w, true);
@@ -208,19 +232,19 @@ static void damping(void **state)
     for (unsigned k = 0; k < 6; k++) {
         w->response = RESP_ICMP_PORT;
         lab_udp(w, k & 1 ? 's' : 'c', 30);
-        assert_int_equal(w->n_sent, 1);
+        assert_int_equal(w->n_sent, k ? 2 : 1); /* each end once */
         assert_int_equal(w->status, STATUS_WOULD);
     }
-    assert_int_equal(responder_counters(w->r)->damped, 5);
+    assert_int_equal(responder_counters(w->r)->damped, 4);
     w->sp++; /* another client port: another exchange */
     w->response = RESP_ICMP_PORT;
     lab_udp(w, 'c', 30);
-    assert_int_equal(w->n_sent, 2);
+    assert_int_equal(w->n_sent, 3);
     w->sp--;
     lab_wait(w, 5 * SEC);
     w->response = RESP_ICMP_PORT;
     lab_udp(w, 'c', 30);
-    assert_int_equal(w->n_sent, 3);
+    assert_int_equal(w->n_sent, 4);
     lab_free(w);
 
     w = lab_new(NULL);
@@ -242,6 +266,125 @@ static void damping(void **state)
     assert_int_equal(w->n_sent, before + 2);
     is_reset(w, before, 'c', 905001);
     is_reset(w, before + 1, 's', 901101);
+    lab_free(w);
+}
+
+static unsigned resets_to(const struct lab *w, unsigned from, char who)
+{
+    unsigned n = 0;
+    for (unsigned k = from; k < w->n_sent; k++)
+        n += (w->sent[k].p.flags & PKT_TCP) && w->sent[k].p.dp == (who == 'c' ? w->sp : w->dp);
+    return n;
+}
+
+static void is_counted(struct lab *w, uint32_t rule, unsigned answered, unsigned damped, unsigned lived)
+{
+    struct response_counters c;
+    assert_true(responder_rule_counters(w->r, rule, &c));
+    assert_int_equal(c.answered, answered);
+    assert_int_equal(c.damped, damped);
+    assert_int_equal(c.lived, lived);
+}
+
+/* A weak answer does not stand before a strong one, in one packet or later; a spent kind does. */
+static void what_is_new_goes_out(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t first, then;
+        char who; /* sends the second match */
+        uint64_t wait;
+        unsigned to_client, to_server; /* resets for the second */
+    } cases[] = {
+        {RESP_ICMP_HOST, RESP_RST_BOTH, 'c', 0, 1, 1},
+        {RESP_ICMP_HOST, RESP_RST_BOTH, 'c', 3 * SEC, 1, 1},
+        {RESP_ICMP_HOST, RESP_RST_BOTH | RESP_ICMP_PORT, 'c', 8 * SEC, 1, 1},
+        {RESP_RST_SRC, RESP_RST_BOTH, 'c', 0, 0, 1},
+        {RESP_RST_SRC, RESP_RST_DST, 'c', 0, 0, 1},
+        {RESP_RST_DST, RESP_RST_SRC, 'c', 0, 1, 0},
+        {RESP_RST_SRC, RESP_RST_DST, 's', 0, 0, 0}, /* the client again */
+        {RESP_RST_SRC, RESP_RST_SRC, 's', 0, 0, 1},
+        {RESP_RST_BOTH, RESP_RST_BOTH, 'c', 0, 0, 0},
+        {RESP_RST_BOTH, RESP_RST_SRC, 's', 3 * SEC, 0, 0},
+        {RESP_RST_SRC, RESP_RST_BOTH, 'c', 3 * SEC, 0, 1},
+    };
+    for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+        struct lab *w = lab_new(&(struct response_config){.attempts = 1});
+        lab_open(w);
+        w->rule = 1;
+        w->response = cases[k].first;
+        lab_tcp(w, 'c', "PA", 1001, 5001, 100, 0);
+        unsigned before = w->n_sent;
+        assert_true(before > 0);
+        lab_wait(w, cases[k].wait);
+        before = w->n_sent; /* probes */
+        w->rule = 2;
+        w->response = cases[k].then;
+        if (cases[k].who == 'c')
+            lab_tcp(w, 'c', "PA", 1101, 5001, 50, 0);
+        else
+            lab_tcp(w, 's', "PA", 5001, 1001, 50, 0);
+        if (cases[k].to_client + cases[k].to_server) /* else what became of the first */
+            assert_int_equal(w->status, STATUS_WOULD);
+        assert_int_equal(resets_to(w, before, 'c'), cases[k].to_client);
+        assert_int_equal(resets_to(w, before, 's'), cases[k].to_server);
+        bool any = cases[k].to_client + cases[k].to_server;
+        is_counted(w, 2, any, !any, 0);
+        /* and now it has had all */
+        before = w->n_sent;
+        w->rule = 3;
+        w->response = cases[k].then;
+        if (cases[k].who == 'c')
+            lab_tcp(w, 'c', "PA", 1151, 5001, 10, 0);
+        else
+            lab_tcp(w, 's', "PA", 5051, 1001, 10, 0);
+        assert_int_equal(w->n_sent, before);
+        is_counted(w, 3, 0, 1, 0);
+        lab_free(w);
+    }
+}
+
+/* Each rule of a packet has its own status, counters and report. */
+static void rules_of_one_packet(void **state)
+{
+    (void)state;
+    struct lab *w = lab_new(&(struct response_config){.attempts = 1}) /* no chase */;
+    lab_open(w);
+    lab_tcp(w, 'c', "PA", 1001, 5001, 100, 0);
+    struct packet p = *w->p;
+    struct frame frame = {.link = LINK_ETHERNET, .ts_ns = p.ts_ns, .data = p.l2};
+    p.frame = &frame;
+    static struct decision d;
+    d = (struct decision){.response = RESP_ICMP_HOST | RESP_RST_BOTH, .response_rule = 1, .n_answers = 3, .n_alerts = 3};
+    d.answer[0] = (struct answer){.rule = 1, .response = RESP_ICMP_HOST};
+    d.answer[1] = (struct answer){.rule = 2, .response = RESP_RST_SRC};
+    d.answer[2] = (struct answer){.rule = 3, .response = RESP_RST_DST};
+    for (unsigned k = 0; k < 3; k++)
+        d.alert[k] = (struct alert){.rule = k + 1, .status = STATUS_WOULD};
+    responder_answer_all(w->r, &d, &p);
+    assert_int_equal(w->n_sent, 3);
+    assert_int_equal(w->sent[0].p.flags & PKT_TCP, PKT_TCP); /* resets first */
+    assert_int_equal(w->sent[1].p.flags & PKT_TCP, PKT_TCP);
+    assert_true(w->sent[2].p.flags & PKT_ICMP);
+    assert_non_null(strstr(d.answer[0].why, "ICMP errors"));
+    assert_null(d.answer[1].why);
+    assert_null(d.answer[2].why);
+    for (unsigned k = 0; k < 3; k++) {
+        assert_int_equal(d.alert[k].status, STATUS_WOULD);
+        is_counted(w, k + 1, 1, 0, 0);
+    }
+    lab_tcp(w, 's', "PA", 5001, 1101, 10, 0);
+    lab_tcp(w, 'c', "A", 1101, 5011, 0, 0); /* it goes on */
+    lab_wait(w, 2 * SEC);
+    assert_int_equal(w->n_reports, 3);
+    assert_int_equal(responder_counters(w->r)->lived, 1);
+    unsigned sum = 0;
+    for (unsigned k = 0; k < 3; k++) {
+        is_counted(w, k + 1, 1, 0, 1);
+        assert_int_equal(w->report[k].effect, EFFECT_LIVED);
+        sum += w->report[k].attempts;
+    }
+    assert_int_equal(sum, w->n_sent);
     lab_free(w);
 }
 
@@ -427,6 +570,8 @@ int main(void)
         cmocka_unit_test(signed_segments),
         cmocka_unit_test(no_port),
         cmocka_unit_test(damping),
+        cmocka_unit_test(what_is_new_goes_out),
+        cmocka_unit_test(rules_of_one_packet),
         cmocka_unit_test(recycling),
         cmocka_unit_test(total_rate),
         cmocka_unit_test(rate_by_target),

@@ -74,6 +74,15 @@ struct alert {
     uint8_t n_told;
     struct firewall_at at; /* with MATCH_FIREWALL */
 };
+/* What one rule of a packet asks to be answered, and what became of it. */
+enum { DECISION_ANSWERS = 16 };
+struct answer {
+    uint32_t rule;
+    uint8_t response; /* enum rule_response bits */
+    uint8_t dir;      /* of the matched data */
+    uint8_t status;   /* enum verdict_status */
+    const char *why;
+};
 struct decision {
     struct alert alert[VERDICT_ALERTS];
     uint32_t n_alerts;
@@ -86,6 +95,8 @@ struct decision {
     uint8_t response; /* enum rule_response bits: what to answer; 0 nothing */
     uint32_t response_rule;
     uint8_t response_dir;     /* direction of the matched data */
+    uint8_t n_answers;        /* by rule: what `response` is made of */
+    struct answer answer[DECISION_ANSWERS];
     int64_t drop_rule;        /* -1: none */
     bool reject;              /* a reject rule acted */
     const char *response_why; /* of the alerts' status, or NULL */
@@ -146,7 +157,7 @@ struct response_config {
     X(damped)         /* asked for again while the first answer is remembered */                   \
     X(rate_limited)   /* packets not sent for the limits */                                        \
     X(not_own)        /* no end in our own networks */                                             \
-    X(not_answerable) /* resets, multicast, signed segments, errors, resets without TCP ... */     \
+    X(not_answerable) /* resets, multicast, LAND, signed segments, errors, resets without TCP ... */     \
     X(no_port)        /* there is no response port */                                              \
     X(challenge_acks)                                                                              \
     X(chased) /* packets of the chase */                                                           \
@@ -198,6 +209,11 @@ void responder_free(struct responder *r);
  */
 enum verdict_status responder_answer(struct responder *r, const struct decision *d,
                                      struct packet *p, const char **why);
+/*
+ * The same for each rule that asks, into d->answer; what one has sent is not sent again for the
+ * next.  Alerts get the status of their own rule's answer.
+ */
+void responder_answer_all(struct responder *r, struct decision *d, struct packet *p);
 /*
  * True: the packet is one of our own that came back through a mirror port.  It is not to be judged,
  * nor to be shown to the flow table.  Cheap for all but resets and ICMP errors.

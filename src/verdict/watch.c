@@ -142,18 +142,19 @@ static void leaked(const struct answered *a, uint64_t *packets, uint64_t *bytes)
     }
 }
 
-static void report(struct responder *r, const struct answered *a, uint64_t packets, uint64_t bytes)
+static void report(struct responder *r, const struct answered *a, const struct row_rule *by,
+                   uint64_t packets, uint64_t bytes)
 {
     struct response_report rep = {
         .flow = a->flow,
-        .rule = a->rule,
-        .kind = a->kind,
-        .attempts = (uint16_t)a->round_sends,
+        .rule = by->rule,
+        .kind = by->kind,
+        .attempts = (uint16_t)by->sends,
         .effect = a->effect,
         .status = a->status,
-        .reason = a->reason,
-        .asked_ns = a->asked_ns,
-        .sent_ns = a->sent_ns,
+        .reason = by->reason ? by->reason : a->fate,
+        .asked_ns = by->asked_ns,
+        .sent_ns = by->sent_ns,
         .over_ns = a->last_ns,
         .leaked_packets = packets,
         .leaked_bytes = bytes,
@@ -171,6 +172,16 @@ static void report(struct responder *r, const struct answered *a, uint64_t packe
         r->report(r->ctx, &rep);
 }
 
+static void fate_add(struct response_counters *n, enum response_effect effect, uint64_t packets,
+                     uint64_t bytes)
+{
+    n->leaked_packets += packets;
+    n->leaked_bytes += bytes;
+    n->died += effect == EFFECT_DIED;
+    n->lived += effect == EFFECT_LIVED;
+    n->unknown += effect == EFFECT_UNKNOWN;
+}
+
 void watch_finish(struct responder *r, struct answered *a, enum response_effect effect)
 {
     static const char *const lived_reason = "the connection lived on", *const ended_reason =
@@ -179,25 +190,21 @@ void watch_finish(struct responder *r, struct answered *a, enum response_effect 
         return;
     a->over = true;
     a->effect = (uint8_t)effect;
+    uint64_t packets = 0, bytes = 0;
     if (a->round_sends) {
-        uint64_t packets, bytes;
         leaked(a, &packets, &bytes);
-        COUNT(r, a->rule, leaked_packets, packets);
-        COUNT(r, a->rule, leaked_bytes, bytes);
-        if (effect == EFFECT_DIED)
-            COUNT(r, a->rule, died, 1);
-        else if (effect == EFFECT_LIVED)
-            COUNT(r, a->rule, lived, 1);
-        else
-            COUNT(r, a->rule, unknown, 1);
+        fate_add(&r->count, effect, packets, bytes);
         a->status = effect == EFFECT_DIED    ? STATUS_DONE
                     : effect == EFFECT_LIVED ? STATUS_COULD_NOT
                                              : STATUS_WOULD;
-        if (effect == EFFECT_LIVED && !a->reason)
-            a->reason = a->proto == IPPROTO_TCP && ended_by_itself(a) ? ended_reason : lived_reason;
-        report(r, a, packets, bytes);
-    } else {
-        report(r, a, 0, 0);
+        if (effect == EFFECT_LIVED)
+            a->fate = a->proto == IPPROTO_TCP && ended_by_itself(a) ? ended_reason : lived_reason;
+    }
+    for (unsigned k = 0; k < a->n_rules; k++) { /* each rule that sent has its own */
+        if (a->by[k].sends)
+            fate_add(rule_count(r, a->by[k].rule), effect, packets, bytes);
+        if (a->by[k].sends || a->n_rules == 1)
+            report(r, a, &a->by[k], packets, bytes);
     }
 }
 
