@@ -368,6 +368,16 @@ static void send_all(struct responder *r, struct answered *a, const struct packe
     }
 }
 
+/* The chase is the work of who reset last, not of an error behind it. */
+static void chaser(struct answered *a, const struct packet *p)
+{
+    unsigned k = a->n_rules;
+    while (k && !(a->by[k - 1].kind & RESP_RST_BOTH))
+        k--;
+    if (k)
+        row_rule(a, a->by[k - 1].rule, p);
+}
+
 /* a: the row there is, or NULL.  what: that was not sent yet, by sides of that row, or, without one
  * that goes on, as the rule says. */
 static enum verdict_status answer(struct responder *r, struct answered *a, const struct decision *d,
@@ -398,6 +408,7 @@ static enum verdict_status answer(struct responder *r, struct answered *a, const
     a->by[a->n_rules - 1].reason = *why;
     if (a->round_sends > before) {
         COUNT(r, a->rule, answered, 1);
+        chaser(a, p);
         a->status = STATUS_WOULD;
         return STATUS_WOULD;
     }
@@ -414,14 +425,14 @@ static enum verdict_status answer(struct responder *r, struct answered *a, const
 /* Of an answer that was given already. */
 static const char *reason_of(const struct answered *a, uint32_t rule)
 {
-    const char *first = NULL;
+    const struct row_rule *of = NULL;
     for (unsigned k = 0; k < a->n_rules; k++) {
         if (a->by[k].rule == rule && a->by[k].reason)
             return a->by[k].reason;
-        if ((a->by[k].kind & RESP_RST_BOTH) || !first)
-            first = a->by[k].reason;
+        if ((a->by[k].kind & RESP_RST_BOTH) || !of)
+            of = &a->by[k];
     }
-    return a->fate ? a->fate : first;
+    return a->fate || !of ? a->fate : of->reason;
 }
 
 enum verdict_status responder_answer(struct responder *r, const struct decision *d,
