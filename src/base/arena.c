@@ -5,6 +5,7 @@
  */
 #include "base/arena.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,4 +148,11 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
     }
     va_end(again);
     return s;
+}
+
+void memory_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

@@ -32,6 +32,8 @@ void *arena_alloc(struct arena *a, size_t n) MUST_CHECK;
 void *arena_alloc_raw(struct arena *a, size_t n) MUST_CHECK;
 /* A copy of the bytes with a NUL after them (not counted); {NULL, 0} on failure. */
 struct str arena_dup(struct arena *a, const void *p, size_t n);
+/* What was freed goes back to the system, where the allocator can: after large work that is done once. */
+void memory_trim(void);
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

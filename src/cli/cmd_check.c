@@ -296,7 +296,7 @@ int cmd_check(int argc, char **argv)
         rc = conf_set(c, a.set[k], &d);
     bool wrong = rc || ((a.config || a.n_set) && sensor_check(c, &d)); /* as -T of run */
     struct load_options o = {.conf = c, .only = a.file, .n_only = a.n_files, .dialect = a.dialect, .keep_disabled = a.all,
-                             .init_errors_fatal = a.fatal, .threads = 2};
+                             .init_errors_fatal = a.fatal};
     struct rule_set *s = rc ? NULL : load_set(&o, &d);
     print_diags(&d, false);
     if (s) {

@@ -458,7 +458,6 @@ static int run(const struct args *a)
         .init_errors_fatal = a->fatal || (c && conf_bool(c, "init-errors-fatal")),
         .no_cache = a->no_cache,
         .quiet = a->quiet || (!a->only.n && !a->config),
-        .threads = 2,
     };
     if (!rc)
         rc = look_first(a, c, &d);

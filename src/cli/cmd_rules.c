@@ -55,7 +55,7 @@ struct overlay *rules_in_force(const struct rule_set *s, const struct conf *c, s
 {
     char path[64];
     snprintf(path, sizeof(path), "/tmp/riposte-%ld-rules.image", (long)getpid());
-    struct image *i = image_build(s, path, 2, d) ? NULL : image_open(path, d);
+    struct image *i = image_build(s, path, image_threads(), d) ? NULL : image_open(path, d);
     unlink(path);
     struct overlay *o = i ? load_overlay(c, i, 1, d) : NULL;
     image_close(i);
@@ -212,7 +212,7 @@ static int run(const struct args *a, const struct rules_args *r, int dialect, ve
     for (unsigned k = 0; k < a->set.n && !rc; k++)
         rc = conf_set(c, a->set.v[k], &d);
     struct load_options o = {.conf = c, .only = a->only.v, .n_only = a->only.n, .dialect = (enum rule_dialect)dialect,
-                             .keep_disabled = true, .threads = 2};
+                             .keep_disabled = true};
     struct rule_set *s = rc ? NULL : load_set(&o, &d);
     print_diags(&d, true);
     diags_init(&d, &mem);

@@ -75,7 +75,7 @@ static struct rule_loader *loader(const struct load_options *o, struct diags *d)
 struct rule_set *load_set(const struct load_options *o, struct diags *d)
 {
     struct rule_loader *l = loader(o, d);
-    struct rule_set *s = l ? rules_finish(l, o->threads) : NULL;
+    struct rule_set *s = l ? rules_finish(l, o->threads ? o->threads : image_threads()) : NULL;
     if (l && !s)
         diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "no memory for rules");
     return s;
@@ -177,19 +177,24 @@ static void fatal_note(const struct rule_set *s, struct diags *d)
         diag_add(d, DIAG_ERROR, x->file, x->line, x->column, hint, "init-errors-fatal: %s%s", x->reason, rest);
 }
 
-static int build(const struct load_options *o, struct rule_loader *l, const char *path, struct diags *d)
+static int build(const struct load_options *o, struct rule_loader *l, const char *path, bool own, struct diags *d)
 {
-    struct rule_set *s = rules_finish(l, o->threads);
+    unsigned threads = o->threads ? o->threads : image_threads();
+    struct rule_set *s = rules_finish(l, threads);
+    char dir[4200];
+    struct image_options io = {.threads = threads, .cache_dir = own ? NULL : dir, .last = true};
     if (!s) {
         diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "no memory for rules");
         return -ENOMEM;
     }
+    snprintf(dir, sizeof(dir), "%s", path);
+    *strrchr(dir, '/') = 0;
     response_mirror_note(s);
     int rc = o->init_errors_fatal && (s->n_refusals || s->diags.errors) ? -EINVAL : 0;
     if (rc)
         fatal_note(s, d);
     else
-        rc = image_build(s, path, o->threads ? o->threads : 2, d);
+        rc = image_make(s, path, &io, NULL, d);
     if (rc) { /* no image will tell it */
         print_diags(&s->diags, false);
         print_refusals(s, REFUSALS_TOLD);
@@ -218,7 +223,7 @@ int load_image(const struct load_options *o, struct image **image, struct diags 
     if (*image) {
         rules_drop(l);
     } else {
-        rc = build(o, l, path, d);
+        rc = build(o, l, path, own, d);
         *image = rc ? NULL : image_open(path, d);
         if (!rc && !*image)
             rc = -EINVAL;

@@ -35,6 +35,22 @@ struct image_info {
  * threads: pattern databases are compiled side by side.  The same input gives the same bytes.
  */
 int image_build(const struct rule_set *s, const char *path, unsigned threads, struct diags *d) MUST_CHECK;
+/*
+ * The same for large sets and for who builds again and again.  cache_dir: databases of pattern sets that have not
+ * changed are taken from the newest images there (only those that image_open_cached would use).  last: the rules
+ * are given up (rules_release) as soon as they stand in the image, before databases are compiled.
+ */
+struct image_options {
+    unsigned threads;
+    const char *cache_dir; /* NULL: everything is compiled */
+    bool last;
+};
+struct image_made {
+    uint32_t databases, compiled, reused; /* distinct pattern sets */
+};
+int image_make(struct rule_set *s, const char *path, const struct image_options *o, struct image_made *made,
+               struct diags *d) MUST_CHECK;
+unsigned image_threads(void); /* as many as there are cores for us, and as pay */
 /* Maps and checks a file: version, size, checksum, CPU features. NULL with d. */
 struct image *image_open(const char *path, struct diags *d);
 struct image *image_from_fd(int fd, struct diags *d); /* the descriptor stays the caller's */

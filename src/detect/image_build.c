@@ -8,19 +8,27 @@
 #include "base/hash.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    STREAM_PIECE = 65536,
+    IMAGE_THREADS = 4, /* the two largest databases alone take a half of the time */
+};
+
 uint32_t build_put(struct builder *b, enum image_section s, const void *p, size_t size, size_t n)
 {
-    uint32_t at = (uint32_t)(b->sec[s].n / size);
+    uint32_t at = build_count(b, s, size);
+    if (b->stream == (int)s && b->sec[s].n + size * n > STREAM_PIECE)
+        build_flush(b, s);
     sbuf_put(&b->sec[s], p, size * n);
     return at;
 }
 
 uint32_t build_count(const struct builder *b, enum image_section s, size_t size)
 {
-    return (uint32_t)(b->sec[s].n / size);
+    return (uint32_t)((b->sec[s].n + (b->stream == (int)s ? b->streamed : 0)) / size);
 }
 
 /* ------------------------------------------------------------------ order of evaluation */
@@ -145,7 +153,7 @@ static uint32_t put_meta(struct builder *b, const struct rule *r)
 {
     uint32_t first = build_count(b, SEC_TEXTS, sizeof(struct img_text));
     for (unsigned k = 0; k < r->n_metadata; k++) {
-        struct img_text t[2] = {build_text(b, r->metadata[k].key), build_text(b, r->metadata[k].value)};
+        struct img_text t[2] = {build_text(b, rule_meta_key(&r->metadata[k])), build_text(b, rule_meta_value(&r->metadata[k]))};
         build_put(b, SEC_TEXTS, t, sizeof(t[0]), 2);
     }
     return build_run(b, first);
@@ -156,7 +164,7 @@ static uint32_t put_threshold(struct builder *b, const struct rule_threshold *t)
     return t ? build_put(b, SEC_THRESHOLDS, t, sizeof(*t), 1) + 1 : 0;
 }
 
-static void put_facts(struct builder *b, const struct rule *r, struct img_rule *o)
+static void put_facts(struct builder *b, const struct rule *r, const struct rule_fact *f, struct img_rule *o)
 {
     o->gid = r->gid;
     o->sid = r->sid;
@@ -175,7 +183,9 @@ static void put_facts(struct builder *b, const struct rule *r, struct img_rule *
     o->n_metadata = r->n_metadata;
     o->metadata = put_meta(b, r);
     o->msg = build_text(b, r->msg);
-    build_rule_text(b, r->text, o);
+    o->text_block = f->text_block;
+    o->text = f->text;
+    o->text_hash = f->text_hash;
     o->threshold = put_threshold(b, r->threshold);
     o->detection_filter = put_threshold(b, r->detection_filter);
     memcpy(o->apps, r->apps, sizeof(o->apps));
@@ -262,10 +272,11 @@ static void put_rule(struct builder *b, uint32_t index)
     }
     build_blocks(b, r, &o);
     payload_scope(b, r, &o);
-    put_facts(b, r, &o);
+    put_facts(b, r, &b->fact[index], &o);
     if (r->flags & RULE_FILESTORE)
         b->needs |= NEED_FILES | NEED_STORE;
-    b->fact[index] = (struct rule_fact){o.of_tx, o.needs_packet};
+    b->fact[index].of_tx = o.of_tx;
+    b->fact[index].needs_packet = o.needs_packet;
     build_put(b, SEC_RULES, &o, sizeof(o), 1);
 }
 
@@ -334,48 +345,98 @@ static void put_shared(struct builder *b)
 
 /* ------------------------------------------------------------------ whole */
 
-/* Rules and what belongs to them alone. */
+/* Rules and what belongs to them alone; the two largest sections are in the file as soon as they are made. */
 static int put_rules(struct builder *b)
 {
     b->fact = calloc(b->n_rules + 1, sizeof(*b->fact));
     if (!b->fact)
         return -ENOMEM;
+    build_stream(b, SEC_PACKED_DATA);
+    for (uint32_t k = 0; k < b->n_rules; k++)
+        build_rule_text(b, b->order[k]->text, &b->fact[k]);
+    build_texts_end(b);
+    build_section_out(b, SEC_PACKED_DATA);
+    build_stream(b, SEC_TESTS);
     for (uint32_t k = 0; k < b->n_rules; k++)
         put_rule(b, k);
-    build_texts_end(b);
+    build_section_out(b, SEC_TESTS);
     build_put(b, SEC_THRESHOLDS, b->set->file_thresholds, sizeof(struct rule_threshold), b->set->n_file_thresholds);
-    static const enum image_section ready[] = {SEC_RULES, SEC_TESTS,      SEC_BLOCKS, SEC_TEXTS,
-                                               SEC_PACKED, SEC_THRESHOLDS, SEC_PACKED_DATA};
+    static const enum image_section ready[] = {SEC_RULES, SEC_BLOCKS, SEC_TEXTS, SEC_PACKED, SEC_THRESHOLDS};
     for (unsigned k = 0; k < ARRAY_LEN(ready); k++)
         build_section_out(b, ready[k]);
     return b->failed ? -ENOMEM : 0;
 }
 
-int image_build(const struct rule_set *s, const char *path, unsigned threads, struct diags *d)
+/* Everything that rules are looked at for. */
+static int put_all(struct builder *b)
 {
-    struct builder b = {.set = s, .threads = threads ? threads : 1, .d = d};
-    for (unsigned k = 0; k < SEC_COUNT; k++)
-        sbuf_init(&b.sec[k]);
-    build_texts_init(&b);
-    int rc = build_out_open(&b, path);
-    if (!rc && !order_rules(&b))
-        rc = -ENOMEM;
-    if (!rc) {
-        put_shared(&b);
-        build_notes(&b);
-        build_sets(&b);
-        rc = put_rules(&b);
-    }
+    if (!order_rules(b))
+        return -ENOMEM;
+    build_facts(b);
+    put_shared(b);
+    build_notes(b);
+    build_sets(b);
+    int rc = put_rules(b);
     if (!rc)
-        rc = build_groups(&b);
-    rc = build_out_close(&b, path, rc);
+        rc = build_groups(b);
+    free(b->order);
+    free(b->fact);
+    b->order = NULL;
+    b->fact = NULL;
+    build_texts_done(b);
+    b->set = NULL;
+    if (!rc && b->own)
+        rules_release(b->own);
+    return rc;
+}
+
+static int build(struct builder *b, const char *path, struct diags *d)
+{
+    for (unsigned k = 0; k < SEC_COUNT; k++)
+        sbuf_init(&b->sec[k]);
+    b->stream = -1;
+    b->d = d;
+    build_texts_init(b);
+    int rc = build_out_open(b, path);
+    if (!rc)
+        rc = put_all(b);
+    if (!rc)
+        rc = build_dbs(b);
+    rc = build_out_close(b, path, rc);
     if (rc)
         diag_add(d, DIAG_ERROR, path, 0, 0, "choose another cache folder with cache-dir",
                  "the image of rules can't be written: %s", strerror(-rc));
     for (unsigned k = 0; k < SEC_COUNT; k++)
-        sbuf_done(&b.sec[k]);
-    build_texts_done(&b);
-    free(b.order);
-    free(b.fact);
+        sbuf_done(&b->sec[k]);
+    free(b->order);
+    free(b->fact);
+    build_texts_done(b);
     return rc;
+}
+
+int image_build(const struct rule_set *s, const char *path, unsigned threads, struct diags *d)
+{
+    struct builder b = {.set = s, .threads = threads ? threads : 1};
+    return build(&b, path, d);
+}
+
+int image_make(struct rule_set *s, const char *path, const struct image_options *o, struct image_made *made,
+               struct diags *d)
+{
+    struct builder b = {.set = s,
+                        .own = o->last ? s : NULL,
+                        .threads = o->threads ? o->threads : 1,
+                        .cache_dir = o->cache_dir};
+    int rc = build(&b, path, d);
+    if (made)
+        *made = b.made;
+    memory_trim();
+    return rc;
+}
+
+unsigned image_threads(void)
+{
+    cpu_set_t may;
+    unsigned n = sched_getaffinity(0, sizeof(may), &may) ? 1 : (unsigned)CPU_COUNT(&may);
+    return n > IMAGE_THREADS ? IMAGE_THREADS : n;
 }

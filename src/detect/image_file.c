@@ -100,7 +100,7 @@ uint64_t image_platform(void)
     return hash_bytes(&k, sizeof(k), 1);
 }
 
-static const char *header_wrong(const struct img_header *h, size_t size)
+const char *image_header_wrong(const struct img_header *h, size_t size)
 {
     if (size < sizeof(*h) || memcmp(h->magic, IMAGE_MAGIC, 8))
         return "is no image of rules";
@@ -181,7 +181,7 @@ struct image *image_from_fd(int fd, struct diags *d)
     i->h = map;
     i->bytes = size;
     i->users = 1;
-    const char *wrong = header_wrong(i->h, size);
+    const char *wrong = image_header_wrong(i->h, size);
     if (!wrong && image_checksum(map, size) != i->h->checksum)
         wrong = "has a wrong checksum";
     if (!wrong) {
@@ -211,7 +211,7 @@ struct image *image_open(const char *path, struct diags *d)
 }
 
 /* Whoever may write the file may do with the engine what he wants: pattern databases are trusted code. */
-static const char *foreign(int fd)
+const char *image_foreign(int fd)
 {
     struct stat st;
     if (fstat(fd, &st))
@@ -243,7 +243,7 @@ struct image *image_open_cached(const char *path, struct diags *d)
     struct diags quiet;
     arena_init(&a, 0, 0);
     diags_init(&quiet, &a);
-    const char *why = fd >= 0 ? foreign(fd) : errno == ELOOP ? "it is a symbolic link" : strerror(errno);
+    const char *why = fd >= 0 ? image_foreign(fd) : errno == ELOOP ? "it is a symbolic link" : strerror(errno);
     struct image *i = why ? NULL : image_from_fd(fd, &quiet);
     if (!i)
         diag_add(d, DIAG_WARNING, path, 0, 0, NULL, "the cached image is not used, and made anew: %s",

@@ -6,18 +6,14 @@
  * Literals under four bytes double the cost of a scan: over payloads their rules stand in a list (flow facts,
  * ports, addresses and a map of the payload's pairs of bytes turn most away), in buffers they have a small
  * database of their own.
- * Equal sets of literals share one database.
  */
 #include "detect/image_build.h"
 #include "detect/image_regex.h"
 
 #include "base/arena.h"
-#include "base/hash.h"
 
 #include <errno.h>
-#include <hs.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -356,180 +352,6 @@ static void put_groups(struct group_work *w)
     }
 }
 
-/* ------------------------------------------------------------------ databases */
-
-struct db_job {
-    uint32_t first, n; /* patterns */
-    uint64_t set_hash;
-    struct db_job *same; /* an earlier job with the same set */
-    void *db;            /* deserialised form */
-    size_t bytes;
-    uint64_t at;
-    char *error;
-};
-struct db_work {
-    struct builder *b;
-    struct db_job *job;
-    size_t n;
-    _Atomic size_t next;
-    _Atomic bool failed;
-};
-
-static uint64_t set_hash(const struct builder *b, uint32_t first, uint32_t n)
-{
-    const struct img_pattern *p = (const struct img_pattern *)(const void *)b->sec[SEC_PATTERNS].p + first;
-    uint64_t h = n;
-    for (uint32_t k = 0; k < n; k++)
-        h = hash_bytes(b->sec[SEC_DATA].p + p[k].bytes.at, p[k].bytes.n, h + p[k].nocase);
-    return h;
-}
-
-static bool same_set(const struct builder *b, const struct db_job *x, const struct db_job *y)
-{
-    const struct img_pattern *p = (const void *)b->sec[SEC_PATTERNS].p;
-    if (x->n != y->n || x->set_hash != y->set_hash)
-        return false;
-    for (uint32_t k = 0; k < x->n; k++) {
-        const struct img_pattern *a = &p[x->first + k], *c = &p[y->first + k];
-        if (a->nocase != c->nocase || a->bytes.n != c->bytes.n ||
-            memcmp(b->sec[SEC_DATA].p + a->bytes.at, b->sec[SEC_DATA].p + c->bytes.at, a->bytes.n))
-            return false;
-    }
-    return true;
-}
-
-/* Compiled, then brought to the form and alignment in which it will be mapped. */
-static hs_error_t db_compile(const struct builder *b, struct db_job *j)
-{
-    const struct img_pattern *p = (const struct img_pattern *)(const void *)b->sec[SEC_PATTERNS].p + j->first;
-    const char **text = calloc(j->n, sizeof(*text));
-    unsigned *flags = calloc(j->n, sizeof(*flags)), *ids = calloc(j->n, sizeof(*ids));
-    size_t *len = calloc(j->n, sizeof(*len));
-    hs_database_t *db = NULL;
-    hs_compile_error_t *err = NULL;
-    char *flat = NULL;
-    size_t flat_n = 0;
-    hs_error_t rc = HS_NOMEM;
-    if (!text || !flags || !ids || !len)
-        goto done;
-    for (uint32_t k = 0; k < j->n; k++) {
-        text[k] = (const char *)b->sec[SEC_DATA].p + p[k].bytes.at;
-        len[k] = p[k].bytes.n;
-        flags[k] = HS_FLAG_SINGLEMATCH | (p[k].nocase ? HS_FLAG_CASELESS : 0);
-        ids[k] = k;
-    }
-    rc = hs_compile_lit_multi(text, flags, ids, len, j->n, HS_MODE_BLOCK, NULL, &db, &err);
-    if (rc != HS_SUCCESS)
-        goto done;
-    rc = hs_serialize_database(db, &flat, &flat_n);
-    if (rc == HS_SUCCESS)
-        rc = hs_serialized_database_size(flat, flat_n, &j->bytes);
-    if (rc != HS_SUCCESS)
-        goto done;
-    size_t room = (j->bytes + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN;
-    j->db = aligned_alloc(4096, (room + 4095) / 4096 * 4096);
-    if (!j->db) {
-        rc = HS_NOMEM;
-        goto done;
-    }
-    memset(j->db, 0, room); /* the same input gives the same bytes */
-    rc = hs_deserialize_database_at(flat, flat_n, j->db);
-done:
-    if (err)
-        hs_free_compile_error(err);
-    hs_free_database(db);
-    free(flat);
-    free(text);
-    free(flags);
-    free(ids);
-    free(len);
-    return rc;
-}
-
-static void *db_thread(void *ctx)
-{
-    struct db_work *w = ctx;
-    for (;;) {
-        size_t k = atomic_fetch_add(&w->next, 1);
-        if (k >= w->n)
-            return NULL;
-        struct db_job *j = &w->job[k];
-        if (!j->same && db_compile(w->b, j) != HS_SUCCESS)
-            atomic_store(&w->failed, true);
-    }
-}
-
-static int compile_dbs(struct db_work *w)
-{
-    enum { THREADS = 64 };
-    pthread_t t[THREADS];
-    unsigned n = 0, want = w->b->threads > THREADS ? THREADS : w->b->threads;
-    while (n + 1 < want && !pthread_create(&t[n], NULL, db_thread, w))
-        n++;
-    db_thread(w);
-    while (n)
-        pthread_join(t[--n], NULL);
-    return atomic_load(&w->failed) ? -ENOMEM : 0;
-}
-
-static int job_by_size(const void *x, const void *y)
-{
-    const struct db_job *a = x, *b = y;
-    if (a->n != b->n)
-        return a->n > b->n ? -1 : 1; /* the largest first: threads end together */
-    return a->first < b->first ? -1 : a->first > b->first;
-}
-
-static int put_dbs(struct builder *b)
-{
-    struct img_group *g = (void *)b->sec[SEC_GROUPS].p;
-    uint32_t n_groups = build_count(b, SEC_GROUPS, sizeof(*g));
-    struct db_work w = {.b = b, .job = calloc((size_t)n_groups * 2 + 1, sizeof(struct db_job))};
-    if (!w.job)
-        return -ENOMEM;
-    for (uint32_t k = 0; k < n_groups; k++)
-        for (unsigned s = 0; s < 2; s++)
-            if (g[k].n[s])
-                w.job[w.n++] = (struct db_job){.first = g[k].first[s],
-                                               .n = g[k].n[s],
-                                               .set_hash = set_hash(b, g[k].first[s], g[k].n[s])};
-    qsort(w.job, w.n, sizeof(*w.job), job_by_size);
-    for (size_t k = 1; k < w.n; k++)
-        for (size_t m = k; m-- > 0 && w.job[m].n == w.job[k].n;)
-            if (!w.job[m].same && same_set(b, &w.job[m], &w.job[k])) {
-                w.job[k].same = &w.job[m];
-                break;
-            }
-    int rc = compile_dbs(&w);
-    static const uint8_t zero[IMAGE_ALIGN] = {0};
-    for (size_t k = 0; k < w.n && !rc; k++) {
-        struct db_job *j = &w.job[k];
-        if (j->same) {
-            j->at = j->same->at;
-            j->bytes = j->same->bytes;
-            continue;
-        }
-        sbuf_put(&b->sec[SEC_DBS], zero, (IMAGE_ALIGN - b->sec[SEC_DBS].n % IMAGE_ALIGN) % IMAGE_ALIGN);
-        j->at = b->sec[SEC_DBS].n;
-        sbuf_put(&b->sec[SEC_DBS], j->db, j->bytes);
-        free(j->db);
-        j->db = NULL;
-    }
-    for (uint32_t k = 0; k < n_groups; k++)
-        for (unsigned s = 0; s < 2; s++)
-            for (size_t m = 0; m < w.n && g[k].n[s]; m++)
-                if (w.job[m].first == g[k].first[s]) {
-                    g[k].db_at[s] = w.job[m].at;
-                    g[k].db_bytes[s] = (uint32_t)w.job[m].bytes;
-                }
-    for (size_t k = 0; k < w.n; k++)
-        free(w.job[k].db);
-    free(w.job);
-    if (rc)
-        diag_add(b->d, DIAG_ERROR, NULL, 0, 0, NULL, "a pattern database can't be compiled");
-    return rc;
-}
-
 int build_groups(struct builder *b)
 {
     struct group_work w = {.b = b};
@@ -547,7 +369,7 @@ int build_groups(struct builder *b)
     }
     put_lists(&w);
     put_groups(&w);
-    rc = put_dbs(b);
+    rc = 0;
 done:
     free(w.use);
     free(w.listed);

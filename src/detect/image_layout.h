@@ -379,6 +379,8 @@ bool image_consistent(const struct image *i); /* image_check.c */
 uint32_t image_section_size(enum image_section s); /* of one element */
 uint64_t image_platform(void);
 uint32_t image_struct_hash(void);
+const char *image_header_wrong(const struct img_header *h, size_t size); /* why the file is not for us; NULL */
+const char *image_foreign(int fd); /* why a file of the cache is not trusted; NULL */
 int image_map(int fd, struct image **out, struct diags *d);
 
 #endif

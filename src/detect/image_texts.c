@@ -85,22 +85,23 @@ uint32_t build_run(struct builder *b, uint32_t first)
 
 static void pack_block(struct builder *b)
 {
-    struct img_packed p = {.at = b->sec[SEC_PACKED_DATA].n, .n = (uint32_t)b->pack.n};
+    struct img_packed p = {.at = build_count(b, SEC_PACKED_DATA, 1), .n = (uint32_t)b->pack.n};
+    struct sbuf *to = &b->sec[SEC_PACKED_DATA];
     uLongf n = compressBound(b->pack.n);
     if (!b->pack.n)
         return;
-    if (!sbuf_room(&b->sec[SEC_PACKED_DATA], n) ||
-        compress2(b->sec[SEC_PACKED_DATA].p + p.at, &n, b->pack.p, b->pack.n, Z_BEST_SPEED) != Z_OK) {
+    if (!sbuf_room(to, n) || compress2(to->p + to->n, &n, b->pack.p, b->pack.n, Z_BEST_SPEED) != Z_OK) {
         b->failed = true;
         return;
     }
-    b->sec[SEC_PACKED_DATA].n += n;
+    to->n += n;
+    build_flush(b, SEC_PACKED_DATA);
     p.packed = (uint32_t)n;
     build_put(b, SEC_PACKED, &p, sizeof(p), 1);
     sbuf_clear(&b->pack);
 }
 
-void build_rule_text(struct builder *b, struct str s, struct img_rule *o)
+void build_rule_text(struct builder *b, struct str s, struct rule_fact *o)
 {
     if (s.n > PACKED_MOST)
         s = str_first(s, PACKED_MOST);
@@ -130,5 +131,6 @@ void build_texts_done(struct builder *b)
 {
     free(b->text.slot);
     free(b->run.slot);
+    b->text = b->run = (struct span_table){0};
     sbuf_done(&b->pack);
 }

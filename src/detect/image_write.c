@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The finished image as a file: written beside its place, section by section, then renamed into it.  A
- * section is given up when it is written, those of rules before pattern databases are compiled: a compiler of
- * all of ET Open stays below 150 MB.
+ * section is given up when it is written, those of rules before pattern databases are compiled, and the largest
+ * are written as they grow: a compiler of all of ET Open stays below 90 MB.
  */
 #include "detect/image_build.h"
 
@@ -67,20 +67,59 @@ static void out_put(struct image_out *o, const void *p, size_t n)
     }
 }
 
-/* Memory is given up; what failed on the way is told at the end. */
-void build_section_out(struct builder *b, enum image_section s)
+static void section_begin(struct builder *b, enum image_section s)
 {
     static const uint8_t zero[IMAGE_ALIGN];
     struct image_out *o = b->out;
     uint64_t at = o->at + o->n;
-    if (b->sec[s].failed)
-        b->failed = true;
     out_put(o, zero, (IMAGE_ALIGN - at % IMAGE_ALIGN) % IMAGE_ALIGN);
     o->header.sec[s].at = o->at + o->n;
-    o->header.sec[s].n = b->sec[s].n / image_section_size(s);
+}
+
+void build_stream(struct builder *b, enum image_section s)
+{
+    assert(b->stream < 0);
+    section_begin(b, s);
+    b->stream = (int)s;
+    b->streamed = 0;
+}
+
+void build_flush(struct builder *b, enum image_section s)
+{
+    if (b->stream != (int)s || b->sec[s].failed)
+        return;
+    out_put(b->out, b->sec[s].p, b->sec[s].n);
+    b->streamed += b->sec[s].n;
+    sbuf_clear(&b->sec[s]);
+}
+
+/* Memory is given up; what failed on the way is told at the end. */
+void build_section_out(struct builder *b, enum image_section s)
+{
+    struct image_out *o = b->out;
+    bool streamed = b->stream == (int)s;
+    if (b->sec[s].failed)
+        b->failed = true;
+    if (!streamed)
+        section_begin(b, s);
+    o->header.sec[s].n = (b->sec[s].n + (streamed ? b->streamed : 0)) / image_section_size(s);
     out_put(o, b->sec[s].p, b->sec[s].n);
     sbuf_done(&b->sec[s]);
     o->written |= 1u << s;
+    if (streamed)
+        b->stream = -1;
+}
+
+void build_facts(struct builder *b)
+{
+    struct img_header *h = &b->out->header;
+    h->content_hash = b->set->content_hash;
+    h->n_file_thresholds = b->set->n_file_thresholds;
+    h->loaded = b->set->n_rules;
+    h->disabled = b->set->disabled;
+    h->refused = b->set->n_refusals;
+    h->replaced = b->set->n_replaced;
+    h->skipped = b->set->skipped;
 }
 
 int build_out_open(struct builder *b, const char *path)
@@ -113,17 +152,10 @@ static int finish(struct builder *b)
     h->version = IMAGE_VERSION;
     h->struct_hash = image_struct_hash();
     h->size = o->at;
-    h->content_hash = b->set->content_hash;
     h->platform = image_platform();
     h->n_slow = b->n_slow;
     h->needs = b->needs;
-    h->n_file_thresholds = b->set->n_file_thresholds;
     h->n_pcre = b->n_pcre;
-    h->loaded = b->set->n_rules;
-    h->disabled = b->set->disabled;
-    h->refused = b->set->n_refusals;
-    h->replaced = b->set->n_replaced;
-    h->skipped = b->set->skipped;
     h->notes_left = b->notes_left;
     h->checksum = image_sum_header(h, o->sum);
     return o->rc ? o->rc : write_at(o->fd, h, sizeof(*h), 0);

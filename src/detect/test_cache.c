@@ -161,9 +161,134 @@ static void what_is_used(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ databases of images of before */
+
+static struct rule_set *set_of(struct str text, unsigned threads)
+{
+    struct rules_options ro = {.dialect = DIALECT_SURICATA};
+    struct rule_loader *l = rules_begin(&ro);
+    assert_int_equal(rules_add_text(l, "t.rules", text, DIALECT_SURICATA), 0);
+    struct rule_set *s = rules_finish(l, threads);
+    assert_non_null(s);
+    return s;
+}
+
+static struct image_made make(const char *text, const char *file, const char *cache, unsigned threads, bool last)
+{
+    struct dt t;
+    struct image_made made;
+    struct image_options o = {.threads = threads, .cache_dir = cache, .last = last};
+    dt_init(&t);
+    struct rule_set *s = set_of(str_cstr(text), threads);
+    uint32_t refused = s->n_refusals;
+    assert_int_equal(refused, 1);
+    assert_int_equal(image_make(s, file, &o, &made, &t.diags), 0);
+    assert_int_equal(made.databases, made.compiled + made.reused);
+    assert_int_equal(s->n_refusals, refused); /* what was said stays, the rules only if asked */
+    for (uint32_t k = 0; k < refused; k++)
+        assert_true(s->refusals[k].line && strlen(s->refusals[k].reason) > 3);
+    assert_int_equal(s->n_rules == 0, last);
+    rules_free(s);
+    dt_close(&t);
+    return made;
+}
+
+static struct sbuf bytes_of(const char *path)
+{
+    struct sbuf b;
+    uint8_t piece[4096];
+    ssize_t n;
+    sbuf_init(&b);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    while ((n = read(fd, piece, sizeof(piece))) > 0)
+        sbuf_put(&b, piece, (size_t)n);
+    close(fd);
+    assert_false(b.failed);
+    return b;
+}
+
+static void same_file(const char *a, const char *b)
+{
+    struct sbuf x = bytes_of(a), y = bytes_of(b);
+    assert_int_equal(x.n, y.n);
+    assert_memory_equal(x.p, y.p, x.n);
+    sbuf_done(&x);
+    sbuf_done(&y);
+}
+
+/* Sets by buffer: one rule more in http.uri leaves those of dns.query and of the payload as they are. */
+#define SETS(uri)                                                                                             \
+    "alert http any any -> any any (http.uri; content:\"/first\"; sid:1;)\n"                                 \
+    "alert http any any -> any any (http.uri; content:\"" uri "\"; sid:2;)\n"                                \
+    "alert dns any any -> any any (dns.query; content:\"evil.example\"; sid:3;)\n"                           \
+    "alert udp any any -> any any (content:\"payload here\"; sid:4;)\n"                                      \
+    "alert udp any any -> any any (content:\"never\"; nosuch; sid:5;)\n"
+
+static void unchanged_sets_are_kept(void **state)
+{
+    (void)state;
+    char cache[100], a[128], b[128], c[128], other[128];
+    snprintf(cache, sizeof(cache), "%s/sets", dir);
+    assert_int_equal(mkdir(cache, 0755), 0);
+    snprintf(a, sizeof(a), "%s/rules-a.image", cache);
+    snprintf(b, sizeof(b), "%s/rules-b.image", cache);
+    snprintf(c, sizeof(c), "%s/c", dir);
+    snprintf(other, sizeof(other), "%s/build", dir);
+    struct image_made m = make(SETS("/second"), a, cache, 1, true);
+    assert_true(m.databases == m.compiled && m.databases >= 3);
+    uint32_t all = m.databases;
+    m = make(SETS("/second"), other, cache, 1, false); /* the same again */
+    assert_true(m.reused == all && !m.compiled);
+    same_file(a, other);
+    m = make(SETS("/2nd-new"), b, cache, 1, true); /* one rule changed: one set */
+    assert_int_equal(m.databases, all);
+    assert_int_equal(m.compiled, 1);
+    make(SETS("/2nd-new"), c, NULL, 1, true); /* taken or compiled: the same file */
+    same_file(b, c);
+    m = make(SETS("/second") "alert udp any any -> any any (msg:\"no literal\"; dsize:9; sid:6;)\n", other, cache, 1, true);
+    assert_int_equal(m.compiled, 0); /* the one before the newest counts, too */
+    /* what others may write, or is damaged, is not read */
+    assert_int_equal(chmod(a, 0666), 0);
+    harm(CHANGED, b);
+    m = make(SETS("/second"), other, cache, 1, true);
+    assert_int_equal(m.reused, 0);
+}
+
+/* The same rules give the same bytes, with any number of threads. */
+static void same_bytes(void **state)
+{
+    (void)state;
+    struct sbuf text;
+    char path[128], first[128];
+    static const char *const where[] = {"", "http.uri; ", "http.host; ", "file.data; "};
+    sbuf_init(&text);
+    for (unsigned k = 0; k < 1200; k++)
+        sbuf_printf(&text, "alert %s any any -> any any (msg:\"m%u\"; %scontent:\"x%x.y%u\"; metadata:a b%u, k %u; sid:%u;)\n",
+                    k % 4 ? "http" : "tcp", k % 7, where[k % 4], k * 2654435761u, k % 90, k % 5, k, k + 1);
+    for (unsigned threads = 1; threads <= 5; threads += 2) {
+        struct dt t;
+        struct image_options o = {.threads = threads, .last = true};
+        dt_init(&t);
+        struct rule_set *s = set_of(sbuf_view(&text), threads);
+        assert_int_equal(s->n_rules, 1200);
+        snprintf(path, sizeof(path), "%s/threads%u", dir, threads);
+        assert_int_equal(image_make(s, path, &o, NULL, &t.diags), 0);
+        rules_free(s);
+        dt_close(&t);
+        if (threads == 1)
+            snprintf(first, sizeof(first), "%s", path);
+        else
+            same_file(first, path);
+    }
+    sbuf_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unchanged_sets_are_kept),
+        cmocka_unit_test(same_bytes),
         cmocka_unit_test(where_it_is),
         cmocka_unit_test(what_is_used),
     };

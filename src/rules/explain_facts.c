@@ -232,7 +232,7 @@ static void metadata_put(const struct rule *r, struct sbuf *out)
         sbuf_printf(out, "reference " STR_FMT "\n", STR_ARG(r->references[i]));
     for (unsigned i = 0; i < r->n_metadata; i++)
         sbuf_printf(out, "%s" STR_FMT " " STR_FMT "%s", i ? ", " : "metadata ",
-                    STR_ARG(r->metadata[i].key), STR_ARG(r->metadata[i].value),
+                    STR_ARG(rule_meta_key(&r->metadata[i])), STR_ARG(rule_meta_value(&r->metadata[i])),
                     i + 1u == r->n_metadata ? "\n" : "");
     if (r->target)
         sbuf_printf(out, "target: the %s\n", r->target == TARGET_SRC ? "source" : "destination");

@@ -125,6 +125,7 @@ bool kw_reference(struct parse *p, const struct keyword *k, struct str v)
     return out->p || no_memory(p);
 }
 
+/* Key and value stand in the rule's text, one behind the other; without a key it is `service`. */
 static bool meta_add(struct parse *p, struct str key, struct str value)
 {
     if (p->n_meta == p->meta_room) {
@@ -137,9 +138,13 @@ static bool meta_add(struct parse *p, struct str key, struct str value)
         p->meta = more;
         p->meta_room = room;
     }
-    if (p->n_meta == UINT16_MAX)
+    uint64_t at = key.n ? (uint64_t)(value.p - key.p) : 0;
+    if (!value.n)
+        at = 0;
+    if (p->n_meta == UINT16_MAX || key.n > UINT16_MAX || at > UINT16_MAX)
         return bad(p, NULL, "too much metadata");
-    p->meta[p->n_meta++] = (struct rule_meta){key, value};
+    p->meta[p->n_meta++] =
+        (struct rule_meta){key.n ? key.p : value.p, (uint16_t)key.n, (uint16_t)at, value.n};
     return true;
 }
 
@@ -181,7 +186,7 @@ bool kw_service(struct parse *p, const struct keyword *k, struct str v)
     while (v.n) {
         struct str name = list_next(&v, ',');
         service_add(p, name);
-        if (!meta_add(p, STR("service"), keep(p, name)))
+        if (!meta_add(p, str_of(NULL, 0), keep(p, name)))
             return false;
     }
     return !p->failed;

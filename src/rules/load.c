@@ -621,21 +621,6 @@ struct rule_set *rules_finish(struct rule_loader *l, unsigned threads)
     return NULL;
 }
 
-void rules_free(struct rule_set *s)
-{
-    if (!s)
-        return;
-    struct whole *w = (struct whole *)s;
-    for (uint32_t i = 0; i < w->n_arenas; i++)
-        arena_done(&w->arenas[i]);
-    for (uint32_t i = 0; i < w->n_bytes; i++)
-        free(w->bytes[i]);
-    free(w->arenas);
-    free(w->bytes);
-    arena_done(&w->pub.arena);
-    free(w);
-}
-
 void rules_drop(struct rule_loader *l)
 {
     if (!l)

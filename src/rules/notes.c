@@ -81,8 +81,8 @@ static int services_note(struct rule_set *s, const struct rule *r, struct strtab
 {
     int rc = 0;
     for (uint32_t i = 0; i < r->n_metadata && r->dialect != DIALECT_SURICATA && !rc; i++)
-        if (str_eq(r->metadata[i].key, STR("service")))
-            rc = service_note(s, r, r->metadata[i].value, told);
+        if (str_eq(rule_meta_key(&r->metadata[i]), STR("service")))
+            rc = service_note(s, r, rule_meta_value(&r->metadata[i]), told);
     return rc;
 }
 

@@ -495,8 +495,11 @@ struct rule {
     struct str *references; /* "system,value" */
     uint16_t n_references;
     uint16_t n_metadata;
-    struct rule_meta {
-        struct str key, value;
+    struct rule_meta { /* half of a rule's memory once: both stand in the rule's text, the value behind the key */
+        const uint8_t *p;
+        uint16_t n_key; /* 0: of the keyword `service`, the value alone */
+        uint16_t value_at;
+        uint32_t n_value;
     } *metadata;
     uint32_t activates, activated_by, count;
     struct str react_msg;
@@ -504,6 +507,15 @@ struct rule {
     uint32_t line;
     uint32_t index;     /* in the set */
 };
+
+static inline struct str rule_meta_key(const struct rule_meta *m)
+{
+    return m->n_key ? str_of(m->p, m->n_key) : STR("service");
+}
+static inline struct str rule_meta_value(const struct rule_meta *m)
+{
+    return str_of(m->p + m->value_at, m->n_value);
+}
 
 /*
  * Lists that rules look into, read with the rules: data sets, reputation, digests of files.  Keys are bytes: of a
@@ -616,6 +628,9 @@ uint64_t rules_dep_hash(const char *path);
 uint64_t rules_input_hash(const struct rule_loader *l);
 void rules_drop(struct rule_loader *l); /* instead of rules_finish: nothing is parsed */
 void rules_free(struct rule_set *s);
+/* Gives up the rules and all texts of theirs for who has made something of them: what was said (diags, refusals) and
+ * the list of files stay. */
+void rules_release(struct rule_set *s);
 /* A rule's compiled form in words. */
 void rule_explain(const struct rule_set *s, const struct rule *r, struct sbuf *out);
 void rule_test_words(const struct rule_set *s, const struct rule *r, unsigned test, struct sbuf *out); /* one of its tests */

@@ -177,7 +177,10 @@ static void services(void **state)
     assert_int_equal(s->rules[0]->n_apps, 2);
     assert_int_equal(s->rules[0]->apps[0], APP_HTTP);
     assert_int_equal(s->rules[0]->apps[1], APP_TLS);
+    const struct rule_meta *m = s->rules[0]->metadata;
     assert_int_equal(s->rules[0]->n_metadata, 3);
+    assert_true(str_eq(rule_meta_key(&m[1]), STR("service")));
+    assert_true(str_eq(rule_meta_value(&m[1]), STR("ssl")));
     rules_free(s);
 }
 

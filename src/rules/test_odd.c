@@ -188,9 +188,9 @@ static void facts_kept(void **state)
     assert_true(str_eq(r->references[1], STR("MD5,00")));
     assert_true(str_eq(r->references[2], STR("url,x.org/?a;b")));
     assert_int_equal(r->n_metadata, 4);
-    assert_true(str_eq(r->metadata[0].key, STR("k1")) && str_eq(r->metadata[0].value, STR("v 1")));
-    assert_true(str_eq(r->metadata[2].key, STR("k3")) && r->metadata[2].value.n == 0);
-    assert_true(str_eq(r->metadata[3].value, STR("v4")));
+    assert_true(str_eq(rule_meta_key(&r->metadata[0]), STR("k1")) && str_eq(rule_meta_value(&r->metadata[0]), STR("v 1")));
+    assert_true(str_eq(rule_meta_key(&r->metadata[2]), STR("k3")) && rule_meta_value(&r->metadata[2]).n == 0);
+    assert_true(str_eq(rule_meta_value(&r->metadata[3]), STR("v4")));
     rules_free(s);
 }
 

@@ -247,6 +247,8 @@ static void tell_fatal(struct compile *w, const struct rule_set *s)
 static int build(struct compile *w, struct rule_loader *l)
 {
     struct diags *d = &w->child.diags;
+    bool cache = w->cache[0] && !(w->start.flags & START_NO_CACHE);
+    struct image_options io = {.threads = w->start.threads, .cache_dir = cache ? w->cache : NULL, .last = true};
     struct rule_set *s = rules_finish(l, w->start.threads);
     if (!s)
         return -ENOMEM;
@@ -255,7 +257,7 @@ static int build(struct compile *w, struct rule_loader *l)
     if (rc)
         tell_fatal(w, s);
     else
-        rc = image_build(s, w->out, w->start.threads ? w->start.threads : 1, d);
+        rc = image_make(s, w->out, &io, NULL, d);
     if (rc)
         tell_set(w, s);
     rules_free(s);

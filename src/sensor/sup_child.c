@@ -201,7 +201,7 @@ int sup_start_compiler(struct supervisor *s, struct conf *c, int conf_fd)
         rc = send_file(p, FILE_ONLY, (uint32_t)o->dialect, o->only[i]);
     for (unsigned i = 0; i < o->n_more && !rc; i++)
         rc = send_file(p, FILE_MORE, (uint32_t)o->dialect, o->more[i]);
-    struct msg_start start = {.dialect = (uint32_t)o->dialect, .threads = 2};
+    struct msg_start start = {.dialect = (uint32_t)o->dialect, .threads = image_threads()};
     if (o->fatal || conf_bool(c, "init-errors-fatal"))
         start.flags |= START_FATAL;
     /* A test compiles anew: it is to find out whether that works. */
