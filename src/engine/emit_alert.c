@@ -242,6 +242,9 @@ static void verdict_section(struct engine *e, const struct decision *d, const st
     if (d->reject || d->response) {
         bool src = asked & RESP_RST_SRC, dst = asked & RESP_RST_DST;
         v.reject = reject_kinds(asked, p);
+        bool by_name = (v.reject & REJECT_ICMP_PROHIB) && !d->reject && !(p->flags & (PKT_ICMP | PKT_ICMP6));
+        if (by_name && (asked & RESP_ICMP_ALL)) /* the bits are the same */
+            v.reject = (uint8_t)((v.reject & ~(unsigned)REJECT_ICMP_PROHIB) | (asked & RESP_ICMP_ALL));
         /* Replay says what the action asks for; on a mirror an error goes to the packet's sender alone. */
         if ((v.reject & REJECT_TCP_RESET) || (d->reject && e->settings->replay))
             v.reject_target = src && dst ? REJECT_BOTH : (src != (dir == 1)) ? REJECT_TO_CLIENT : REJECT_TO_SERVER;

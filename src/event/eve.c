@@ -281,6 +281,10 @@ static void put_verdict(const struct eve_common *c, const struct event_view *v, 
             json_str(j, NULL, STR("tcp-reset"));
         if (d.reject & REJECT_ICMP_PROHIB)
             json_str(j, NULL, STR("icmp-prohib"));
+        static const char *const named[] = {"icmp_net", "icmp_host", "icmp_port"};
+        for (unsigned k = 0; k < 3; k++)
+            if (d.reject & REJECT_ICMP_NET << k)
+                json_cstr(j, NULL, named[k]);
         json_array_end(j);
     }
     bool told = c->id->extended || c->id->claims;

@@ -138,7 +138,8 @@ enum event_verdict_action {
     EVENT_VERDICT_ACCEPT
 };
 enum event_reject_target { REJECT_NONE, REJECT_TO_CLIENT, REJECT_TO_SERVER, REJECT_BOTH };
-enum event_reject { REJECT_TCP_RESET = 1, REJECT_ICMP_PROHIB = 2 };
+/* Of actions that reject: Suricata's two words.  What `resp` asked for by name keeps the name. */
+enum event_reject { REJECT_TCP_RESET = 1, REJECT_ICMP_PROHIB = 2, REJECT_ICMP_NET = 4, REJECT_ICMP_HOST = 8, REJECT_ICMP_PORT = 16 };
 
 /*
  * ---- the tape: keys and values in order.  Depth <= FIELDS_DEPTH; a tape that does not fit

@@ -215,7 +215,7 @@ static void drop_event(struct bench *b)
     struct event_verdict d = {.status = STATUS_DONE,
                               .action = EVENT_VERDICT_DROP,
                               .reject_target = REJECT_BOTH,
-                              .reject = REJECT_TCP_RESET | REJECT_ICMP_PROHIB};
+                              .reject = REJECT_TCP_RESET | REJECT_ICMP_PROHIB | REJECT_ICMP_HOST};
     event_section(b->e, SECTION_VERDICT, &d, sizeof(d));
 }
 
@@ -235,7 +235,7 @@ static void test_drop(void **state)
            ",\"alert\":{\"action\":\"allowed\",\"gid\":1,\"signature_id\":2002152,\"rev\":2,"
            "\"signature\":\"m\",\"category\":\"\",\"severity\":3},\"drop\":{\"reason\":\"rules\"},"
            "\"verdict\":{\"action\":\"drop\",\"reject-target\":\"both\","
-           "\"reject\":[\"tcp-reset\",\"icmp-prohib\"]}}");
+           "\"reject\":[\"tcp-reset\",\"icmp-prohib\",\"icmp_host\"]}}");
 }
 
 /* What an alert claims stands there without `verdict: yes` where the configuration is nobody
