@@ -33,6 +33,26 @@ static void fast_note(struct rule_set *s, const struct rule *r)
                  "sid %u: fast_pattern stands at %u contents: the first is used", r->sid, n);
 }
 
+/* msg:"text" content:"a"; lost its semicolon: the content is a part of the text, and tests nothing. */
+static void msg_note(struct rule_set *s, const struct rule *r)
+{
+    struct str m = r->msg;
+    for (int64_t at = str_chr(m, '"'); at >= 0; at = str_chr(m, '"')) {
+        m = str_skip(m, (uint32_t)at + 1);
+        struct str rest = str_trim(m);
+        int64_t colon = str_chr(rest, ':');
+        uint32_t n = 0;
+        while (n < rest.n && (rest.p[n] == '_' || rest.p[n] == '.' || (rest.p[n] >= 'a' && rest.p[n] <= 'z')))
+            n++;
+        if (n && colon == n && rest.n > n + 1 && (rest.p[n + 1] == '"' || rest.p[n + 1] == '!')) {
+            diag_add(&s->diags, DIAG_WARNING, r->file, r->line, 1, "a semicolon before it",
+                     "sid %u: msg goes on behind its quote: " STR_FMT " is a part of the text", r->sid,
+                     STR_ARG(str_first(rest, n)));
+            return;
+        }
+    }
+}
+
 /* Services of Snort that have no parser and no pattern here: rules go by their ports. */
 static const char *const services[] = {
     "netbios-ns", "nntp",        "wins",     "mdns",    "syslog", "rtsp",       "rlogin",
@@ -94,6 +114,7 @@ int rules_notes(struct rule_set *s)
     for (uint32_t i = 0; i < s->n_rules && !rc; i++) {
         reset_note(s, s->rules[i]);
         fast_note(s, s->rules[i]);
+        msg_note(s, s->rules[i]);
         rc = services_note(s, s->rules[i], &told);
     }
     return rc;
