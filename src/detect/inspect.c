@@ -115,6 +115,24 @@ void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *t
     d->told_from = d->n_told;
 }
 
+/* A test of the block says where in the buffer it looks. */
+static bool counts_from_start(const struct detect *d, const struct img_block *b)
+{
+    for (uint32_t k = 0; k < b->n; k++) {
+        const struct img_test *t = &d->image->tests[b->first + k];
+        if (t->kind == TEST_CONTENT && (t->flags & (CONTENT_OFFSET | CONTENT_DEPTH | CONTENT_STARTS)))
+            return true;
+        struct str s = t->kind == TEST_PCRE ? img_str(d->image, t->u.pcre.pattern) : (struct str){0};
+        if (s.n && !(t->flags & REGEX_RELATIVE) && (s.p[0] == '^' || (t->u.pcre.options & PCRE2_ANCHORED)))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * A piece of stream that waited for its acknowledgement begins where the one before ended, with a message as a rule:
+ * offset, depth and ^ hold at its start, too, as with the peers.
+ */
 /* The stream first, then the packet if it has to be judged by itself. */
 bool payload_block(struct detect *d, const struct img_rule *r, const struct img_block *b, bool *in_stream)
 {
@@ -126,6 +144,13 @@ bool payload_block(struct detect *d, const struct img_rule *r, const struct img_
         if (block_match(d, t, b->n, &in)) {
             *in_stream = true;
             return true;
+        }
+        if (d->stream.fresh && d->config.on_ack && counts_from_start(d, b)) {
+            in = (struct input){d->stream.data + d->stream.fresh, d->stream.n - d->stream.fresh, 0, d->stream.eof, 0};
+            if (in.n && block_match(d, t, b->n, &in)) {
+                *in_stream = true;
+                return true;
+            }
         }
     }
     if (tcp && r->needs_packet != 2 && (p->flags & PKT_STREAM_ADD) && (!r->needs_packet || r->needs_stream))
