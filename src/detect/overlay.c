@@ -235,13 +235,24 @@ static int build_addrs(struct overlay *o, const struct overlay_options *opt, str
     return rc;
 }
 
+/* Ports where some expression begins or ends: between them nothing changes. */
+static void port_edges(uint8_t (*bits)[8192], uint32_t n, uint8_t edges[8192])
+{
+    for (uint32_t k = 0; k < n; k++) {
+        const uint8_t *b = bits[k];
+        edges[0] |= (uint8_t)(b[0] ^ b[0] << 1);
+        for (unsigned j = 1; j < 8192; j++)
+            edges[j] |= (uint8_t)(b[j] ^ (b[j] << 1 | b[j - 1] >> 7));
+    }
+}
+
 static int build_ports(struct overlay *o, const struct overlay_options *opt, struct broken *broken)
 {
     const struct image *i = o->image;
     uint32_t n = (uint32_t)img_count(i, SEC_PORTS);
     struct rows rows;
     int rc = rows_init(&rows, n);
-    uint8_t(*bits)[8192] = calloc(n + 1, sizeof(*bits));
+    uint8_t(*bits)[8192] = calloc(n + 1, sizeof(*bits)), edges[8192] = {0};
     uint64_t *row = rc ? NULL : calloc(rows.words, 8);
     o->port_class = calloc(65536, sizeof(*o->port_class));
     if (!bits || !row || !o->port_class)
@@ -249,15 +260,13 @@ static int build_ports(struct overlay *o, const struct overlay_options *opt, str
     for (uint32_t k = 0; k < n && !rc; k++)
         if (rules_resolve_port(img_str(i, i->ports[k]), opt->var, opt->ctx, bits[k], &broken->why))
             broken->port[k] = broken_why(broken);
+    if (!rc)
+        port_edges(bits, n, edges);
     for (uint32_t p = 0; p < 65536 && !rc; p++) {
-        bool same = p > 0;
-        for (uint32_t k = 0; k < n; k++) {
-            bool on = bits[k][p / 8] >> (p % 8) & 1;
-            bool was = row[k / 64] >> (k % 64) & 1;
-            if (on != was) {
-                same = false;
-                row[k / 64] ^= 1ull << (k % 64);
-            }
+        bool same = p && !(edges[p / 8] >> (p % 8) & 1);
+        for (uint32_t k = 0; k < n && !same; k++) {
+            uint64_t bit = 1ull << (k % 64);
+            row[k / 64] = bits[k][p / 8] >> (p % 8) & 1 ? row[k / 64] | bit : row[k / 64] & ~bit;
         }
         rc = same ? o->port_class[p - 1] : row_class(&rows, row);
         if (rc < 0)

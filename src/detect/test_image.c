@@ -479,6 +479,30 @@ static void variables_are_the_overlays(void **state)
     dt_close(&t);
 }
 
+/* Of each port: the expressions that hold for it, and no other. */
+static void every_port_has_its_class(void **state)
+{
+    (void)state;
+    static const char *const ports[] = {"any", "0", "65535", "[7,8,15,16,63,64]", "[1:1023,!80]", "!7", "$HTTP_PORTS", "[0:7,9:15]", "[32768:]"};
+    struct sbuf b;
+    struct dt t;
+    sbuf_init(&b);
+    for (unsigned k = 0; k < ARRAY_LEN(ports); k++)
+        sbuf_printf(&b, "alert udp any any -> any %s (content:\"abcd\"; sid:%u;)\n", ports[k], k + 1);
+    dt_open(&t, sbuf_z(&b), DIALECT_SURICATA);
+    sbuf_done(&b);
+    uint64_t n = img_count(t.image, SEC_PORTS);
+    assert_true(n >= ARRAY_LEN(ports));
+    for (uint32_t k = 0; k < n; k++) {
+        uint8_t bits[8192];
+        assert_int_equal(rules_resolve_port(img_str(t.image, t.image->ports[k]), dt_var, NULL, bits, &t.diags), 0);
+        for (uint32_t p = 0; p < 65536; p++)
+            if (overlay_port_has(t.overlay, overlay_port_class(t.overlay, (uint16_t)p), k) != (bits[p / 8] >> (p % 8) & 1))
+                fail_msg("expression %u, port %u", k, p);
+    }
+    dt_close(&t);
+}
+
 /* ------------------------------------------------------------------ one map for all */
 
 struct mapping {
@@ -576,6 +600,7 @@ int main(void)
         cmocka_unit_test(rules_of_too_many_buffers_are_left_out),
         cmocka_unit_test(two_overlays_on_one_image),
         cmocka_unit_test(variables_are_the_overlays),
+        cmocka_unit_test(every_port_has_its_class),
         cmocka_unit_test(two_processes_share_its_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
