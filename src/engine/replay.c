@@ -217,9 +217,9 @@ static int crew_start(struct crew *c)
 {
     if (c->n == 1)
         return 0;
-    pthread_barrier_init(&c->begin, NULL, c->n + 1);
-    pthread_barrier_init(&c->end, NULL, c->n + 1);
-    for (unsigned k = 0; k < c->n; k++) {
+    pthread_barrier_init(&c->begin, NULL, c->n);
+    pthread_barrier_init(&c->end, NULL, c->n);
+    for (unsigned k = 1; k < c->n; k++) { /* the reader is the first worker: who waits is woken, and that costs */
         int rc = pthread_create(&c->hand[k].thread, NULL, hand_main, &c->hand[k]);
         if (rc)
             return -rc; /* the process ends: nothing was judged yet */
@@ -238,7 +238,8 @@ static void crew_stop(struct crew *c)
     c->stop = true;
     caps_look(c);
     pthread_barrier_wait(&c->begin);
-    for (unsigned k = 0; k < c->n; k++)
+    engine_finish(c->hand[0].engine);
+    for (unsigned k = 1; k < c->n; k++)
         pthread_join(c->hand[k].thread, NULL);
 }
 
@@ -264,6 +265,7 @@ static void crew_burst(struct crew *c)
     memset(c->verdict, 0, sizeof(c->verdict));
     caps_look(c);
     pthread_barrier_wait(&c->begin);
+    engine_burst(c->hand[0].engine, &c->burst, c->verdict);
     pthread_barrier_wait(&c->end);
     for (unsigned k = 0; k < c->burst.n; k++)
         c->burst.verdict[k] = c->verdict[k];
