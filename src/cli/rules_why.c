@@ -27,8 +27,10 @@ static const char *const fates[] = {"alert written",
                                     "not often enough for its detection_filter",
                                     "a pass rule came before it",
                                     "more alerts than packet-alert-max for this packet",
+                                    "Snort's event queue: another action's event or others before it (detect.event-queue, "
+                                    "detect.process-all-events)",
                                     "not decided"};
-static const char *const fate_words[] = {"alert", "no_alert", "silenced", "detection_filter", "passed", "overflow", "undecided"};
+static const char *const fate_words[] = {"alert", "no_alert", "silenced", "detection_filter", "passed", "overflow", "event_queue", "undecided"};
 static const char *const unlooked[] = {"flow passed", "flow dropped", "flow bypassed"};
 static const char *const unlooked_words[] = {"flow_passed", "flow_dropped", "bypassed"};
 

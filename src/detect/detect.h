@@ -76,12 +76,13 @@ void image_note(const struct image *i, uint32_t n, struct diag *out, bool *refus
 void image_rule_file(const struct image *i, uint32_t n, struct rule_file_info *out);
 /* Where the cache keeps the image of this content: $XDG_CACHE_HOME/riposte, else the system's. -errno. */
 int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, size_t room) MUST_CHECK;
-#define IMAGE_VERSION 9
+#define IMAGE_VERSION 10
 
 /* A rule's facts, borrowed from the image. */
 struct image_rule_info {
     uint32_t gid, sid, rev, priority, class_id;
     uint8_t action, dialect, type, scope, response, target, ruletype;
+    uint16_t longest; /* bytes of its longest content */
     uint32_t flags;
     struct str msg, class_name, class_text;
     uint64_t text_hash; /* of the rule's text: tells whether a rule was edited */
@@ -323,7 +324,7 @@ struct watch_step {
 /* What became of a match. */
 enum watch_fate { WATCH_WRITTEN, WATCH_ACTED /* without an alert, as its action or noalert says */, WATCH_SILENCED /* threshold or suppress: no alert */,
                   WATCH_UNCOUNTED /* detection_filter: not yet often enough */, WATCH_PASSED /* a pass rule came before */,
-                  WATCH_OVERFLOW /* more alerts than packet-alert-max */, WATCH_UNDECIDED };
+                  WATCH_OVERFLOW /* more alerts than packet-alert-max */, WATCH_QUEUE /* Snort's event queue */, WATCH_UNDECIDED };
 enum { WATCH_STEPS = 320 };
 struct watch_look {
     uint64_t number, tx_id, flow_id;

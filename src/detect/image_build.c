@@ -164,6 +164,15 @@ static uint32_t put_threshold(struct builder *b, const struct rule_threshold *t)
     return t ? build_put(b, SEC_THRESHOLDS, t, sizeof(*t), 1) + 1 : 0;
 }
 
+static uint16_t longest_content(const struct rule *r)
+{
+    size_t n = 0;
+    for (unsigned k = 0; k < r->n_tests; k++)
+        if (r->tests[k].kind == TEST_CONTENT && r->tests[k].u.content.bytes.n > n)
+            n = r->tests[k].u.content.bytes.n;
+    return (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX);
+}
+
 static void put_facts(struct builder *b, const struct rule *r, const struct rule_fact *f, struct img_rule *o)
 {
     o->gid = r->gid;
@@ -176,6 +185,7 @@ static void put_facts(struct builder *b, const struct rule *r, const struct rule
     o->response = r->response;
     o->target = r->target;
     o->ruletype = r->ruletype;
+    o->longest = longest_content(r);
     o->scope = r->scope;
     o->noalert = r->flags & RULE_NOALERT ? RULE_SILENT : r->secondary & SECOND_ALERT ? RULE_LOUD : RULE_USUAL;
     o->n_references = r->n_references;

@@ -345,6 +345,7 @@ void image_rule(const struct image *i, uint32_t rule, struct image_rule_info *ou
         .response = r->response,
         .target = r->target,
         .ruletype = r->ruletype,
+        .longest = r->longest,
         .flags = r->flags,
         .msg = img_str(i, r->msg),
         .text_hash = r->text_hash,

@@ -147,7 +147,8 @@ struct img_rule {
     struct img_text msg;
     struct img_text text; /* in the packed block */
     uint32_t text_block;
-    uint32_t pad2;
+    uint16_t longest; /* bytes of its longest content */
+    uint16_t pad2;
     uint64_t text_hash;
     uint32_t threshold, detection_filter; /* index + 1 in SEC_THRESHOLDS; 0: none */
     uint16_t apps[6];

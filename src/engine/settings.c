@@ -278,6 +278,10 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
     s->verdict = (struct verdict_config){
         .place = s->inline_mode ? PLACE_INLINE : PLACE_MIRROR,
         .alerts_max = (uint32_t)conf_int(c, "packet-alert-max"),
+        .queue = {.max = (uint32_t)conf_int(c, "detect.event-queue.max-queue"),
+                  .log = (uint32_t)conf_int(c, "detect.event-queue.log"),
+                  .by_priority = !strcmp(conf_str(c, "detect.event-queue.order"), "priority"),
+                  .all = conf_bool(c, "detect.process-all-events")},
         .on_drop = s->replay ? 0 : on_drop, /* replay answers nobody */
     };
     response_config_read(c, s->response_policy, &s->response, d);

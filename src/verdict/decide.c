@@ -3,6 +3,8 @@
  * claimed. */
 #include "verdict/verdict.h"
 
+#include "verdict/queue.h"
+
 #include <string.h>
 
 static const char *const reason_text[] = {
@@ -302,7 +304,12 @@ void verdict_decide(const struct verdict_config *c, struct detect *d, struct pac
     bool passed = false;
     sort(m->m, m->n, m->firewall.asked);
     out->overflow += m->overflow;
-    for (uint32_t k = 0; k < m->n; k++) {
+    struct matches all = *m;
+    uint32_t n = queue_select(&c->queue, o, &all);
+    for (uint32_t k = n; k < m->n; k++)
+        detect_watch_fate(d, &m->m[k], WATCH_QUEUE, UINT32_MAX);
+    out->overflow += m->n - n;
+    for (uint32_t k = 0; k < n; k++) {
         const struct match *x = &m->m[k];
         const struct overlay_rule *tuned = overlay_rule(o, x->rule);
         struct image_rule_info r;
@@ -336,7 +343,7 @@ void verdict_decide(const struct verdict_config *c, struct detect *d, struct pac
             fate = write_alert(&w, x, action, response) ? WATCH_WRITTEN : WATCH_OVERFLOW;
         detect_watch_fate(d, x, fate, UINT32_MAX);
         if (effects[action] & DOES_PASS) {
-            for (uint32_t left = k + 1; left < m->n; left++)
+            for (uint32_t left = k + 1; left < n; left++)
                 detect_watch_fate(d, &m->m[left], WATCH_PASSED, x->rule);
             passed = true;
         }

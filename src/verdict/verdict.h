@@ -52,7 +52,14 @@ enum verdict_place {
     PLACE_MIRROR, /* nothing can be held back; responses may be sent */
     PLACE_INLINE,
 };
+/* Snort's dialects: of one packet's events `log` act, of at most `max` that are kept.  log 0: no queue. */
+struct event_queue {
+    uint32_t max, log;
+    bool by_priority; /* else the longest content comes first */
+    bool all;         /* every action's events, not only the first's that has any */
+};
 struct verdict_config {
+    struct event_queue queue;
     enum verdict_place place;
     bool would;          /* inline-test: decide everything, drop nothing */
     uint32_t alerts_max; /* packet-alert-max; 0: 15 */

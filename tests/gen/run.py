@@ -8,7 +8,8 @@ import subprocess
 import wire
 
 CLASSES = os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', '..', '..', 'shared', 'rules', 'classification-et.config')
-SETTINGS = ('packet-alert-max=1000', 'detect.event-queue.max-queue=1000', 'detect.event-queue.log=1000')
+SETTINGS = ('packet-alert-max=1000', 'detect.event-queue.max-queue=1000', 'detect.event-queue.log=1000',
+            'detect.process-all-events=yes')
 
 
 def dialect_of(path):
