@@ -20,6 +20,9 @@ static char gone;
 enum {
     RUBBISH_MAX = 256, /* bytes in front of a status line that are looked through for it */
     EARLY_MAX = 4096,  /* a first line that may wait */
+    /* What libhtp takes from the heap, as measured for 8 headers in all: it counts against the cap. */
+    FLOW_COST = 896,
+    TX_COST = 4608,
 };
 
 /* ------------------------------------------------------------------ transactions */
@@ -34,9 +37,13 @@ struct http_tx *http_tx_of(htp_tx_t *tx)
     struct http_flow *hf = htp_connp_get_user_data(tx->connp);
     struct app_flow *af = hf->af;
     const struct http_config *config = app_config_get(af);
-    struct http_tx *t = af->n_tx < config->max_tx ? app_tx_new(af, sizeof *t) : NULL;
-    if (!t)
+    if (af->n_tx >= config->max_tx || !app_mem_take(af, TX_COST))
         return NULL;
+    struct http_tx *t = app_tx_new(af, sizeof *t);
+    if (!t) {
+        app_mem_give(af, TX_COST);
+        return NULL;
+    }
     t->hf = hf;
     t->htp = tx;
     for (unsigned dir = 0; dir < 2; dir++)
@@ -58,6 +65,7 @@ static void tx_free(struct app_flow *af, struct app_tx *tx)
     }
     app_free(af, t->uri.p);
     http_multipart_free(t);
+    app_mem_give(af, TX_COST);
     if (htp_tx_destroy(t->htp) != HTP_OK)
         htp_tx_set_user_data(t->htp, &gone);
 }
@@ -97,8 +105,11 @@ static void *state_new(struct app_flow *af)
         return NULL;
     hf->af = af;
     hf->server = http_server_of(config, f);
-    hf->connp = htp_connp_create(hf->server->htp);
+    bool room = app_mem_take(af, FLOW_COST);
+    hf->connp = room ? htp_connp_create(hf->server->htp) : NULL;
     if (!hf->connp) {
+        if (room)
+            app_mem_give(af, FLOW_COST);
         app_free(af, hf);
         return NULL;
     }
@@ -110,6 +121,7 @@ static void state_free(struct app_flow *af, void *state)
 {
     struct http_flow *hf = state;
     htp_connp_destroy_all(hf->connp);
+    app_mem_give(af, FLOW_COST);
     app_free(af, hf->early.p);
     app_free(af, hf);
 }
