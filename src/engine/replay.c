@@ -171,7 +171,7 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
         c->n = REPLAY_WORKERS;
     pthread_mutex_init(&c->drain, NULL);
     c->settings = engine_settings_new(o->conf, true, o->simulate_ips, o->check_csum, d);
-    struct state_config sc = {.enter = state_enter, .ctx = c};
+    struct state_config sc = {.cap_bytes = conf_bytes(o->conf, "detect.thresholds.memcap"), .enter = state_enter, .ctx = c};
     c->state = state_new(&sc);
     if (!c->settings || !c->state)
         return -ENOMEM;
