@@ -161,6 +161,9 @@ struct injector_counters {
     uint64_t sent, failed, would_block;
 };
 int injector_socket(const char *iface, struct diags *d) MUST_CHECK; /* link layer */
+int injector_socket_away(struct diags *d) MUST_CHECK; /* of a port that is not there: sends nothing until it is bound */
+/* Whoever holds the socket sends through the port of that name from now on; it keeps the source MAC.  0 or -errno. */
+int injector_rebind(int fd, const char *iface) MUST_CHECK;
 int injector_raw_socket(int ver, struct diags *d) MUST_CHECK;       /* IPPROTO_RAW, header included */
 struct injector *injector_attach(int fd_link, int fd_raw4, int fd_raw6, const char *iface);
 bool injector_send_frame(struct injector *i, const void *frame, size_t n);

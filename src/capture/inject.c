@@ -51,6 +51,29 @@ int injector_socket(const char *iface, struct diags *d)
     return fd;
 }
 
+int injector_socket_away(struct diags *d)
+{
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
+    if (fd < 0) {
+        int err = -errno;
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "can't open a packet socket: %s", strerror(-err));
+        return err;
+    }
+    (void)setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one);
+    return fd;
+}
+
+int injector_rebind(int fd, const char *iface)
+{
+    struct sockaddr_ll l = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(iface)};
+    int err = 0;
+    socklen_t n = sizeof err;
+    if (!l.sll_ifindex || bind(fd, (struct sockaddr *)&l, sizeof l) != 0)
+        return errno ? -errno : -ENODEV;
+    (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n); /* that the old port went down is no news */
+    return 0;
+}
+
 int injector_raw_socket(int ver, struct diags *d)
 {
     int fd =

@@ -357,6 +357,7 @@ static void put_ports(struct supervisor *s, struct json *j, const struct worker_
         json_u64(j, "bytes", c->iface[i].bytes);
         json_u64(j, "kernel_drops", c->iface[i].kernel_drops);
         json_bool(j, "there", !(s->dead >> i & 1));
+        json_bool(j, "up", !(s->dead >> i & 1) && link_is_up(s, i));
         json_close(j);
     }
     json_array_end(j);
@@ -366,6 +367,10 @@ static void put_ports(struct supervisor *s, struct json *j, const struct worker_
         json_cstr(j, "response_interface", "(raw IP)");
     else
         json_null(j, "response_interface");
+    if (s->plan.response && !s->plan.raw) {
+        json_bool(j, "response_there", !s->response_gone);
+        json_bool(j, "response_up", link_response_up(s));
+    }
 }
 
 static void put_workers(struct supervisor *s, struct json *j)

@@ -112,7 +112,9 @@ static int open_responses(struct supervisor *s)
     for (unsigned w = 0; w < s->plan.workers; w++) {
         int *r = s->now.response[w], rc = 0;
         if (s->plan.response && !s->plan.raw)
-            rc = r[0] = injector_socket(s->plan.response, &s->diags);
+            /* An engine that starts anew judges, also while the port is away. */
+            rc = r[0] = s->running && !if_nametoindex(s->plan.response) ? injector_socket_away(&s->diags)
+                                                                        : injector_socket(s->plan.response, &s->diags);
         if (s->plan.raw) {
             rc = r[1] = injector_raw_socket(4, &s->diags);
             if (rc >= 0)
@@ -184,6 +186,7 @@ int generation_open(struct supervisor *s)
         rc = open_responses(s);
     if (!rc)
         rc = open_rings(s);
+    links_began(s);
     sup_tell(s);
     return rc;
 }

@@ -336,6 +336,7 @@ static void tick(struct supervisor *s)
     restart_due(s, &s->logger, now);
     restart_due(s, &s->engine, now);
     ports_look(s);
+    links_look(s);
     watch_beats(s, now);
     control_tick(s);
     survey_tick(s);

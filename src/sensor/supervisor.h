@@ -116,6 +116,10 @@ struct supervisor {
     struct msg_swapped swapped;
     uint32_t dead; /* interfaces that are away */
     uint64_t dead_look_ns, dead_seen;
+    uint64_t links_down; /* interfaces without link or set down; bit CAPTURE_IFACES: the response port */
+    uint64_t links_look_ns;
+    uint32_t response_index; /* of the port that the sending sockets are bound to */
+    bool response_gone;
     uint64_t lost_frames;             /* in the rings of engines that died */
     struct worker_counts past, ended; /* sums of engines that ended; of the last one */
     struct logger_counters past_log;
@@ -156,6 +160,12 @@ void generation_close(struct generation *g, bool rings);
 int generation_send(struct supervisor *s, int channel) MUST_CHECK; /* to an engine */
 void ports_lost(struct supervisor *s, uint32_t mask);
 void ports_look(struct supervisor *s); /* are dead ones there again? */
+
+/* sup_links.c */
+void links_began(struct supervisor *s); /* the sockets of a generation are open */
+void links_look(struct supervisor *s);
+bool link_is_up(const struct supervisor *s, unsigned iface);
+bool link_response_up(const struct supervisor *s);
 
 /* sup_reload.c */
 struct conf *sup_configure(struct supervisor *s);

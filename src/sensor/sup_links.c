@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Links of the ports, and the response port that goes and comes back.
+ *
+ * The engine's sending sockets and the supervisor's are the same sockets: bound to the port anew here, they send
+ * there, and the engine need not know.  A mirror port that goes is the engine's to tell (sup_ports.c).
+ */
+#include "sensor/supervisor.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { RESPONSE_BIT = CAPTURE_IFACES };
+
+/* Flags of a port; -1: it is not there. */
+static int flags_of(int fd, const char *name)
+{
+    struct ifreq r = {0};
+    strncpy(r.ifr_name, name, sizeof(r.ifr_name) - 1);
+    return ioctl(fd, SIOCGIFFLAGS, &r) ? -1 : (uint16_t)r.ifr_flags;
+}
+
+static void link_look(struct supervisor *s, int fd, unsigned bit, const char *name)
+{
+    int flags = flags_of(fd, name);
+    uint64_t mask = 1ull << bit;
+    if (flags < 0) { /* that it is gone is said elsewhere */
+        s->links_down &= ~mask;
+        return;
+    }
+    bool up = (flags & IFF_UP) && (flags & IFF_RUNNING);
+    if (up == !(s->links_down & mask))
+        return;
+    s->links_down ^= mask;
+    if (up)
+        log_at(LOG_AT_NOTICE, bit == RESPONSE_BIT ? "response" : "capture", "%s is up again", name);
+    else
+        log_at(LOG_AT_WARNING, bit == RESPONSE_BIT ? "response" : "capture", "%s is down (%s): nothing %s it", name,
+               flags & IFF_UP ? "no link" : "set down", bit == RESPONSE_BIT ? "leaves" : "is seen on");
+}
+
+/* True: it is there, under the number that the sockets are bound to. */
+static bool response_there(struct supervisor *s)
+{
+    const char *name = s->plan.response;
+    uint32_t index = if_nametoindex(name);
+    if (index == s->response_index && !s->response_gone)
+        return true;
+    if (!index) {
+        if (!s->response_gone)
+            log_at(LOG_AT_WARNING, "response", "%s is gone: nothing is answered until it comes back", name);
+        s->response_gone = true;
+        return false;
+    }
+    if (!s->response_gone) /* went and came between two looks */
+        log_at(LOG_AT_WARNING, "response", "%s is another port now", name);
+    s->response_gone = true;
+    if (!port_has_address(name) && capture_silence_port(name, &s->diags))
+        return false;
+    for (unsigned w = 0; w < s->now.workers; w++)
+        if (s->now.response[w][0] >= 0 && injector_rebind(s->now.response[w][0], name))
+            return false;
+    s->response_index = index;
+    s->response_gone = false;
+    log_at(LOG_AT_NOTICE, "response", "%s is there again", name);
+    return true;
+}
+
+void links_began(struct supervisor *s)
+{
+    s->response_index = s->plan.response ? if_nametoindex(s->plan.response) : 0;
+    s->response_gone = s->plan.response && !s->response_index;
+}
+
+bool link_is_up(const struct supervisor *s, unsigned iface)
+{
+    return !(s->links_down >> iface & 1);
+}
+
+bool link_response_up(const struct supervisor *s)
+{
+    return !s->response_gone && link_is_up(s, RESPONSE_BIT);
+}
+
+void links_look(struct supervisor *s)
+{
+    uint64_t now = sup_now();
+    if (!s->running || now - s->links_look_ns < NS_PER_SEC)
+        return;
+    s->links_look_ns = now;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    for (unsigned i = 0; i < s->plan.n; i++)
+        if (!(s->dead >> i & 1))
+            link_look(s, fd, i, s->plan.live.iface[i]);
+    if (s->plan.response && !s->plan.raw && response_there(s))
+        link_look(s, fd, RESPONSE_BIT, s->plan.response);
+    close(fd);
+    arena_reset(&s->arena); /* still away: said once is enough */
+    diags_init(&s->diags, &s->arena);
+}
