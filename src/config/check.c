@@ -27,21 +27,26 @@ static bool is_prefix(const char *path)
     return false;
 }
 
-bool setting_covers(const char *path)
+const struct setting *setting_above(const char *path)
 {
     char head[CONF_PATH];
     size_t n = strlen(path);
     if (n >= sizeof(head))
-        return false;
+        return NULL;
     memcpy(head, path, n + 1);
     for (char *dot = head + n; dot; dot = strrchr(head, '.')) {
         bool whole = *dot == 0;
         *dot = 0;
         const struct setting *s = setting_find(head);
         if (s && (whole || s->type == SET_MAP || s->type == SET_LIST))
-            return true;
+            return s;
     }
-    return is_prefix(path);
+    return NULL;
+}
+
+bool setting_covers(const char *path)
+{
+    return strlen(path) < CONF_PATH && (setting_above(path) || is_prefix(path));
 }
 
 bool str_hint(char *to, size_t room, const char *near)

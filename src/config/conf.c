@@ -274,6 +274,8 @@ int conf_set(struct conf *c, const char *assignment, struct diags *d)
         unknown_key(path, d);
         return -EINVAL;
     }
+    if (!row)
+        row = setting_above(path);
     if (row && strstr(row->help, "no effect"))
         diag_add(d, DIAG_WARNING, "--set", 0, 0, NULL, "%s: %s", path, row->help);
     *l = (struct conf_line){.file = path, .text = value};

@@ -296,6 +296,9 @@ static int config_row(struct snort *s, const struct row *r, struct str args)
         return snort_set_z(s, r->path, r->fixed);
     struct sbuf value;
     sbuf_init(&value);
+    const struct setting *row = setting_find(r->path);
+    if (row && strstr(row->help, "no effect"))
+        snort_warn(s, "config %s: %s", r->name, row->help);
     int rc = snort_expand(s, snort_inside(args), true, &value, 0);
     if (!rc)
         rc = set_checked(s, r->name, r->path, sbuf_view(&value));

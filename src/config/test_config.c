@@ -355,6 +355,32 @@ static void assignments(void **state)
     world_done(&w);
 }
 
+/* What is known and does nothing says so, below a map, too. */
+static void says_no_effect(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *set, *why;
+    } rows[] = {
+        {"daemon-directory=/", "relative"},
+        {"unix-command.enabled=no", "no effect"},
+        {"lua.allow-rules=yes", "no effect"},
+        {"app-layer.protocols.smb.max-tx=3", "not parsed"},
+        {"app-layer.protocols.ftp.enabled=no", 0},
+        {"flow.memcap=1mb", 0},
+        {"outputs.0.fast.enabled=no", 0},
+    };
+    struct world w = world_new();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        diags_init(&w.d, &w.arena);
+        assert_int_equal(conf_set(w.c, rows[i].set, &w.d), 0);
+        assert_int_equal(w.d.warnings, rows[i].why ? 1 : 0);
+        if (rows[i].why)
+            assert_non_null(strstr(w.d.first->reason, rows[i].why));
+    }
+    world_done(&w);
+}
+
 static void count_row(void *ctx, const struct setting *s, const char *value, const char *source)
 {
     unsigned *seen = ctx;
@@ -589,21 +615,14 @@ int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(truths_and_times),
-        cmocka_unit_test(table_is_sound),
-        cmocka_unit_test(senseless_values),
-        cmocka_unit_test(built_in_defaults),
-        cmocka_unit_test(yaml_shapes),
-        cmocka_unit_test(yaml_errors),
-        cmocka_unit_test(unknown_keys),
-        cmocka_unit_test(limits_hold),
-        cmocka_unit_test(assignments),
-        cmocka_unit_test(shows_each),
-        cmocka_unit_test(policies_and_variables),
-        cmocka_unit_test(includes),
-        cmocka_unit_test(every_cut),
-        cmocka_unit_test(stock_holds),
-        cmocka_unit_test(stock_is_the_peers),
+        cmocka_unit_test(truths_and_times), cmocka_unit_test(table_is_sound),
+        cmocka_unit_test(senseless_values), cmocka_unit_test(built_in_defaults),
+        cmocka_unit_test(yaml_shapes),      cmocka_unit_test(yaml_errors),
+        cmocka_unit_test(unknown_keys),     cmocka_unit_test(limits_hold),
+        cmocka_unit_test(assignments),      cmocka_unit_test(says_no_effect),
+        cmocka_unit_test(shows_each),       cmocka_unit_test(policies_and_variables),
+        cmocka_unit_test(includes),         cmocka_unit_test(every_cut),
+        cmocka_unit_test(stock_holds),      cmocka_unit_test(stock_is_the_peers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,7 @@ const char *value_wrong(const struct setting *s, const char *value);
 const char *value_hint(const struct setting *s, char *to, size_t room);
 const struct conf_node *value_node(const struct conf *c, const struct setting *s);
 /* There is such a row, or one above it that takes anything, or rows below it. */
+const struct setting *setting_above(const char *path); /* its row, or that of a map or list that it is in */
 bool setting_covers(const char *path);
 bool str_hint(char *to, size_t room, const char *near);
 /* conf_load from memory; includes are not followed (tests, fuzzing, the stock configuration). */

@@ -50,11 +50,12 @@ bool block_ftpbounce(const struct block *b)
 bool block_asn1(const struct block *b, const struct img_test *t)
 {
     enum { ELEMENTS = 256 };
+    uint32_t most = b->d->config.asn1_elements ? b->d->config.asn1_elements : ELEMENTS;
     int64_t at = t->u.asn1.relative ? (int64_t)b->d->cursor[0] + t->u.asn1.relative_offset : t->u.asn1.absolute_offset;
     if (at < 0 || at >= b->in->n)
         return false;
     struct cursor c = cur_of(b->in->p + at, (size_t)(b->in->n - at));
-    for (unsigned k = 0; k < ELEMENTS && cur_left(&c) >= 2; k++) {
+    for (unsigned k = 0; k < most && cur_left(&c) >= 2; k++) {
         uint8_t tag = cur_u8(&c);
         if ((tag & 31) == 31) {
             unsigned m = 0;

@@ -224,6 +224,7 @@ struct detect_config {
     bool inline_mode;       /* arrival: bodies are judged as they grow */
     bool on_ack;
     uint32_t pcre_match_limit, pcre_recursion_limit;
+    uint32_t asn1_elements; /* that the asn1 keyword walks; 0: 256 */
     uint32_t recursion_limit; /* of content retries; 0: 3000 */
     uint32_t rule_sample;     /* cost of rules is taken of one packet in so many; 0: of none */
     uint32_t rule_budget;     /* steps of one rule in a second of packet time; 0: no budget */

@@ -338,7 +338,8 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
     fields_u64(out, "max_trackers_reached", c->decode.frag_max_hit);
     fields_u64(out, "memuse", c->decode.frag_mem_bytes);
     fields_close(out);
-    exception_stats(out, e->settings, &c->verdict, w->stats_null);
+    if (w->stats_exceptions)
+        exception_stats(out, e->settings, &c->verdict, w->stats_null);
     fields_open(out, "flow_bypassed");
     fields_u64(out, "local_pkts", c->verdict.bypassed_pkts);
     fields_u64(out, "local_bytes", c->verdict.bypassed_bytes);

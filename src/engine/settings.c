@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Target policies by network: longest prefix wins. */
+/* Target policies, and timeouts of fragments in seconds, by network: longest prefix wins. */
 struct os_networks {
-    struct lpm *lpm;
+    struct lpm *lpm, *timeout;
+    uint64_t timeout_ns; /* of the rest */
 };
 
 static enum os_policy os_of(void *ctx, uint8_t ver, const struct ip_addr *a)
@@ -26,8 +27,15 @@ static enum frag_policy frag_of(void *ctx, uint8_t ver, const struct ip_addr *a)
     return os_frag_policy(os_of(ctx, ver, a));
 }
 
-static int os_add(struct os_networks *n, enum os_policy os, const char *text, const struct conf_node *at,
-                  struct diags *d)
+static uint64_t frag_timeout_of(void *ctx, uint8_t ver, const struct ip_addr *a)
+{
+    const struct os_networks *n = ctx;
+    uint32_t v = lpm_get(n->timeout, ver, a);
+    return v == LPM_NONE ? n->timeout_ns : v * 1000000000ull;
+}
+
+static int network_add(struct lpm *to, uint32_t value, const char *text, const struct conf_node *at, const char *what,
+                       struct diags *d)
 {
     struct str rest = str_trim(str_cstr(text));
     if (rest.n >= 2 && rest.p[0] == '[' && rest.p[rest.n - 1] == ']')
@@ -39,10 +47,10 @@ static int os_add(struct os_networks *n, enum os_policy os, const char *text, co
             continue;
         if (!ip_prefix_parse(one, &p)) {
             diag_add(d, DIAG_WARNING, at->file, at->line, at->column, "write addresses as 10.0.0.0/8",
-                     "host-os-policy: \"" STR_FMT "\" is no network", STR_ARG(one));
+                     "%s: \"" STR_FMT "\" is no network", what, STR_ARG(one));
             continue;
         }
-        if (lpm_add(n->lpm, &p, os))
+        if (lpm_add(to, &p, value))
             return -1;
     }
     return 0;
@@ -62,19 +70,49 @@ static struct os_networks *os_read(const struct conf *c, const char *path, struc
             diag_add(d, DIAG_WARNING, k->file, k->line, k->column, NULL, "host-os-policy: unknown system %s", k->name);
             continue;
         }
-        if (k->value && os_add(n, (enum os_policy)os, k->value, k, d))
+        if (k->value && network_add(n->lpm, (uint32_t)os, k->value, k, "host-os-policy", d))
             break;
         for (const struct conf_node *a = k->child; a; a = a->next)
-            if (a->value && os_add(n, (enum os_policy)os, a->value, a, d))
+            if (a->value && network_add(n->lpm, (uint32_t)os, a->value, a, "host-os-policy", d))
                 break;
     }
     return n;
+}
+
+/* defrag.host-config: [NAME: {timeout: SECONDS, address: [...]}] */
+static int timeouts_by_network(struct os_networks *n, const struct conf *c, struct diags *d)
+{
+    const struct conf_node *list = conf_node(c, "defrag.host-config");
+    n->timeout_ns = conf_ns(c, "defrag.timeout");
+    if (!list)
+        return 0;
+    if (!(n->timeout = lpm_new()))
+        return -1;
+    for (const struct conf_node *i = list->child; i; i = i->next) {
+        const char *name = i->name;
+        const struct conf_node *one = list->kind == CONF_LIST ? conf_item(i, &name) : i;
+        const struct conf_node *at = one ? conf_sub(one, "address") : NULL;
+        int64_t s = one ? conf_sub_int(one, "timeout", 0) : 0;
+        if (!at || s < 1 || s >= LPM_NONE) {
+            diag_add(d, DIAG_ERROR, i->file, i->line, i->column, "NAME: {timeout: 30, address: [10.0.0.0/8]}",
+                     "defrag.host-config: %s has no timeout or no address", name);
+            continue;
+        }
+        if (at->value && network_add(n->timeout, (uint32_t)s, at->value, at, "defrag.host-config", d))
+            return -1;
+        for (const struct conf_node *a = at->child; a; a = a->next)
+            if (a->value && network_add(n->timeout, (uint32_t)s, a->value, a, "defrag.host-config", d))
+                return -1;
+    }
+    return 0;
 }
 
 static void os_free(struct os_networks *n)
 {
     if (n)
         lpm_free(n->lpm);
+    if (n)
+        lpm_free(n->timeout);
     free(n);
 }
 
@@ -166,10 +204,14 @@ static void decode_read(struct engine_settings *s, const struct conf *c)
         .vxlan = conf_bool(c, "decoder.vxlan.enabled"),
         .geneve = conf_bool(c, "decoder.geneve.enabled"),
         .erspan_i = conf_bool(c, "decoder.erspan.typeI.enabled"),
+        .no_ipip = !conf_bool(c, "decoder.ipv4.ipip.enabled"),
+        .no_vntag = !conf_bool(c, "decoder.vntag.enabled"),
+        .frag_pieces_max = (uint32_t)conf_int(c, "defrag.max-frags"),
         .frag_max = (uint32_t)conf_int(c, "defrag.trackers"),
         .frag_cap_bytes = conf_bytes(c, "defrag.memcap"),
         .frag_timeout_ns = conf_ns(c, "defrag.timeout"),
         .frag_policy = frag_of,
+        .frag_timeout = conf_node(c, "defrag.host-config") ? frag_timeout_of : NULL,
         .ctx = s->frag_os,
     };
     const char *v;
@@ -245,6 +287,7 @@ static void stream_read(struct engine_settings *s, const struct conf *c, struct 
         .inline_mode = inl_auto ? s->inline_mode : conf_truth(inl) == 1,
         .drop_invalid = conf_bool(c, "stream.drop-invalid") && s->inline_mode && conf_format(c) != CONF_FORMAT_RIPOSTE,
         .bypass = conf_bool(c, "stream.bypass"),
+        .liberal_timestamps = conf_bool(c, "stream.liberal-timestamps"),
         .urgent = (uint8_t)urgent_read(conf_str(c, "stream.reassembly.urgent.policy"), URGENT_OOB),
         .urgent_oob_limit_policy = (uint8_t)urgent_read(conf_str(c, "stream.reassembly.urgent.oob-limit-policy"), URGENT_DROP),
         .max_synack_queued = (uint8_t)conf_int(c, "stream.max-synack-queued"),
@@ -267,6 +310,7 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
         .on_ack = s->stream.inspect == INSPECT_ON_ACK,
         .pcre_match_limit = (uint32_t)conf_int(c, "pcre.match-limit"),
         .pcre_recursion_limit = (uint32_t)conf_int(c, "pcre.match-limit-recursion"),
+        .asn1_elements = (uint32_t)conf_int(c, "asn1-max-frames"),
         .recursion_limit = (uint32_t)conf_int(c, "detect.inspection-recursion-limit"),
         .rule_sample = (uint32_t)conf_int(c, "detect.rule-sample"),
         .rule_budget = (uint32_t)conf_int(c, "detect.rule-budget"),
@@ -291,7 +335,9 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
                      ? 0
                      : conf_ns(c, "capture.duplicate-window");
     s->csum_auto = s->replay && (!csum || !strcmp(csum, "auto"));
-    if (csum && conf_truth(csum) == 0)
+    const char *live = conf_str(c, "capture.checksum-validation");
+    bool none = live && (!strcmp(live, "none") || conf_truth(live) == 0);
+    if (none || (csum && conf_truth(csum) == 0))
         s->decode.check_csum = s->stream.check_csum = false;
 }
 
@@ -429,6 +475,10 @@ struct engine_settings *engine_settings_new(const struct conf *c, bool replay, b
     s->tick_ns = 1000000000u;
     s->os = os_read(c, conf_node(c, "stream.host-os-policy") ? "stream.host-os-policy" : "host-os-policy", d);
     s->frag_os = os_read(c, conf_node(c, "defrag.host-os-policy") ? "defrag.host-os-policy" : "host-os-policy", d);
+    if (s->frag_os && timeouts_by_network(s->frag_os, c, d)) {
+        os_free(s->frag_os);
+        s->frag_os = NULL;
+    }
     s->response_policy = response_policy_new(c, d);
     bool firewall = conf_bool(c, "firewall.enabled");
     if (firewall)

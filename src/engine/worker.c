@@ -86,7 +86,7 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
     struct stream_config sc = s->stream;
     struct image_needs needs;
     image_needs(overlay_image(parts->overlay), &needs);
-    sc.raw = needs.stream_raw;
+    sc.raw = needs.stream_raw && conf_bool(s->conf, "stream.reassembly.raw");
     struct emitter_config ec = {.ring = parts->ring,
                                 .full = parts->ring_full,
                                 .ctx = parts->ctx,

@@ -388,6 +388,7 @@ struct event_wants {
     bool packet_bytes; /* some writer wants the packet (pcap, unified2, full, cmg) */
     bool stats_totals, stats_threads, stats_deltas, stats_null, stats_decoder_events,
         stats_stream_events;
+    bool stats_exceptions; /* counters of exception policies */
     char decoder_events_prefix[32];
     uint64_t stats_interval_ns;
     bool any; /* some output at all */

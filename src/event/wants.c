@@ -438,6 +438,7 @@ static void stats_global(const struct conf *c, struct event_wants *w)
 {
     w->stats_interval_ns = conf_ns(c, "stats.interval");
     w->stats_decoder_events = conf_bool(c, "stats.decoder-events");
+    w->stats_exceptions = conf_bool(c, "stats.exception-policy.global-stats");
     w->stats_stream_events = conf_bool(c, "stats.stream-events");
     const char *prefix = conf_str(c, "stats.decoder-events-prefix");
     size_t len = prefix ? strnlen(prefix, sizeof(w->decoder_events_prefix) - 1) : 0;

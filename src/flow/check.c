@@ -24,7 +24,8 @@ bool timestamp_ok(const struct pass *c)
     if (leniency[policy].zero_is_none && (!p->tcp.ts_val || !h->ts_val))
         return true;
     int32_t ahead = (int32_t)(p->tcp.ts_val - h->ts_val);
-    if (ahead + leniency[policy].back >= 0)
+    int32_t back = c->e->cfg.liberal_timestamps ? leniency[OS_LINUX].back : leniency[policy].back;
+    if (ahead + back >= 0)
         return true;
     uint32_t now_s = (uint32_t)(p->ts_ns / 1000000000);
     return now_s - h->ts_s > PAWS_IDLE_S && now_s > h->ts_s;

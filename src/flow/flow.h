@@ -270,6 +270,7 @@ struct stream_config {
     bool check_csum;         /* packets with bad checksums stay out of the stream */
     bool midstream, async_oneside;
     bool inline_mode; /* first copy wins and is what leaves */
+    bool liberal_timestamps; /* one tick back is taken as Linux takes it, whatever the target is */
     bool drop_invalid;
     bool bypass; /* by-pass a stream that reached its depth */
     enum stream_inspect inspect;

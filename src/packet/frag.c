@@ -88,7 +88,8 @@ void frag_tracker_empty(struct frag_table *t, struct frag_tracker *k)
     if (k->head_chunk)
         frag_chunk_put(t, k->head_chunk);
     memset(k->chunk, 0, sizeof(k->chunk));
-    k->first = k->last = k->spans = k->held = k->head_chunk = 0;
+    t->pieces -= k->pieces;
+    k->first = k->last = k->spans = k->held = k->head_chunk = k->pieces = 0;
 }
 
 static struct frag_tracker *tracker_at(const struct frag_table *t, uint32_t i)
@@ -234,7 +235,7 @@ static bool room_make(struct frag_table *t, uint32_t i, uint32_t s, uint32_t e, 
     struct frag_tracker *k = tracker_at(t, i);
     if (k->spans + 2 > FRAG_PIECES_MAX)
         return false;
-    while (t->spans_max - t->spans_used < k->spans + 2)
+    while (t->pieces >= t->pieces_max || t->spans_max - t->spans_used < k->spans + 2)
         if (!evict(t, i))
             return false;
     if (head_len > FRAG_HEAD && !chunk_want(t, i, &k->head_chunk))
@@ -366,6 +367,8 @@ static bool piece_put(struct way *w, uint32_t i, const struct frag_piece *f)
         refuse(w, DECODE_IPV4_FRAG_IGNORED, DECODE_IPV6_FRAG_IGNORED);
         return false;
     }
+    t->pieces++;
+    k->pieces++;
     if (frag_spans_put(t, k, s, e, f->data).took_zero)
         head_keep(t, k, w->p, f);
     return k->have_end && k->held == k->end;
@@ -426,6 +429,7 @@ struct frag_table *frag_table_new(const struct decode_config *c, struct decode_c
     t->cap_bytes = c->frag_cap_bytes ? c->frag_cap_bytes : CAP_DEFAULT;
     uint64_t fit = t->cap_bytes / sizeof(struct frag_tracker) + 1;
     t->trackers_max = (uint32_t)u64_min(c->frag_max ? c->frag_max : TRACKERS_DEFAULT, fit);
+    t->pieces_max = c->frag_pieces_max ? c->frag_pieces_max : UINT32_MAX;
     t->chunks_max = (uint32_t)u64_min(t->cap_bytes / FRAG_CHUNK, 1u << 20);
     t->spans_max = u32_max(2 * FRAG_PIECES_MAX, u32_min(t->chunks_max * 16, 1u << 20));
     t->bucket_mask = pow2_above(t->trackers_max) - 1;

@@ -37,6 +37,7 @@ struct frag_tracker {
     uint32_t hash_next, older, newer; /* LRU by first fragment */
     uint64_t expire_ns;
     uint32_t first, last, spans; /* pieces */
+    uint32_t pieces;             /* fragments taken */
     uint32_t held;               /* bytes */
     uint32_t end;                /* of the datagram, if have_end */
     uint16_t head_len, prefix;   /* prefix + IP header(s) of the fragment that owns byte 0 */
@@ -56,6 +57,7 @@ struct frag_table {
     uint32_t trackers_max, trackers_fresh, trackers_free;
     uint32_t *bucket, bucket_mask;
     uint32_t oldest, newest;
+    uint32_t pieces, pieces_max; /* fragments kept */
     uint8_t *chunk;
     uint32_t chunks_max, chunks_fresh, chunks_free;
     struct frag_span *span;

@@ -63,6 +63,8 @@ static enum step llc_step(struct way *w, uint16_t len)
 enum step way_ethertype(struct way *w, uint16_t type)
 {
     enum step s = type < 0x600 ? llc_step(w, type) : ethertype_step(type);
+    if (s == STEP_VNTAG && w->d->cfg.no_vntag)
+        s = STEP_NONE;
     if (s == STEP_NONE) {
         w->d->n.unknown_ethertype++;
         packet_event(w->p, DECODE_ETHERNET_UNKNOWN_ETHERTYPE);

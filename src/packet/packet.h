@@ -268,9 +268,11 @@ struct decode_config {
     uint8_t layers_max; /* 0: PACKET_LAYERS_MAX */
     bool check_csum;    /* verify IP, TCP, UDP, ICMP, SCTP checksums */
     bool teredo, vxlan, geneve, erspan_i;
+    bool no_ipip, no_vntag; /* IPv4 in IPv4 is a payload, a VN-tag an unknown ethertype */
     bool teredo_any; /* on any port */
     uint16_t vxlan_ports[4], geneve_ports[4], teredo_ports[4]; /* 0 ends; all 0: the usual ones */
     uint32_t frag_max;                                         /* datagrams in work at once */
+    uint32_t frag_pieces_max; /* fragments kept of all of them; 0: no limit but the memory's */
     uint64_t frag_cap_bytes;
     uint64_t frag_timeout_ns;
     bool frag_ipv6_drop_overlap; /* RFC 5722; off: judged by policy, with the event */

@@ -299,6 +299,11 @@ enum step transport_read(struct way *w, uint8_t proto)
     case IPPROTO_NUM_GRE:
         return gre_read(w);
     case IPPROTO_NUM_IPIP:
+        if (v4 && w->d->cfg.no_ipip) {
+            payload_set(w->p, &w->c);
+            return STEP_END;
+        }
+        return ipip_read(w, proto);
     case IPPROTO_NUM_IPV6:
         return ipip_read(w, proto);
     case IPPROTO_NUM_SCTP:

@@ -193,7 +193,9 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
         diag_add(d, DIAG_ERROR, p->response, 0, 0, NULL, "no name of an interface");
         return -EINVAL;
     }
-    p->raw = mode && !strcmp(mode, "ip");
+    /* Suricata's host-mode says the same where response.mode leaves it open. */
+    bool open = !mode || !strcmp(mode, "auto");
+    p->raw = !strcmp(open ? conf_str(c, "host-mode") : mode, open ? "router" : "ip");
     p->pcap = lib && !strcmp(lib, "pcap");
     p->workers = p->pcap ? 1 : workers(c, p);
     p->realtime = realtime_of(c, p);

@@ -83,7 +83,8 @@ static void ports(void **state)
     set(w, "capture.interfaces", "eth1");
     set(w, "workers", "1");
     assert_int_equal(port_plan(w->c, p, &w->d), 0);
-    assert_int_equal(p->live.ring, RING_V3); /* one ring, and nothing is answered: what costs least */
+    assert_int_equal(p->live.ring,
+                     RING_V3); /* one ring, and nothing is answered: what costs least */
     port_plan_done(p);
     conf_free(w->c);
     w->c = all;
@@ -94,6 +95,21 @@ static void ports(void **state)
     assert_string_equal(p->response, "eth3");
     assert_in_range(p->workers, 1, SENSOR_WORKERS);
     port_plan_done(p);
+    /* host-mode counts where response.mode says nothing */
+    static const struct {
+        const char *mode, *host;
+        bool raw;
+    } ways[] = {{"auto", "auto", false}, {"auto", "router", true},  {"auto", "sniffer-only", false},
+                {"ip", "auto", true},    {"link", "router", false}, {"ip", "sniffer-only", true}};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        set(w, "response.mode", ways[i].mode);
+        set(w, "host-mode", ways[i].host);
+        assert_int_equal(port_plan(w->c, p, &w->d), 0);
+        assert_int_equal(p->raw, ways[i].raw);
+        port_plan_done(p);
+    }
+    set(w, "response.mode", "auto");
+    set(w, "host-mode", "auto");
     set(w, "workers", "200"); /* no core is left */
     assert_int_equal(port_plan(w->c, p, &w->d), 0);
     assert_false(p->realtime);
