@@ -74,6 +74,8 @@ static bool response_there(struct supervisor *s)
 
 void links_began(struct supervisor *s)
 {
+    if (s->running) /* a port that came back meanwhile is still to be made silent: links_look sees its new number */
+        return;
     s->response_index = s->plan.response ? if_nametoindex(s->plan.response) : 0;
     s->response_gone = s->plan.response && !s->response_index;
 }
