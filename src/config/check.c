@@ -87,10 +87,33 @@ static int join(struct check *k, const struct setting *s, const struct conf_node
     return text.p ? 0 : -ENOMEM;
 }
 
+static void wrong_kind(struct check *k, const struct conf_node *n, const char *path, bool list)
+{
+    k->wrong++;
+    diag_add(k->d, DIAG_ERROR, n->file, n->line, n->column,
+             list ? "[one, two], or a line \"- one\" for each" : "NAME: VALUE in lines of their own below it",
+             "%s: a %s is expected", path, list ? "list" : "map");
+}
+
+/* A single value where a list or a map belongs would be taken without a word, and do nothing. */
+static void check_kind(struct check *k, const struct setting *s, const struct conf_node *n)
+{
+    static const char *const both[] = {"rules", "response.networks", "defrag.host-config"};
+    bool empty = n->kind == CONF_SCALAR ? !*n->value : !n->child;
+    if (empty || strstr(s->help, "no effect") || n->kind == (s->type == SET_LIST ? CONF_LIST : CONF_MAP))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(both); i++)
+        if (!strcmp(both[i], s->path))
+            return;
+    wrong_kind(k, n, s->path, s->type == SET_LIST);
+}
+
 static int check_row(struct check *k, const struct setting *s, const struct conf_node *n)
 {
-    if (s->type == SET_MAP || s->type == SET_LIST)
+    if (s->type == SET_MAP || s->type == SET_LIST) {
+        check_kind(k, s, n);
         return 0;
+    }
     if (n->kind == CONF_LIST && s->type == SET_STR)
         return join(k, s, n);
     if (n->kind != CONF_SCALAR) {
@@ -120,7 +143,9 @@ static int check_node(struct check *k, const struct conf_node *n, size_t at)
         return check_map(k, n, at, !free_form);
     if (rc || free_form)
         return rc;
-    if (!s && !(prefix && n->kind == CONF_SCALAR && !*n->value))
+    if (!s && prefix && (n->kind == CONF_LIST || *n->value))
+        wrong_kind(k, n, k->path, false);
+    else if (!s && !prefix)
         say_unknown(k, n);
     return 0;
 }
@@ -144,6 +169,25 @@ static int check_map(struct check *k, const struct conf_node *map, size_t at, bo
     return rc;
 }
 
+/* Of Snort 2, Snort 3 and Suricata; the rules' own table is in another house. */
+static void check_order(struct check *k)
+{
+    static const char *const words[] = {"pass",     "drop",     "sdrop",     "block",  "reject", "alert", "log",
+                                        "activate", "dynamic",  "activation", "reset", "react",  "rewrite"};
+    const struct conf_node *list = conf_node(k->c, "action-order");
+    for (const struct conf_node *n = list ? list->child : NULL; n; n = n->next) {
+        struct name_search near = {.name = str_cstr(n->value ? n->value : n->name)};
+        bool known = n->value && conf_ruletype_find(k->c, near.name) >= 0;
+        for (size_t i = 0; i < ARRAY_LEN(words) && !known; i++) {
+            known = str_eq(near.name, str_cstr(words[i]));
+            name_offer(&near, words[i]);
+        }
+        if (!known)
+            diag_add(k->d, DIAG_WARNING, n->file, n->line, n->column, near.best,
+                     "action-order: " STR_FMT " is no action, left out", STR_ARG(near.name));
+    }
+}
+
 int conf_finish(struct conf *c, struct diags *d)
 {
     size_t all;
@@ -153,6 +197,7 @@ int conf_finish(struct conf *c, struct diags *d)
         return -ENOMEM;
     struct check k = {.c = c, .d = d};
     int rc = check_map(&k, c->root, 0, true);
+    check_order(&k);
     if (!rc)
         rc = rules_collect(c, d);
     return rc ? rc : k.wrong ? -EINVAL : 0;

@@ -355,6 +355,39 @@ static void assignments(void **state)
     world_done(&w);
 }
 
+/* A value of another kind than its row's is an error with its place, not silence. */
+static void kinds_of_values(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *reason;
+        bool error;
+    } rows[] = {
+        {"vars: []\n", "vars: a map is expected", true},
+        {"stream: foo\n", "stream: a map is expected", true},
+        {"vars:\n  address-groups: any\n", "vars.address-groups: a map is expected", true},
+        {"outputs: foo\n", "outputs: a list is expected", true},
+        {"outputs: {fast: {enabled: yes}}\n", "outputs: a list is expected", true},
+        {"rule-files: a.rules\n", "rule-files: a list is expected", true},
+        {"host-os-policy: [a]\n", "host-os-policy: a map is expected", true},
+        {"action-order: [pass, alrt]\n", "action-order: alrt is no action", false},
+        {"action-order: [pass, drop, odd]\nruletypes: [{odd: {type: log}}]\n", NULL, false},
+        {"vars:\noutputs:\nhost-os-policy: {}\nrule-files: []\n", NULL, false},
+        {"response:\n  networks: any\nrules: a.rules\ndetect-engine: x\n", NULL, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world w = world_new();
+        assert_int_equal(load_z(&w, rows[i].text), rows[i].error ? -EINVAL : 0);
+        assert_int_equal(w.d.errors + w.d.warnings, rows[i].reason ? 1 : 0);
+        if (rows[i].reason) {
+            assert_non_null(strstr(w.d.first->reason, rows[i].reason));
+            assert_true(w.d.first->line >= 1);
+            assert_non_null(w.d.first->hint);
+        }
+        world_done(&w);
+    }
+}
+
 /* What is known and does nothing says so, below a map, too. */
 static void says_no_effect(void **state)
 {
@@ -620,6 +653,7 @@ int main(void)
         cmocka_unit_test(yaml_shapes),      cmocka_unit_test(yaml_errors),
         cmocka_unit_test(unknown_keys),     cmocka_unit_test(limits_hold),
         cmocka_unit_test(assignments),      cmocka_unit_test(says_no_effect),
+        cmocka_unit_test(kinds_of_values),
         cmocka_unit_test(shows_each),       cmocka_unit_test(policies_and_variables),
         cmocka_unit_test(includes),         cmocka_unit_test(every_cut),
         cmocka_unit_test(stock_holds),      cmocka_unit_test(stock_is_the_peers),

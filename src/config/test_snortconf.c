@@ -162,6 +162,7 @@ static void rest_is_named(void **state)
         {"config pcre_match_limit: many",
          "\"many\": not a whole number: left out, pcre.match-limit stays"},
         {"config react: page.html", "config react: accepted; no effect: no page is sent"},
+        {"config order: foo alert", "action-order: foo is no action"},
         {"preprocessor bo", "preprocessor bo: no counterpart"},
         {"preprocessor sfportscan: proto { all } memcap { 1000 }", "preprocessor sfportscan"},
         {"preprocessor dns: ports { 53 } enable_rdata_overflow", "enable_rdata_overflow"},

@@ -59,6 +59,9 @@ struct output {
 void output_done(struct output *u);
 /* wants.c: names in `outputs`; NULL ends. */
 const char *output_name(size_t i);
+/* The i-th of an eve-log's types that is no protocol's; NULL: no more.  Names are equal when _ and - are. */
+const char *eve_type_name(size_t i);
+bool eve_name_is(const char *a, const char *b);
 /* Nothing of what this entry writes is wanted: event.log-packets. */
 bool output_silent(const struct conf *c, const char *name, const struct conf_node *n);
 

@@ -190,6 +190,35 @@ static void pcap_check(const char *name, const struct conf_node *n, struct diags
     cap_filter_free(f);
 }
 
+/* Events of protocols; `types` of a suricata.yaml name all of them, whether they are made here or not. */
+static const char *const protocols[] = {
+    "http",  "http2", "dns",   "doh2",  "mdns", "tls",   "smtp", "ssh",      "ftp",  "ftp-data", "tftp",      "smb",
+    "nfs",   "krb5",  "ike",   "ikev2", "dhcp", "dnp3",  "enip", "modbus",   "mqtt", "pgsql",    "rdp",       "rfb",
+    "sip",   "snmp",  "ldap",  "quic",  "arp",  "pop3",  "bittorrent-dht",   "dcerpc", "websocket", "frame", "metadata",
+};
+
+/* A type that nobody knows writes nothing. */
+static void types_check(const char *output, const struct conf_node *types, struct diags *d)
+{
+    for (const struct conf_node *i = types ? types->child : NULL; i; i = i->next) {
+        const char *name;
+        bool known = false;
+        (void)conf_item(i, &name);
+        struct name_search near = {.name = str_cstr(name ? name : "")};
+        for (size_t k = 0; eve_type_name(k); k++) {
+            known |= eve_name_is(name ? name : "", eve_type_name(k));
+            name_offer(&near, eve_type_name(k));
+        }
+        for (size_t k = 0; k < ARRAY_LEN(protocols); k++) {
+            known |= eve_name_is(name ? name : "", protocols[k]);
+            name_offer(&near, protocols[k]);
+        }
+        if (!known)
+            diag_add(d, DIAG_WARNING, i->file, i->line, i->column, near.best, "outputs: %s: types: %s: no such type, left out",
+                     output, name ? name : "");
+    }
+}
+
 void event_outputs_check(const struct conf *c, struct diags *d)
 {
     const struct conf_node *list = conf_node(c, "outputs");
@@ -202,6 +231,8 @@ void event_outputs_check(const struct conf *c, struct diags *d)
             if (!conf_sub_bool(n, "enabled", false))
                 continue;
             unbuilt_check(name, n, d);
+            if (!strcmp(name, "eve-log"))
+                types_check(name, conf_sub(n, "types"), d);
             if (!strcmp(name, "pcap-log") || !strcmp(name, "packets"))
                 pcap_check(name, n, d);
             continue;

@@ -221,6 +221,27 @@ static void test_mistakes(void **state)
     scene_free(&s);
 }
 
+/* Types that nobody knows are named with the nearest one; protocols and our own are known. */
+static void test_types(void **state)
+{
+    (void)state;
+    struct scene s;
+    static const char *const settings[] = {
+        O(0, "eve-log.enabled=yes"),       O(0, "eve-log.types.0=alrt"), O(0, "eve-log.types.1.http.extended=yes"),
+        O(0, "eve-log.types.2=ftp_data"),  O(0, "eve-log.types.3=loss"), O(0, "eve-log.types.4=bittorrent-dht"),
+        O(0, "eve-log.types.5.htp.extended=yes"), NULL};
+    scene_new(&s);
+    struct conf *c = test_conf(settings);
+    event_outputs_check(c, &s.d);
+    assert_int_equal(s.d.errors, 0);
+    assert_int_equal(s.d.warnings, 2);
+    assert_string_equal(s.d.first->reason, "outputs: eve-log: types: alrt: no such type, left out");
+    assert_string_equal(s.d.first->hint, "alert");
+    assert_string_equal(s.d.first->next->hint, "http");
+    conf_free(c);
+    scene_free(&s);
+}
+
 static void test_add(void **state)
 {
     (void)state;
@@ -311,7 +332,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stock),         cmocka_unit_test(test_all_outputs),
-        cmocka_unit_test(test_syslog_socket), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_syslog_socket), cmocka_unit_test(test_mistakes), cmocka_unit_test(test_types),
         cmocka_unit_test(test_add),           cmocka_unit_test(test_no_memory),
     };
     setenv("TZ", "UTC", 1);

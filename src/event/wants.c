@@ -203,6 +203,16 @@ static const struct {
     {EVENT_NOTICE, "notice", NULL},
 };
 
+const char *eve_type_name(size_t i)
+{
+    return i < ARRAY_LEN(typed) ? typed[i].name : NULL;
+}
+
+bool eve_name_is(const char *a, const char *b)
+{
+    return name_is(a, b);
+}
+
 static void types_read(const struct conf_node *types, struct eve_options *o)
 {
     for (size_t i = 0; i < ARRAY_LEN(typed); i++) {

@@ -320,7 +320,7 @@ static const struct {
 static_assert((int)RULE_TYPES_OWN == (int)CONF_RULETYPES, "one number for both");
 
 /*
- * Rank of each action; words that are none of the groups are told by the configuration's own check.  Actions of
+ * Rank of each action; words that are no action are told by the configuration's own check.  Actions of
  * its own come last, in their order, unless they are named.
  */
 static void action_ranks(const struct conf *conf, uint8_t rank[ACTION_COUNT], uint8_t own[RULE_TYPES_OWN + 1])
