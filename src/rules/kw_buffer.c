@@ -146,9 +146,33 @@ static bool sticky_set(struct parse *p, unsigned buffer)
     return true;
 }
 
-/* Snort 3: http_header:field NAME. */
+static bool sticky_named(struct parse *p, const char *buffer)
+{
+    int b = app_buffer_find(str_cstr(buffer), APP_SURICATA);
+    return b >= 0 && buffer_bind(p, RULE_BUF_APP + (unsigned)b, buffer) && sticky_set(p, RULE_BUF_APP + (unsigned)b);
+}
+
+/* Arguments that every buffer of HTTP in Snort 3 may have, or those of URIs. */
+static bool argument_known(struct str word, bool uri)
+{
+    static const char *const common[] = {"field", "request", "with_header", "with_body", "with_trailer"};
+    static const char *const parts[] = {"scheme", "host", "port", "path", "query", "fragment"};
+    for (unsigned i = 0; i < ARRAY_LEN(common); i++)
+        if (str_eq(word, str_cstr(common[i])))
+            return true;
+    for (unsigned i = 0; uri && i < ARRAY_LEN(parts); i++)
+        if (str_eq(word, str_cstr(parts[i])))
+            return true;
+    return false;
+}
+
+/* Snort 3: http_uri:PART, http_header:field NAME. */
 static bool field_sticky(struct parse *p, struct str v)
 {
+    static const struct {
+        const char *part, *buffer;
+    } parts[] = {{"scheme", "http uri scheme"}, {"host", "http uri host"},   {"port", "http uri port"},
+                 {"path", "http uri path"},     {"query", "http uri query"}, {"fragment", "http uri fragment"}};
     static const struct {
         const char *field, *buffer;
     } t[] = {{"user-agent", "http.user_agent"},
@@ -161,16 +185,21 @@ static bool field_sticky(struct parse *p, struct str v)
              {"location", "http.location"},
              {"content-length", "http.content_len"},
              {"connection", "http.connection"}};
-    struct str word = word_next(&v);
+    struct str all = v = str_trim(v), name = p->opt->name, word = word_next(&v);
+    bool uri = str_eq(name, STR("http_uri")), header = str_eq(name, STR("http_header"));
     v = str_trim(v);
-    for (unsigned i = 0; str_eq(word, STR("field")) && i < ARRAY_LEN(t); i++) {
-        if (!str_ieq(v, str_cstr(t[i].field)))
-            continue;
-        int b = app_buffer_find(str_cstr(t[i].buffer), APP_SURICATA);
-        return b >= 0 && buffer_bind(p, RULE_BUF_APP + (unsigned)b, t[i].buffer) &&
-               sticky_set(p, RULE_BUF_APP + (unsigned)b);
-    }
-    return bad(p, NULL, "this argument of " STR_FMT " is not known", STR_ARG(p->opt->name));
+    for (unsigned i = 0; uri && i < ARRAY_LEN(parts); i++)
+        if (str_eq(all, str_cstr(parts[i].part)))
+            return sticky_named(p, parts[i].buffer);
+    for (unsigned i = 0; header && str_eq(word, STR("field")) && i < ARRAY_LEN(t); i++)
+        if (str_ieq(v, str_cstr(t[i].field)))
+            return sticky_named(p, t[i].buffer);
+    uint32_t n = 0;
+    while (n < all.n && all.p[n] != ' ' && all.p[n] != ',')
+        n++;
+    if (argument_known(str_first(all, n), uri || str_eq(name, STR("http_raw_uri"))))
+        return bad(p, NULL, STR_FMT ":" STR_FMT " is not built", STR_ARG(name), STR_ARG(all));
+    return bad(p, NULL, "this argument of " STR_FMT " is not known", STR_ARG(name));
 }
 
 /* A number of the application layer: the value stands behind the name. */

@@ -66,6 +66,21 @@ static bool get_uri(const struct app_get *q, unsigned index, struct app_view *ou
     const struct http_tx *t = http_of(q->tx);
     return index == 0 && give_some(str_of(t->uri.p, t->uri.n), out);
 }
+
+/* Parts of the normalised URI; what the URI lacks has no buffer. */
+#define PART(fn, uri, part)                                                                        \
+    static bool fn(const struct app_get *q, unsigned index, struct app_view *out)                  \
+    {                                                                                              \
+        const htp_tx_t *tx = http_of(q->tx)->htp;                                                  \
+        return index == 0 && tx->uri && give_some(http_str(tx->uri->part), out);                   \
+    }
+PART(get_uri_scheme, parsed_uri, scheme)
+PART(get_uri_host, parsed_uri, hostname)
+PART(get_uri_port, parsed_uri_raw, port) /* the normalised one has it as a number alone */
+PART(get_uri_path, parsed_uri, path)
+PART(get_uri_query, parsed_uri, query)
+PART(get_uri_fragment, parsed_uri, fragment)
+
 static bool get_raw_header(const struct app_get *q, unsigned index, struct app_view *out)
 {
     const struct http_tx *t = http_of(q->tx);
@@ -122,6 +137,16 @@ const struct app_buffer http_buffers[] = {
     {ONE("http.uri", S, get_uri), AT_LINE, .su_mod = "http_uri", .s2_mod = "http_uri",
      .s3 = "http_uri", .su_pcre = 'U', .s2_pcre = 'U', .priority = 2,
      .help = "path and query, normalised"},
+    /* Snort 3: http_uri:path ...; no keywords of their own */
+    {ONE("http uri scheme", S, get_uri_scheme), AT_LINE, .priority = 2,
+     .help = "scheme of an absolute URI"},
+    {ONE("http uri host", S, get_uri_host), AT_LINE, .priority = 2,
+     .help = "host of an absolute URI"},
+    {ONE("http uri port", S, get_uri_port), AT_LINE, .priority = 2,
+     .help = "port of an absolute URI"},
+    {ONE("http uri path", S, get_uri_path), AT_LINE, .priority = 2, .help = "path, normalised"},
+    {ONE("http uri query", S, get_uri_query), AT_LINE, .priority = 2, .help = "query, decoded"},
+    {ONE("http uri fragment", S, get_uri_fragment), AT_LINE, .priority = 2, .help = "fragment"},
     {ONE("http.uri.raw", S, get_raw_uri), AT_LINE, .su_mod = "http_raw_uri",
      .s2_mod = "http_raw_uri", .s3 = "http_raw_uri", .su_pcre = 'I', .s2_pcre = 'I', .priority = 2,
      .help = "the URI as sent"},

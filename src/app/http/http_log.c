@@ -138,8 +138,11 @@ static void put_custom(const htp_tx_t *tx, const char *name, struct fields *out)
 }
 static void put_all_headers(const htp_table_t *table, const char *key, struct fields *out)
 {
+    size_t n = table ? htp_table_size(table) : 0;
+    if (!n)
+        return; /* the schema knows no empty list */
     fields_array(out, key);
-    for (size_t i = 0, n = table ? htp_table_size(table) : 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         const htp_header_t *h = htp_table_get_index(table, i, NULL);
         fields_open(out, NULL);
         fields_str(out, "name", http_str(h->name));

@@ -39,6 +39,12 @@ struct want {
 static const struct want wanted[] = {
     {0, "http.uri", "/b c/d?x=A&y=1"},
     {0, "http.uri.raw", "/a/../b%20c/%2e/d?x=%41&y=1"},
+    {0, "http uri path", "/b c/d"},
+    {0, "http uri query", "x=A&y=1"},
+    {0, "http uri fragment", NULL},
+    {0, "http uri scheme", NULL},
+    {0, "http uri host", NULL},
+    {0, "http uri port", NULL},
     {0, "http.method", "GET"},
     {0, "http.protocol", "HTTP/1.1"},
     {0, "http.request_line", "GET /a/../b%20c/%2e/d?x=%41&y=1 HTTP/1.1"},
@@ -170,7 +176,8 @@ static void progress_grows(void **state)
     talk_say(&t, 1, "Content-Length: 4\r\n\r\n");
     assert_int_equal(tx->progress[1], HTTP_HEADERS);
     talk_say(&t, 1, "ab");
-    assert_int_equal(tx->progress[1], HTTP_BODY); /* from here on rules see it, not only when it is whole */
+    assert_int_equal(tx->progress[1],
+                     HTTP_BODY); /* from here on rules see it, not only when it is whole */
     talk_expect(&t, 0, 1, "http.response_body", "ab");
     talk_say(&t, 1, "cd");
     assert_int_equal(tx->progress[1], HTTP_COMPLETE);
@@ -915,6 +922,64 @@ static void servers_by_address(void **state)
     talk_expect(&t, 0, 0, "http.uri", "/A%2e/b");
     talk_end(&t);
 }
+static void parts_of_an_absolute_uri(void **state)
+{
+    (void)state;
+    static const struct want parts[] = {
+        {0, "http uri scheme", "http"}, {0, "http uri host", "h.example"},
+        {0, "http uri port", "8080"},   {0, "http uri path", "/b"},
+        {0, "http uri query", "q=A"},   {0, "http uri fragment", "top"},
+    };
+    struct talk t;
+    talk_begin(&t, NULL);
+    talk_say(&t, 0, "GET http://h.example:8080/a/../%62?q=%41#top HTTP/1.1\r\nHost: other\r\n\r\n");
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        talk_expect(&t, 0, 0, parts[i].name, parts[i].text);
+    talk_end(&t);
+}
+/* No headers, no list: the schema knows no empty one. */
+static void no_headers_no_list(void **state)
+{
+    (void)state;
+    static const char *const set[] = {"outputs.0.dump-all-headers=both", NULL};
+    static const struct {
+        const char *request, *response;
+        bool has[2];
+    } rows[] = {
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+         "HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 0\r\n\r\n",
+         {true, true}},
+        {"GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\n", {false, false}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct talk t;
+        struct sbuf tape, text;
+        struct fields f;
+        struct json j;
+        talk_begin(&t, set);
+        talk_say(&t, 0, rows[i].request);
+        talk_say(&t, 1, rows[i].response);
+        sbuf_init(&tape);
+        sbuf_init(&text);
+        fields_init(&f, &tape);
+        struct app_log_ctx c = {.af = t.flow.app,
+                                .tx = talk_tx(&t, 0),
+                                .flow = &t.flow,
+                                .scratch = &t.scratch,
+                                .options = conf_node(t.conf, "outputs.0")};
+        assert_true(http_logs[0].write(&c, &f));
+        json_init(&j, &text);
+        json_open(&j, NULL);
+        assert_true(fields_to_json(&j, tape.p, tape.n));
+        json_close(&j);
+        assert_int_equal(!!strstr(sbuf_z(&text), "\"request_headers\":[{"), rows[i].has[0]);
+        assert_int_equal(!!strstr(sbuf_z(&text), "\"response_headers\":[{"), rows[i].has[1]);
+        assert_null(strstr(sbuf_z(&text), "[]"));
+        sbuf_done(&tape);
+        sbuf_done(&text);
+        talk_end(&t);
+    }
+}
 static void eve(void **state)
 {
     (void)state;
@@ -1004,6 +1069,8 @@ int main(void)
         cmocka_unit_test(disposition_names),
         cmocka_unit_test(any_memcap),
         cmocka_unit_test(servers_by_address),
+        cmocka_unit_test(parts_of_an_absolute_uri),
+        cmocka_unit_test(no_headers_no_list),
         cmocka_unit_test(eve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
