@@ -196,9 +196,15 @@ big_file() { # 10 MB of lines, with the token ($1) at 5 MB if there is one
     printf '%s' "$1"
     yes "$line" 2>/dev/null | head -c $((half - ${#1}))
 }
+early_file() { # 10 MB with the token ($1) after 256 kB
+    local early=262144 line='Riposte lab: an ordinary line of an ordinary file, 64 bytes long.'
+    yes "$line" 2>/dev/null | head -c $early
+    printf '%s' "$1"
+    yes "$line" 2>/dev/null | head -c $((10485760 - early - ${#1}))
+}
 web_root() {
     local w=$run/www p
-    mkdir -p "$w/files" "$w/forbidden"
+    mkdir -p "$w/files/slow" "$w/forbidden/slow"
     for p in index about news shop contact; do
         printf '<!doctype html><title>%s</title><h1>%s</h1><p>%s</p><a href="/index.html">home</a>\n' \
             "$p" "$p" "A page of the lab's shop, as harmless as can be." >"$w/$p.html"
@@ -207,6 +213,9 @@ web_root() {
     big_file "" >"$w/files/big.bin"
     big_file "$token" >"$w/files/token.bin"
     ln "$w/files/big.bin" "$w/forbidden/big.bin"
+    ln "$w/files/big.bin" "$w/forbidden/slow/big.bin"
+    ln "$w/files/big.bin" "$w/files/slow/big.bin"
+    early_file "$token" >"$w/files/slow/token.bin"
 }
 web_server() { # web_server NODE
     local d=$run/$1 mime=
@@ -231,6 +240,8 @@ http {
         ssl_certificate $run/tls.crt; ssl_certificate_key $run/tls.key;
         root $run/www;
         merge_slashes off;
+        # Whole after some ten seconds: whoever ends such a download has time for it.
+        location ~ /slow/ { limit_rate 1m; }
         location ~ ^/(login|upload\.php|cgi-bin/|scripts/) {
             proxy_pass http://127.0.0.1:8000\$request_uri;
             proxy_set_header Host \$host;
