@@ -162,14 +162,14 @@ struct injector_counters {
 };
 int injector_socket(const char *iface, struct diags *d) MUST_CHECK; /* link layer */
 int injector_socket_away(struct diags *d) MUST_CHECK; /* of a port that is not there: sends nothing until it is bound */
-/* Whoever holds the socket sends through the port of that name from now on; it keeps the source MAC.  0 or -errno. */
+/* Whoever holds the socket sends through the port of that name from now on.  0 or -errno. */
 int injector_rebind(int fd, const char *iface) MUST_CHECK;
 int injector_raw_socket(int ver, struct diags *d) MUST_CHECK;       /* IPPROTO_RAW, header included */
-struct injector *injector_attach(int fd_link, int fd_raw4, int fd_raw6, const char *iface);
+struct injector *injector_attach(int fd_link, int fd_raw4, int fd_raw6); /* -1: none */
 bool injector_send_frame(struct injector *i, const void *frame, size_t n);
 bool injector_send_ip(struct injector *i, const void *packet, size_t n);
 bool injector_has_link(const struct injector *i);
-const uint8_t *injector_mac(const struct injector *i); /* of the response port, 6 bytes */
+const uint8_t *injector_mac(struct injector *i); /* of the port that the socket is bound to now, 6 bytes */
 /* Test double: everything sent goes to f. */
 struct injector *injector_mem(void (*f)(void *ctx, const void *frame, size_t n, bool link), void *ctx);
 const struct injector_counters *injector_counters(const struct injector *i);

@@ -87,7 +87,7 @@ int injector_raw_socket(int ver, struct diags *d)
     return err;
 }
 
-struct injector *injector_attach(int fd_link, int fd_raw4, int fd_raw6, const char *iface)
+struct injector *injector_attach(int fd_link, int fd_raw4, int fd_raw6)
 {
     struct injector *i = calloc(1, sizeof *i);
     if (!i)
@@ -95,11 +95,6 @@ struct injector *injector_attach(int fd_link, int fd_raw4, int fd_raw6, const ch
     i->link = fd_link;
     i->raw4 = fd_raw4;
     i->raw6 = fd_raw6;
-    struct ifreq r = {0};
-    if (iface)
-        snprintf(r.ifr_name, sizeof r.ifr_name, "%s", iface);
-    if (iface && fd_link >= 0 && ioctl(fd_link, SIOCGIFHWADDR, &r) == 0)
-        memcpy(i->mac, r.ifr_hwaddr.sa_data, sizeof i->mac);
     return i;
 }
 
@@ -107,7 +102,7 @@ struct injector *injector_mem(void (*f)(void *ctx, const void *frame, size_t n, 
                               void *ctx)
 {
     static const uint8_t mac[6] = {2, 0, 0, 0, 0, 0xee};
-    struct injector *i = injector_attach(-1, -1, -1, NULL);
+    struct injector *i = injector_attach(-1, -1, -1);
     if (!i)
         return NULL;
     i->mem = f;
@@ -177,8 +172,14 @@ bool injector_has_link(const struct injector *i)
 {
     return i->link >= 0 || i->mem;
 }
-const uint8_t *injector_mac(const struct injector *i)
+const uint8_t *injector_mac(struct injector *i)
 {
+    struct sockaddr_ll l;
+    socklen_t n = sizeof l;
+    /* Asked anew each time: another process may have bound the socket to another port (injector_rebind). */
+    if (i->link >= 0 && getsockname(i->link, (struct sockaddr *)&l, &n) == 0 &&
+        l.sll_halen == sizeof i->mac)
+        memcpy(i->mac, l.sll_addr, sizeof i->mac);
     return i->mac;
 }
 const struct injector_counters *injector_counters(const struct injector *i)

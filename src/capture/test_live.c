@@ -85,7 +85,7 @@ static struct injector *open_injector(const char *iface)
 {
     int fd = injector_socket(iface, &diags);
     assert_true(fd >= 0);
-    struct injector *i = injector_attach(fd, -1, -1, iface);
+    struct injector *i = injector_attach(fd, -1, -1);
     assert_non_null(i);
     return i;
 }
@@ -703,7 +703,7 @@ static void raw_packets(void **state)
     struct capture *c = capture_live_attach(&o, &fd, 1, &diags);
     assert_non_null(c);
     struct injector *i =
-        injector_attach(-1, injector_raw_socket(4, &diags), injector_raw_socket(6, &diags), NULL);
+        injector_attach(-1, injector_raw_socket(4, &diags), injector_raw_socket(6, &diags));
     assert_false(injector_has_link(i));
     uint8_t f[128], six[60] = {0x60, 0, 0, 0, 0, 20, 17, 64};
     make_frame(f, 100, 1, 0, 1, 0);

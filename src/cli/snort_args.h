@@ -3,7 +3,7 @@
 #ifndef CLI_SNORT_ARGS_H
 #define CLI_SNORT_ARGS_H
 
-#include "cli/options.h"
+#include "cli/launch.h"
 
 struct snort_args {
     const char *alert, *config, *log_dir, *packets, *csum, *count, *user, *group, *umask, *home,
@@ -19,5 +19,9 @@ struct snort_args {
     char *filter, *pid_name;
 };
 const struct opt *snort_options(size_t *n);
+/* Settings of the outputs that the command line asks for, in place of the file's of the same kind; 0 or -errno. */
+int snort_outputs(struct launch *l, const struct snort_args *a, struct conf *c, struct diags *d) MUST_CHECK;
+/* False: -A takes no such word.  Its warning, or NULL. */
+bool snort_alert_mode(const char *name, const char **warning);
 
 #endif

@@ -33,8 +33,7 @@ int worker_open(struct worker *w)
     if (p->handover)
         capture_live_wake(w->capture, handover_wake_fd(p->handover, w->number));
     if (w->response_fd[0] >= 0 || w->response_fd[1] >= 0 || w->response_fd[2] >= 0) {
-        w->injector = injector_attach(w->response_fd[0], w->response_fd[1], w->response_fd[2],
-                                      c->setup.response[0] ? c->setup.response : NULL);
+        w->injector = injector_attach(w->response_fd[0], w->response_fd[1], w->response_fd[2]);
         if (!w->injector)
             return -ENOMEM;
     }

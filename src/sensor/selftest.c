@@ -93,7 +93,7 @@ static int open_response(struct selftest *t)
         why(t, "can't be opened");
         return fd;
     }
-    t->inject = injector_attach(fd, -1, -1, t->o->response);
+    t->inject = injector_attach(fd, -1, -1);
     int rc = port_state(t->o->response, t->text, sizeof(t->text));
     if (rc)
         return rc;
