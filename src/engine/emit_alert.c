@@ -197,7 +197,7 @@ static void alert_section(struct engine *e, const struct alert *a, const struct 
     h.rule_action = a->action;
     h.ruletype = r.ruletype;
     h.log_only = r.dialect != DIALECT_SURICATA && (a->action == ACTION_LOG || a->action == ACTION_DYNAMIC);
-    h.tags = image_rule_tags(i, a->rule);
+    h.tags = e->tagged || image_rule_tags(i, a->rule);
     h.msg = text_put(&b, r.msg);
     h.class_text = text_put(&b, r.class_text);
     if (r.n_references)
@@ -525,10 +525,15 @@ void emit_arp(struct engine *e, struct packet *p)
 
 /* ------------------------------------------------------------------ tagged packets */
 
-void emit_tagged(struct engine *e, struct packet *p)
+bool tagged(struct engine *e, const struct packet *p)
 {
     uint32_t gid, sid;
-    if (!e->settings->wants.alert_tagged || !detect_tagged(e->detect, p, &gid, &sid))
+    return e->settings->wants.alert_tagged && detect_tagged(e->detect, p, &gid, &sid);
+}
+
+void emit_tagged(struct engine *e, struct packet *p)
+{
+    if (!tagged(e, p))
         return;
     struct event *ev = emit_begin(e, EVENT_PACKET, p, p->flow, 0xff);
     if (!ev)

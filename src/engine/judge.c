@@ -123,8 +123,10 @@ static void report(struct engine *e, struct packet *p, struct decision *d)
     }
     if (d->n_alerts) {
         e->alerts += d->n_alerts;
+        e->tagged = tagged(e, p); /* it counts for the tag, too */
         emit_kept(e, p, d);
         emit_alerts(e, p, d);
+        e->tagged = false;
     } else {
         emit_tagged(e, p);
         emit_flow_packet(e, p);

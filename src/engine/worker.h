@@ -56,6 +56,7 @@ struct engine {
     uint64_t handed_over, handed_in, handover_lost;
     uint64_t csum_seen, csum_bad, n_csum_bad;
     bool csum_off;
+    bool tagged; /* the alerting packet in work follows a tag */
     bool finishing;
     uint64_t swap_at;
     struct overlay *swap_to;
@@ -94,6 +95,7 @@ bool emit_xff(struct engine *e, const struct flow *f, const struct app_tx *tx, s
 /* emit_alert.c */
 void emit_alerts(struct engine *e, struct packet *p, const struct decision *d);
 void emit_drop(struct engine *e, struct packet *p, const struct decision *d);
+bool tagged(struct engine *e, const struct packet *p); /* counts it: once a packet */
 void emit_tagged(struct engine *e, struct packet *p);
 void emit_flow_packet(struct engine *e, const struct packet *p); /* of a flow that alerted */
 void emit_kept(struct engine *e, const struct packet *p, const struct decision *d); /* what brought the alerts' bytes */
