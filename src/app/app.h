@@ -2,7 +2,7 @@
 /*
  * The application layer: which protocol a flow speaks, its transactions, buffers and events.
  *
- * A protocol is one folder below src/app and one row in APP_PROTOS.  The folder declares, as data,
+ * A protocol is one folder below src/app and one row in protocols.def.  The folder declares, as data,
  * its buffers and fields (name in each dialect, direction, the progress at which it is whole,
  * getter), its events and its log records; the rule languages, the image and the writers work on
  * those tables and know no protocol by name.
@@ -23,57 +23,17 @@
 
 struct conf;
 
-/*
- * All protocols that rule sets name.  X(ID, name in rules and EVE, def)
- * def: address of the table of a folder with parser, or NULL: detected (patterns, probes of
- * detect_only.c) and nothing more, so that rules with that header protocol load and hold.
- */
-#define APP_PROTOS(X)                                                                              \
-    X(HTTP, "http", &app_http_def) /* HTTP/1; the header word http also covers http2 */            \
-    X(DNS, "dns", &app_dns_def)                                                                    \
-    X(TLS, "tls", &app_tls_def)                                                                    \
-    X(FTP, "ftp", NULL)                                                                            \
-    X(FTP_DATA, "ftp-data", NULL)                                                                  \
-    X(SMTP, "smtp", NULL)                                                                          \
-    X(SSH, "ssh", NULL)                                                                            \
-    X(SMB, "smb", NULL)                                                                            \
-    X(DCERPC, "dcerpc", NULL)                                                                      \
-    X(HTTP2, "http2", NULL)                                                                        \
-    X(DOH2, "doh2", NULL)                                                                          \
-    X(QUIC, "quic", NULL)                                                                          \
-    X(IMAP, "imap", NULL)                                                                          \
-    X(POP3, "pop3", NULL)                                                                          \
-    X(NFS, "nfs", NULL)                                                                            \
-    X(NTP, "ntp", NULL)                                                                            \
-    X(DHCP, "dhcp", NULL)                                                                          \
-    X(TFTP, "tftp", NULL)                                                                          \
-    X(SNMP, "snmp", NULL)                                                                          \
-    X(SIP, "sip", NULL)                                                                            \
-    X(RFB, "rfb", NULL)                                                                            \
-    X(RDP, "rdp", NULL)                                                                            \
-    X(MQTT, "mqtt", NULL)                                                                          \
-    X(TELNET, "telnet", NULL)                                                                      \
-    X(WEBSOCKET, "websocket", NULL)                                                                \
-    X(LDAP, "ldap", NULL)                                                                          \
-    X(KRB5, "krb5", NULL)                                                                          \
-    X(IKE, "ike", NULL)                                                                            \
-    X(MODBUS, "modbus", NULL)                                                                      \
-    X(DNP3, "dnp3", NULL)                                                                          \
-    X(ENIP, "enip", NULL)                                                                          \
-    X(PGSQL, "pgsql", NULL)                                                                        \
-    X(BITTORRENT_DHT, "bittorrent-dht", NULL)                                                      \
-    X(MDNS, "mdns", NULL)                                                                          \
-    X(LLMNR, "llmnr", NULL)                                                                        \
-    X(IRC, "irc", NULL)                                                                            \
-    X(JABBER, "jabber", NULL)                                                                      \
-    X(RPC, "rpc", NULL)                                                                            \
-    X(MYSQL, "mysql", NULL)                                                                        \
-    X(TDS, "tds", NULL)                                                                            \
-    X(REDIS, "redis", NULL)
-
-#define APP_PROTO_ID(id, name, def) APP_##id,
-enum app_proto_id { APP_UNKNOWN, APP_PROTOS(APP_PROTO_ID) APP_FAILED, APP_COUNT };
-#undef APP_PROTO_ID
+/* One number for each row of protocols.def. */
+#define FOLDER(id, name, folder) APP_##id,
+#define TOLD(id, name)           APP_##id,
+enum app_proto_id {
+    APP_UNKNOWN,
+#include "app/protocols.def"
+    APP_FAILED,
+    APP_COUNT
+};
+#undef FOLDER
+#undef TOLD
 
 struct app_tx;
 struct app_flow;
@@ -182,6 +142,7 @@ struct app_probe {
 
 struct app_proto_def {
     const char *name;
+    const char *aliases;                /* other names that rules use, with blanks between; or NULL */
     const struct app_pattern *patterns; /* n == 0 ends */
     const struct app_probe *probes;     /* ip_proto == 0 ends */
     const struct app_buffer *buffers;   /* name == NULL ends */
@@ -191,6 +152,8 @@ struct app_proto_def {
         *states[2];      /* progress names of each direction for rule hooks; value = progress */
     uint8_t complete[2]; /* progress at which a direction is over */
     bool udp, tcp;
+    bool client_first; /* that the server spoke first is worth an event */
+    bool events_upper; /* EVE's anomalies have the events' names in capitals */
     /* Per worker, from settings: limits, personalities.  NULL if it needs none. */
     void *(*config_new)(const struct conf *c, struct diags *d);
     void (*config_free)(void *config);

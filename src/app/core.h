@@ -89,7 +89,9 @@ struct pd_answer pd_run(const struct pd *pd, const struct flow *f, unsigned dir,
 /* Does the protocol have a word that this direction should begin with? */
 bool pd_has_words(const struct pd *pd, enum app_proto_id id, unsigned l4, unsigned dir);
 
-/* Protocols without a parser (detect_only.c). */
+/* What a folder declares, with or without a parser; NULL: no folder. */
+const struct app_proto_def *app_declared(enum app_proto_id id);
+/* Protocols without a folder (detect_only.c). */
 struct detect_only {
     const struct app_pattern *patterns; /* n == 0 ends; may be NULL */
     const struct app_probe *probes;     /* ip_proto == 0 ends; may be NULL */

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Names of protocols, their aliases in the dialects, and names of the core's own events. */
-#include "app/app.h"
+#include "app/core.h"
 
-#define ROW_NAME(id, name, def) [APP_##id] = name,
-static const char *const proto_name[APP_COUNT] = {APP_PROTOS(ROW_NAME)[APP_FAILED] = "failed"};
-#undef ROW_NAME
+#define FOLDER(id, name, folder) [APP_##id] = name,
+#define TOLD(id, name)           [APP_##id] = name,
+static const char *const proto_name[APP_COUNT] = {
+#include "app/protocols.def"
+    [APP_FAILED] = "failed"};
+#undef FOLDER
+#undef TOLD
 #define ROW_EVENT(id, name) [APP_CORE_##id] = name,
 static const char *const core_event_name[APP_CORE_COUNT] = {APP_CORE_EVENTS(ROW_EVENT)};
 #undef ROW_EVENT
 
-/* Other names that rules use, most of them Snort's services. */
+/* Other names that rules use, most of them Snort's services; a folder declares its own. */
 static const struct {
     const char *name;
     enum app_proto_id id;
 } alias[] = {
-    {"http1", APP_HTTP},
-    {"ssl", APP_TLS},
     {"netbios-ssn", APP_SMB},
     {"cifs", APP_SMB},
     {"dce_smb", APP_SMB},
@@ -38,6 +40,15 @@ static const struct {
     {"isakmp", APP_IKE},
 };
 
+static bool is_alias(const char *words, struct str name)
+{
+    struct str rest = str_cstr(words ? words : "");
+    while (rest.n)
+        if (str_ieq(str_split(rest, ' ', &rest), name))
+            return true;
+    return false;
+}
+
 const char *app_name(unsigned id)
 {
     return id < APP_COUNT ? proto_name[id] : NULL;
@@ -47,6 +58,11 @@ int app_find(struct str name)
     for (unsigned i = 1; i < APP_COUNT; i++)
         if (str_ieq(str_cstr(proto_name[i]), name))
             return (int)i;
+    for (unsigned i = 1; i < APP_COUNT; i++) {
+        const struct app_proto_def *def = app_declared((enum app_proto_id)i);
+        if (def && is_alias(def->aliases, name))
+            return (int)i;
+    }
     for (unsigned i = 0; i < ARRAY_LEN(alias); i++)
         if (str_ieq(str_cstr(alias[i].name), name))
             return (int)alias[i].id;
@@ -85,7 +101,8 @@ int app_core_event_find(struct str name)
 const char *app_event_eve(enum app_proto_id id, const char *name, char room[96])
 {
     unsigned n = 0;
-    if (id != APP_UNKNOWN && id != APP_HTTP && id != APP_TLS && id != APP_SMTP)
+    const struct app_proto_def *def = app_declared(id);
+    if (id != APP_UNKNOWN && !(def && def->events_upper))
         return name;
     for (; name[n] && n < 95; n++)
         room[n] = name[n] >= 'a' && name[n] <= 'z' ? (char)(name[n] - 32) : name[n];

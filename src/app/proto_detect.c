@@ -56,13 +56,13 @@ static bool anchored(const struct app_pattern *p)
 
 static const struct app_pattern *patterns_of(enum app_proto_id id)
 {
-    const struct app_proto_def *def = app_def(id);
+    const struct app_proto_def *def = app_declared(id);
     const struct detect_only *only = detect_only_get(id);
     return def && def->patterns ? def->patterns : only ? only->patterns : NULL;
 }
 static const struct app_probe *probes_of(enum app_proto_id id)
 {
-    const struct app_proto_def *def = app_def(id);
+    const struct app_proto_def *def = app_declared(id);
     const struct detect_only *only = detect_only_get(id);
     return def && def->probes ? def->probes : only ? only->probes : NULL;
 }

@@ -2,23 +2,28 @@
 /*
  * The table of protocols, and the numbers of their buffers.
  *
- * Numbers are given in the order of APP_PROTOS and of the rows in each protocol's table, so they
+ * Numbers are given in the order of protocols.def and of the rows in each protocol's table, so they
  * are the same in every process of one build.  They are counted once before main() and never change
  * afterwards: lookups from any thread read constant memory.
  */
-#include "app/app.h"
+#include "app/core.h"
 
 #include <string.h>
 
-#include "app/dns/dns.h"
-#include "app/http/http.h"
-#include "app/tls/tls.h"
-
 enum { BUFFERS_MAX = 320 };
 
-#define ROW_DEF(id, name, def) [APP_##id] = (def),
-static const struct app_proto_def *const defs[APP_COUNT] = {APP_PROTOS(ROW_DEF)};
-#undef ROW_DEF
+#define FOLDER(id, name, folder) extern const struct app_proto_def app_##folder##_def;
+#define TOLD(id, name)
+#include "app/protocols.def"
+#undef FOLDER
+#undef TOLD
+#define FOLDER(id, name, folder) [APP_##id] = &app_##folder##_def,
+#define TOLD(id, name)           [APP_##id] = NULL,
+static const struct app_proto_def *const defs[APP_COUNT] = {
+#include "app/protocols.def"
+};
+#undef FOLDER
+#undef TOLD
 
 static struct {
     unsigned n;
@@ -53,6 +58,10 @@ __attribute__((constructor)) static void number_buffers(void)
 }
 
 const struct app_proto_def *app_def(enum app_proto_id id)
+{
+    return id < APP_COUNT && defs[id] && defs[id]->parse ? defs[id] : NULL;
+}
+const struct app_proto_def *app_declared(enum app_proto_id id)
 {
     return id < APP_COUNT ? defs[id] : NULL;
 }

@@ -232,7 +232,8 @@ static void check_expected(struct app_flow *af, enum app_proto_id id)
 /* That the server spoke first is worth an event here. */
 static bool client_speaks_first(enum app_proto_id id)
 {
-    return id == APP_HTTP || id == APP_TLS;
+    const struct app_proto_def *def = app_declared(id);
+    return def && def->client_first;
 }
 
 static void swap_sides(struct app_flow *af, struct packet *p)

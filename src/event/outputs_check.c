@@ -190,18 +190,51 @@ static void pcap_check(const char *name, const struct conf_node *n, struct diags
     cap_filter_free(f);
 }
 
-/* Events of protocols; `types` of a suricata.yaml name all of them, whether they are made here or not. */
-static const char *const protocols[] = {
-    "http",  "http2", "dns",   "doh2",  "mdns", "tls",   "smtp", "ssh",      "ftp",  "ftp-data", "tftp",      "smb",
-    "nfs",   "krb5",  "ike",   "ikev2", "dhcp", "dnp3",  "enip", "modbus",   "mqtt", "pgsql",    "rdp",       "rfb",
-    "sip",   "snmp",  "ldap",  "quic",  "arp",  "pop3",  "bittorrent-dht",   "dcerpc", "websocket", "frame", "metadata",
-};
+/* Types of a suricata.yaml that are no protocol's name. */
+static const char *const more_types[] = {"ftp-data", "ikev2", "arp", "frame", "metadata"};
+
+/* The protocol whose setting "enabled" this is: events may have its name, made here or not.  NULL: another setting. */
+static const char *protocol_of(const struct setting *s, char room[64])
+{
+    static const char head[] = "app-layer.protocols.", tail[] = ".enabled";
+    const size_t before = sizeof(head) - 1, behind = sizeof(tail) - 1, n = strlen(s->path);
+    if (n <= before + behind || n - before - behind >= 64 || strncmp(s->path, head, before) != 0 ||
+        strcmp(s->path + n - behind, tail) != 0)
+        return NULL;
+    memcpy(room, s->path + before, n - before - behind);
+    room[n - before - behind] = 0;
+    return room;
+}
+
+/* Does a protocol or one of more_types have this name?  What is nearest goes to `near`, its text perhaps to `room`. */
+static bool type_of_protocol(const char *name, struct name_search *near, char room[64])
+{
+    size_t n;
+    const struct setting *s = settings_all(&n);
+    bool known = false;
+    for (size_t k = 0; k < ARRAY_LEN(more_types); k++) {
+        known |= eve_name_is(name, more_types[k]);
+        name_offer(near, more_types[k]);
+    }
+    for (size_t k = 0; k < n; k++) {
+        char have[64];
+        const char *best = near->best;
+        if (!protocol_of(&s[k], have))
+            continue;
+        known |= eve_name_is(name, have);
+        name_offer(near, have);
+        if (near->best != best)
+            near->best = memcpy(room, have, sizeof(have));
+    }
+    return known;
+}
 
 /* A type that nobody knows writes nothing. */
 static void types_check(const char *output, const struct conf_node *types, struct diags *d)
 {
     for (const struct conf_node *i = types ? types->child : NULL; i; i = i->next) {
         const char *name;
+        char room[64];
         bool known = false;
         (void)conf_item(i, &name);
         struct name_search near = {.name = str_cstr(name ? name : "")};
@@ -209,10 +242,7 @@ static void types_check(const char *output, const struct conf_node *types, struc
             known |= eve_name_is(name ? name : "", eve_type_name(k));
             name_offer(&near, eve_type_name(k));
         }
-        for (size_t k = 0; k < ARRAY_LEN(protocols); k++) {
-            known |= eve_name_is(name ? name : "", protocols[k]);
-            name_offer(&near, protocols[k]);
-        }
+        known |= type_of_protocol(name ? name : "", &near, room);
         if (!known)
             diag_add(d, DIAG_WARNING, i->file, i->line, i->column, near.best, "outputs: %s: types: %s: no such type, left out",
                      output, name ? name : "");

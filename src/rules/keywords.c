@@ -38,30 +38,27 @@ const struct keyword *keyword_find(struct str name, unsigned dialects)
     return NULL;
 }
 
-/* Prefixes of keywords whose protocol has no parser yet; buffers that exist are found before. */
+/* Beginnings of keywords that are not their protocol's name. */
 static const struct {
     const char *prefix, *protocol;
-} protocols[] = {
-    {"smb", "smb"},       {"dce", "dcerpc"},     {"mqtt.", "mqtt"},     {"ssh", "ssh"},
-    {"snmp.", "snmp"},    {"sip", "sip"},        {"sdp.", "sip"},       {"rfb.", "rfb"},
-    {"krb5", "krb5"},     {"ike.", "ike"},       {"nfs", "nfs"},        {"dhcp.", "dhcp"},
-    {"dnp3", "dnp3"},     {"cip_", "enip"},      {"enip", "enip"},      {"modbus", "modbus"},
-    {"ftp", "ftp"},       {"smtp.", "smtp"},     {"email.", "smtp"},    {"http2.", "http2"},
-    {"quic.", "quic"},    {"ldap.", "ldap"},     {"pgsql.", "pgsql"},   {"websocket.", "websocket"},
-    {"ntp.", "ntp"},      {"mdns.", "mdns"},     {"llmnr.", "llmnr"},   {"tftp", "tftp"},
-    {"rdp.", "rdp"},      {"gtp_", "gtp"},       {"ssl_state", "tls"},  {"template", "template"},
-    {"s7comm", "s7comm"}, {"iec104", "iec104"},  {"mms_", "mms"},       {"sctp.", "sctp"},
-    {"arp.", "arp"},      {"igmp.", "igmp"},     {"telnet.", "telnet"}, {"pop3.", "pop3"},
-    {"file.", "files"},   {"filesize", "files"}, {"tls.", "tls"},       {"ja", "tls"},
-    {"dns.", "dns"},      {"http.", "http"},
+} beginnings[] = {
+    {"dce", "dcerpc"}, {"sdp.", "sip"}, {"cip_", "enip"}, {"email.", "smtp"}, {"gtp_", "gtp"},
+    {"ssl_state", "tls"}, {"template", "template"}, {"s7comm", "s7comm"}, {"iec104", "iec104"},
+    {"mms_", "mms"}, {"sctp.", "sctp"}, {"arp.", "arp"}, {"igmp.", "igmp"}, {"file.", "files"},
+    {"filesize", "files"}, {"ja", "tls"},
 };
 
+/* The protocol that a keyword begins with, perhaps without a parser; buffers that exist are found before. */
 const char *keyword_protocol(struct str name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(protocols); i++)
-        if (str_starts(name, str_cstr(protocols[i].prefix)))
-            return protocols[i].protocol;
-    return NULL;
+    const char *best = NULL;
+    for (unsigned i = APP_UNKNOWN + 1; i < APP_FAILED; i++)
+        if (str_starts(name, str_cstr(app_name(i))) && (!best || strlen(app_name(i)) > strlen(best)))
+            best = app_name(i);
+    for (size_t i = 0; !best && i < ARRAY_LEN(beginnings); i++)
+        if (str_starts(name, str_cstr(beginnings[i].prefix)))
+            best = beginnings[i].protocol;
+    return best;
 }
 
 static unsigned distance_of(struct str a, const char *b)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* DNS over UDP and TCP (RFC 1035): a row of APP_PROTOS. */
+/* DNS over UDP and TCP (RFC 1035): a row of protocols.def. */
 #ifndef APP_DNS_DNS_H
 #define APP_DNS_DNS_H
 

@@ -415,6 +415,9 @@ static const struct app_enum response_states[] = {{"response_started", HTTP_STAR
 
 const struct app_proto_def app_http_def = {
     .name = "http",
+    .aliases = "http1",
+    .client_first = true,
+    .events_upper = true,
     .patterns = patterns,
     .probes = probes,
     .buffers = http_buffers,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* HTTP/0.9 to 1.1 (RFC 9112): a row of APP_PROTOS. */
+/* HTTP/0.9 to 1.1 (RFC 9112): a row of protocols.def. */
 #ifndef APP_HTTP_HTTP_H
 #define APP_HTTP_HTTP_H
 

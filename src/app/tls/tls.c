@@ -426,6 +426,9 @@ static const struct app_enum server_states[] = {TLS_SERVER_STATES(TLS_STATE_ROW)
 
 const struct app_proto_def app_tls_def = {
     .name = "tls",
+    .aliases = "ssl",
+    .client_first = true,
+    .events_upper = true,
     .patterns = patterns,
     .buffers = tls_buffers,
     .events = event_defs,

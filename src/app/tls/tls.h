@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* TLS and SSL handshakes (RFC 8446, RFC 5246, SSL 2): a row of APP_PROTOS. */
+/* TLS and SSL handshakes (RFC 8446, RFC 5246, SSL 2): a row of protocols.def. */
 #ifndef APP_TLS_TLS_H
 #define APP_TLS_TLS_H
 
