@@ -98,6 +98,19 @@ enum app_buffer_flag {
     APP_BUF_ANY_PROTO = 8, /* the same name is declared by several protocols (file.data) */
 };
 
+/*
+ * A keyword of Suricata with a value of its own, beside the sticky buffers: what it asks of a buffer.  Without
+ * `expression` the value is a content, in quotes; else it gives the regular expression (PCRE2) that stands for the
+ * value; false: the value is none.  The rule languages see to '!' and to the quotes.
+ */
+struct app_keyword {
+    const char *name;   /* "tls.subject" */
+    const char *buffer; /* canonical name of the buffer */
+    bool nocase;        /* of the content */
+    bool (*expression)(struct str value, struct arena *a, struct str *out);
+    const char *arg, *help;
+};
+
 struct app_event_def {
     const char *name; /* as behind "app-layer-event:dns." */
     bool of_tx;       /* else of the flow */
@@ -146,6 +159,7 @@ struct app_proto_def {
     const struct app_pattern *patterns; /* n == 0 ends */
     const struct app_probe *probes;     /* ip_proto == 0 ends */
     const struct app_buffer *buffers;   /* name == NULL ends */
+    const struct app_keyword *keywords; /* name == NULL ends; may be NULL */
     const struct app_event_def *events; /* name == NULL ends; at most 64 */
     const struct app_log *logs;         /* event_type == NULL ends */
     const struct app_enum
@@ -342,6 +356,9 @@ int app_buffer_find_pcre(char letter, enum app_dialect d);         /* -1 */
 const struct app_buffer *app_buffer_of(unsigned number, enum app_proto_id id);
 /* First row of that number in any protocol; *id tells which. */
 const struct app_buffer *app_buffer_any(unsigned number, enum app_proto_id *id);
+/* Keywords of all protocols: the i-th, NULL: no more; by name, NULL: none.  Neither is for hot paths. */
+const struct app_keyword *app_keyword_at(unsigned i);
+const struct app_keyword *app_keyword_find(struct str name);
 int app_event_find(enum app_proto_id id, struct str name); /* index, or -1 */
 int app_state_find(enum app_proto_id id, struct str name,
                    unsigned *dir); /* progress of a hook name, -1 */

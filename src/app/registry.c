@@ -142,6 +142,23 @@ const struct app_buffer *app_buffer_any(unsigned number, enum app_proto_id *id)
     return numbers.first[number].row;
 }
 
+const struct app_keyword *app_keyword_at(unsigned i)
+{
+    for (unsigned id = 0; id < APP_COUNT; id++)
+        for (const struct app_keyword *k = defs[id] ? defs[id]->keywords : NULL; k && k->name; k++)
+            if (i-- == 0)
+                return k;
+    return NULL;
+}
+const struct app_keyword *app_keyword_find(struct str name)
+{
+    const struct app_keyword *k;
+    for (unsigned i = 0; (k = app_keyword_at(i)); i++)
+        if (str_eq(str_cstr(k->name), name))
+            return k;
+    return NULL;
+}
+
 int app_event_find(enum app_proto_id id, struct str name)
 {
     const struct app_proto_def *def = app_def(id);

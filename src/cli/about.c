@@ -39,19 +39,18 @@ static void dialects_print(uint8_t bits, const char *sep)
 
 static int keywords(const char *what)
 {
-    size_t n;
-    const struct keyword_info *k = rules_keywords(&n);
+    struct keyword_info k;
     bool csv = !strcmp(what, "csv"), all = csv || !*what || !strcmp(what, "all");
     unsigned found = 0;
     if (csv)
         printf("name;argument;dialects;description\n");
-    for (size_t i = 0; i < n; i++) {
-        if (!all && strcmp(k[i].name, what) != 0)
+    for (size_t i = 0; rules_keyword_at(i, &k); i++) {
+        if (!all && strcmp(k.name, what) != 0)
             continue;
         found++;
-        const char *arg = k[i].arg ? k[i].arg : "", *help = k[i].help ? k[i].help : "";
-        printf(csv ? "%s;%s;" : "%-28s %-24s ", k[i].name, arg); /* two formats, both of ours */
-        dialects_print(k[i].dialects, ",");
+        const char *arg = k.arg ? k.arg : "", *help = k.help ? k.help : "";
+        printf(csv ? "%s;%s;" : "%-28s %-24s ", k.name, arg); /* two formats, both of ours */
+        dialects_print(k.dialects, ",");
         printf(csv ? ";%s\n" : "  %s\n", help);
     }
     if (!found)

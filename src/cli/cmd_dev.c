@@ -46,13 +46,13 @@ int cmd_dev(int argc, char **argv)
     json_init(&j, &b);
     json_open(&j, NULL);
     json_array(&j, "keywords");
-    const struct keyword_info *k = rules_keywords(&n);
-    for (size_t i = 0; i < n; i++) {
+    struct keyword_info k;
+    for (size_t i = 0; rules_keyword_at(i, &k); i++) {
         json_open(&j, NULL);
-        json_cstr(&j, "name", k[i].name);
-        json_cstr(&j, "argument", k[i].arg ? k[i].arg : "");
-        json_cstr(&j, "help", k[i].help ? k[i].help : "");
-        json_u64(&j, "dialects", k[i].dialects);
+        json_cstr(&j, "name", k.name);
+        json_cstr(&j, "argument", k.arg ? k.arg : "");
+        json_cstr(&j, "help", k.help ? k.help : "");
+        json_u64(&j, "dialects", k.dialects);
         json_close(&j);
     }
     json_array_end(&j);

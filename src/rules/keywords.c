@@ -24,10 +24,25 @@ const struct keyword *keyword_table(size_t *n)
     return keywords;
 }
 
-const struct keyword_info *rules_keywords(size_t *n)
+bool rules_keyword_at(size_t i, struct keyword_info *out)
 {
-    *n = ARRAY_LEN(infos);
-    return infos;
+    const struct app_keyword *k = i < ARRAY_LEN(infos) ? NULL : app_keyword_at((unsigned)(i - ARRAY_LEN(infos)));
+    if (i < ARRAY_LEN(infos))
+        *out = infos[i];
+    else if (k)
+        *out = (struct keyword_info){.name = k->name, .arg = k->arg, .help = k->help, .dialects = D_SU};
+    return i < ARRAY_LEN(infos) || k;
+}
+
+bool keyword_known(struct str name, unsigned dialects)
+{
+    if (keyword_find(name, dialects) || ((dialects & D_SU) && app_keyword_find(name)))
+        return true;
+    for (unsigned bit = DIALECT_SNORT2; bit <= DIALECT_SURICATA; bit <<= 1)
+        if ((dialects & bit) && (app_buffer_find(name, (enum app_dialect)bit) >= 0 ||
+                                 app_buffer_find_modifier(name, (enum app_dialect)bit) >= 0))
+            return true;
+    return false;
 }
 
 const struct keyword *keyword_find(struct str name, unsigned dialects)
@@ -112,6 +127,7 @@ static const struct kw_hit *hit_find(struct chunk *c, struct str name, enum rule
             return NULL;
         *h = (struct kw_hit){.name = own,
                              .k = keyword_find(name, (unsigned)d),
+                             .app = d == DIALECT_SURICATA ? app_keyword_find(name) : NULL,
                              .sticky = app_buffer_find(name, (enum app_dialect)d),
                              .modifier = app_buffer_find_modifier(name, (enum app_dialect)d),
                              .dialect = (uint8_t)d,
@@ -142,6 +158,8 @@ static bool unknown(struct parse *p, struct str name)
     const struct keyword *other = keyword_find(name, D_ALL);
     if (other)
         return foreign(p, name, other->dialects);
+    if (app_keyword_find(name))
+        return foreign(p, name, DIALECT_SURICATA);
     unsigned all[] = {DIALECT_SNORT2, DIALECT_SNORT3, DIALECT_SURICATA};
     for (unsigned i = 0; i < ARRAY_LEN(all); i++)
         if (app_buffer_find(name, (enum app_dialect)all[i]) >= 0 ||
@@ -164,6 +182,8 @@ bool option_parse(struct parse *p, const struct option *o)
     if (!h)
         return no_memory(p);
     if (!h->k) {
+        if (h->app)
+            return kw_app(p, h->app, o->value);
         if (h->modifier >= 0)
             return buffer_modifier(p, RULE_BUF_APP + (unsigned)h->modifier);
         if (h->sticky >= 0)

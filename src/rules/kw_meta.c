@@ -348,9 +348,7 @@ bool kw_requires(struct parse *p, const struct keyword *k, struct str v)
         } else if (str_eq(word, STR("feature"))) {
             p->skip |= !feature_met(part);
         } else if (str_eq(word, STR("keyword"))) {
-            p->skip |= !keyword_find(part, DIALECT_SURICATA) &&
-                       app_buffer_find(part, APP_SURICATA) < 0 &&
-                       app_buffer_find_modifier(part, APP_SURICATA) < 0;
+            p->skip |= !keyword_known(part, DIALECT_SURICATA);
         } else if (p->c->o->ignore_unknown_requirements) {
             p->skip = true;
         } else {

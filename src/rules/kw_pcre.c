@@ -175,9 +175,25 @@ static bool place(struct parse *p, struct test_pcre *t, int buffer, uint16_t *wh
     return true;
 }
 
+bool regex_test(struct parse *p, const char *buffer, struct str pattern, bool negated)
+{
+    struct test_pcre t = {.pattern = pattern, .flags = negated ? REGEX_NEGATED : 0};
+    int b = app_buffer_find(str_cstr(buffer), APP_SURICATA);
+    if (b < 0)
+        return bad(p, NULL, "the buffer %s is not built", buffer);
+    int32_t w = where_of_buffer(p, RULE_BUF_APP + (unsigned)b);
+    if (!compiles(p, &t) || w < 0 || !buffer_bind(p, RULE_BUF_APP + (unsigned)b, buffer))
+        return false;
+    struct rule_test *test = test_add_at(p, TEST_PCRE, (uint16_t)w, 0);
+    if (!test)
+        return false;
+    test->u.pcre = t;
+    return true;
+}
+
 static bool pcre_add(struct parse *p, struct str v, bool negated)
 {
-    struct str pattern, tail;
+    struct str pattern = {0}, tail = {0};
     if (!delimited(p, v, &pattern, &tail))
         return false;
     struct str flags = list_next(&tail, ',');

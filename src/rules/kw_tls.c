@@ -4,20 +4,6 @@
 
 #include <string.h>
 
-/* tls.subject, tls.issuerdn, tls.fingerprint with a value */
-bool kw_tls_text(struct parse *p, const struct keyword *k, struct str v)
-{
-    static const char *const buffers[] = {"tls.cert_subject", "tls.cert_issuer",
-                                          "tls.cert_fingerprint"};
-    bool negated = value_negated(&v);
-    struct str bytes;
-    if (!value_unquote(&v) || !v.n)
-        return bad(p, NULL, "%s needs a value in quotes", k->name);
-    if (!content_bytes(p, v, &bytes))
-        return false;
-    return text_test(p, buffers[k->extra], bytes, negated, k->extra == 2) != NULL;
-}
-
 /* A number of TLS under its name in the registry; NULL: refused. */
 static const struct app_buffer *tls_field(struct parse *p, const char *name, uint16_t *where)
 {

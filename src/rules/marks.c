@@ -14,8 +14,7 @@ static unsigned name_dialects(struct str name)
 {
     unsigned d = 0;
     for (unsigned bit = DIALECT_SNORT2; bit <= DIALECT_SURICATA; bit <<= 1)
-        if (keyword_find(name, bit) || app_buffer_find(name, (enum app_dialect)bit) >= 0 ||
-            app_buffer_find_modifier(name, (enum app_dialect)bit) >= 0)
+        if (keyword_known(name, bit))
             d |= bit;
     return d;
 }

@@ -28,6 +28,7 @@ static const char *form_hint(struct parse *p, const char *reason)
 {
     struct str s = {0}, name = p->opt ? p->opt->name : STR("");
     const struct keyword *k = p->opt ? keyword_find(name, (unsigned)p->d) : NULL;
+    const struct app_keyword *app = p->opt && !k ? app_keyword_find(name) : NULL;
     if (strstr(reason, "not built") || strstr(reason, "this build"))
         return "leave the rule out until that is built: the others load";
     if (k && k->flags & KW_NO_VALUE)
@@ -36,6 +37,8 @@ static const char *form_hint(struct parse *p, const char *reason)
         s = arena_printf(p->c->arena, "the form is %s:%s", k->name, k->arg);
     else if (k)
         s = arena_printf(p->c->arena, "%s: %s", k->name, k->help);
+    else if (app)
+        s = arena_printf(p->c->arena, "the form is %s:%s", app->name, app->arg);
     else if (p->opt)
         s = arena_printf(p->c->arena, "write " STR_FMT "; and a content behind it", STR_ARG(name));
     return s.p ? (const char *)s.p : "compare the rule with one that loads: riposte rules show SID";

@@ -174,6 +174,7 @@ struct keyword;
 struct kw_hit {
     struct str name;
     const struct keyword *k;  /* NULL: none of that name in the dialect */
+    const struct app_keyword *app; /* a protocol's own, else NULL */
     int32_t sticky, modifier; /* buffer numbers, -1 */
     uint8_t dialect;
     bool used;
@@ -291,6 +292,8 @@ struct keyword {
 };
 const struct keyword *keyword_table(size_t *n);
 const struct keyword *keyword_find(struct str name, unsigned dialects); /* any of them */
+/* Is it a keyword or a buffer in one of the dialects? */
+bool keyword_known(struct str name, unsigned dialects);
 const char *keyword_nearest(struct chunk *c, struct str name);
 /* A word that belongs to a protocol without parser: its name, or NULL. */
 const char *keyword_protocol(struct str name);

@@ -681,6 +681,7 @@ struct keyword_info {
     const char *name, *arg, *help;
     uint8_t dialects;
 };
-const struct keyword_info *rules_keywords(size_t *n);
+/* The i-th, those of the protocols behind the others; false: no more. */
+bool rules_keyword_at(size_t i, struct keyword_info *out);
 
 #endif

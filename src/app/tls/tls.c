@@ -431,6 +431,7 @@ const struct app_proto_def app_tls_def = {
     .events_upper = true,
     .patterns = patterns,
     .buffers = tls_buffers,
+    .keywords = tls_keywords,
     .events = event_defs,
     .logs = tls_logs,
     .states = {client_states, server_states},

@@ -291,3 +291,10 @@ const struct app_buffer tls_buffers[] = {
     NUMBER("tls_cert_valid", BOTH, AT_CERT, get_valid, NULL, "1 within the certificate's time"),
     {.name = NULL},
 };
+
+const struct app_keyword tls_keywords[] = {
+    {"tls.subject", "tls.cert_subject", false, NULL, "[!]\"text\"", "part of the certificate's subject"},
+    {"tls.issuerdn", "tls.cert_issuer", false, NULL, "[!]\"text\"", "part of the certificate's issuer"},
+    {"tls.fingerprint", "tls.cert_fingerprint", true, NULL, "[!]\"hex\"", "the certificate's SHA-1"},
+    {.name = NULL},
+};

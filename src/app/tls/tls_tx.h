@@ -99,6 +99,7 @@ struct tls_config {
 };
 
 extern const struct app_buffer tls_buffers[];
+extern const struct app_keyword tls_keywords[];
 extern const struct app_log tls_logs[];
 void tls_alert_fields(const struct app_log_ctx *c, struct fields *out);
 
