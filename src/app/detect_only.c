@@ -86,8 +86,6 @@ static const struct app_pattern smtp_patterns[] = {LIT_I("EHLO ", TCP, 0), LIT_I
                                                    LIT_I("QUIT ", TCP, 0), PATTERNS_END};
 static const struct app_probe smtp_probes[] = {
     {IPPROTO_TCP, NULL, TO_CLIENT, 1, 512, probe_smtp_banner}, PROBES_END};
-static const struct app_pattern ssh_patterns[] = {LIT("SSH-", TCP, 0), LIT("SSH-", TCP, 1),
-                                                  PATTERNS_END};
 static const struct app_pattern imap_patterns[] = {LIT_I("* OK ", TCP, 1),
                                                    LIT_I("1 capability", TCP, 0),
                                                    LIT_I("a001 capability", TCP, 0), PATTERNS_END};
@@ -525,7 +523,6 @@ static const struct app_probe redis_probes[] = {{IPPROTO_TCP, NULL, TO_SERVER, 1
 static const struct detect_only table[APP_COUNT] = {
     [APP_FTP] = {.patterns = ftp_patterns, .probes = ftp_probes},
     [APP_SMTP] = {.patterns = smtp_patterns, .probes = smtp_probes},
-    [APP_SSH] = {.patterns = ssh_patterns},
     [APP_SMB] = {.patterns = smb_patterns, .probes = smb_probes},
     [APP_DCERPC] = {.probes = dcerpc_probes},
     [APP_HTTP2] = {.patterns = http2_patterns},
