@@ -56,7 +56,9 @@ void name_offer(struct name_search *s, const char *known)
     if (!s->most)
         s->most = u32_min(NEAR_MOST, s->name.n / 3) + 1;
     unsigned d = distance((const char *)s->name.p, s->name.n, known, strlen(known));
-    if (d < s->most) {
+    /* Of equally near ones the one with the same first letter. */
+    bool rather = s->best && d == s->most && s->name.n && s->best[0] != (char)s->name.p[0] && known[0] == (char)s->name.p[0];
+    if (d < s->most || rather) {
         s->most = d;
         s->best = known;
     }
