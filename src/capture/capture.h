@@ -41,6 +41,10 @@ struct capture_counters {
     uint64_t passed, dropped, modified, held, released, held_late, held_refused;
     uint64_t out_sent, out_failed; /* forwarded frames */
     uint64_t checksum_unfinished, super_frames;
+    /* in the wire */
+    uint64_t late;    /* frames that waited in the ring for longer than fail-open.after */
+    uint64_t let_go;  /* times that the ring ran full and the kernel was left to forward */
+    uint64_t stalled; /* times that the loop came back after the gate had opened */
 };
 
 struct capture;
@@ -113,6 +117,8 @@ struct capture_live_options {
     bool promisc;
     const char *bpf_of[CAPTURE_IFACES]; /* libpcap: filter of one interface, instead of bpf; NULL: bpf */
     bool outgoing; /* also what this host sends (no mirror port, but the host's own); not on loopback */
+    bool in_wire;  /* capture_pair_attach: sends, too, and is filtered by the gate alone */
+    int gate_fd;   /* in_wire: the gate's filter; stays the caller's */
 };
 /*
  * Opening is split so that the supervisor opens and an engine uses: capture_live_socket makes one bound,
@@ -149,6 +155,32 @@ struct capture_iface_counters {
 };
 /* Of a live capture's interface (brought up to date with capture_counters); NULL if there is none. */
 const struct capture_iface_counters *capture_live_iface(const struct capture *c, unsigned iface);
+/*
+ * In the wire: interfaces 2k and 2k + 1 are the two ends of a wire; what comes in at one leaves at the other, by its
+ * verdict.  The same sockets as for mirror ports, made with in_wire: each reads its port and sends out of it.  Rings
+ * are V2.  capture_recv stores the worker's beat (gate/gate.h): while the loop turns, the kernel leaves the wire to us.
+ * A ring that runs full lets the beat go before it is, and takes it up again when all that waited is judged.  Segment
+ * sizes and unfinished checksums of what comes in leave as they were; a MODIFIED frame's checksum is made to fit (in
+ * the caller's bytes).  Frames that were cut are lost (out_failed).
+ */
+struct gate_beats;
+enum { PAIR_ENDS = 2 };
+static inline unsigned capture_other_end(unsigned iface)
+{
+    return iface ^ 1u;
+}
+struct capture_pair_options {
+    struct capture_live_options live;
+    struct gate_beats *beats; /* NULL: no gate; stays the caller's, until the capture is closed */
+    unsigned worker;
+    uint64_t after_ns; /* as the gate's */
+    uint64_t hold_cap_bytes;
+};
+struct capture *capture_pair_attach(const struct capture_pair_options *o, const int *fd, unsigned n, struct diags *d);
+/* The kernel forwards from now on (at the end; recv still gives what waits).  Nothing for other captures. */
+void capture_let_go(struct capture *c);
+/* A frame of our own out of that port, behind the burst in work.  False: lost. */
+bool capture_send(struct capture *c, unsigned iface, const void *frame, size_t n);
 /* libpcap (also a PF_RING one): opens by itself, one interface list, one worker. */
 struct capture *capture_pcap_open(const struct capture_live_options *o, struct diags *d);
 
@@ -166,6 +198,10 @@ int injector_socket_away(struct diags *d) MUST_CHECK; /* of a port that is not t
 int injector_rebind(int fd, const char *iface) MUST_CHECK;
 int injector_raw_socket(int ver, struct diags *d) MUST_CHECK;       /* IPPROTO_RAW, header included */
 struct injector *injector_attach(int fd_link, int fd_raw4, int fd_raw6); /* -1: none */
+/* In the wire: answers leave through the pair's own ports, by the one that injector_aim named last. */
+struct injector *injector_capture(struct capture *c);
+bool injector_in_wire(const struct injector *i);
+void injector_aim(struct injector *i, unsigned iface);
 bool injector_send_frame(struct injector *i, const void *frame, size_t n);
 bool injector_send_ip(struct injector *i, const void *packet, size_t n);
 bool injector_has_link(const struct injector *i);

@@ -23,6 +23,8 @@ struct injector {
     struct injector_counters n;
     void (*mem)(void *ctx, const void *frame, size_t n, bool link);
     void *ctx;
+    struct capture *wire; /* the ports of a pair */
+    unsigned aim;
 };
 
 int injector_socket(const char *iface, struct diags *d)
@@ -111,6 +113,24 @@ struct injector *injector_mem(void (*f)(void *ctx, const void *frame, size_t n, 
     return i;
 }
 
+struct injector *injector_capture(struct capture *c)
+{
+    struct injector *i = injector_attach(-1, -1, -1);
+    if (i)
+        i->wire = c;
+    return i;
+}
+
+bool injector_in_wire(const struct injector *i)
+{
+    return i->wire != NULL;
+}
+
+void injector_aim(struct injector *i, unsigned iface)
+{
+    i->aim = iface;
+}
+
 static bool count(struct injector *i, ssize_t n)
 {
     if (n >= 0)
@@ -128,6 +148,12 @@ bool injector_send_frame(struct injector *i, const void *frame, size_t n)
         i->mem(i->ctx, frame, n, true);
         i->n.sent++;
         return true;
+    }
+    if (i->wire) {
+        bool ok = capture_send(i->wire, i->aim, frame, n);
+        i->n.sent += ok;
+        i->n.failed += !ok;
+        return ok;
     }
     if (i->link < 0) {
         i->n.failed++;
@@ -170,7 +196,7 @@ bool injector_send_ip(struct injector *i, const void *packet, size_t n)
 
 bool injector_has_link(const struct injector *i)
 {
-    return i->link >= 0 || i->mem;
+    return i->link >= 0 || i->mem || i->wire;
 }
 const uint8_t *injector_mac(struct injector *i)
 {

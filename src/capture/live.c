@@ -18,19 +18,6 @@
 
 enum { CHECK_NS = 1000000000 };
 
-struct live {
-    struct capture base;
-    enum capture_ring ring;
-    uint64_t ring_bytes;
-    unsigned n_ports;
-    struct port port[CAPTURE_IFACES];
-    char name[CAPTURE_IFACES][IFNAMSIZ];
-    uint64_t number, checked_ns;
-    int wake_fd; /* another reason to end a wait; -1: none */
-    uint64_t horizon_ns;
-    struct super_pool super;
-};
-
 static void check_ports(struct live *l)
 {
     uint64_t packets = 0, drops = 0;
@@ -44,7 +31,7 @@ static void check_ports(struct live *l)
     l->base.n.kernel_drops = drops;
 }
 
-static void live_count(struct capture *base)
+void live_count(struct capture *base)
 {
     struct live *l = (struct live *)base;
     uint64_t now = clock_mono_ns();
@@ -71,6 +58,8 @@ static void gather(struct live *l, struct burst *b)
         port_take(&l->port[best], &l->super, f);
         f->iface = (uint16_t)best;
         f->number = ++l->number;
+        if (l->taken)
+            l->taken(l, b->n - 1, best, f);
         head[best] = port_peek(&l->port[best]);
     }
 }
@@ -103,7 +92,7 @@ static uint64_t settle(uint64_t before, uint64_t now)
     return now < before && before - now < NS_PER_SEC ? before : now;
 }
 
-static void live_done(struct capture *base, struct burst *b UNUSED)
+void live_given(struct capture *base, struct burst *b UNUSED)
 {
     struct live *l = (struct live *)base;
     for (unsigned i = 0; i < l->n_ports; i++)
@@ -118,10 +107,10 @@ static void look(struct live *l, struct burst *b)
     l->horizon_ns = b->n == BURST_MAX ? b->frame[b->n - 1].ts_ns : now_ns;
 }
 
-static enum capture_state live_recv(struct capture *base, struct burst *b, int wait_ms)
+enum capture_state live_recv(struct capture *base, struct burst *b, int wait_ms)
 {
     struct live *l = (struct live *)base;
-    live_done(base, b); /* also where an empty burst got no verdict */
+    live_given(base, b); /* also where an empty burst got no verdict */
     look(l, b);
     if (!b->n && wait_ms) {
         wait_for_frames(l, wait_ms);
@@ -132,26 +121,31 @@ static enum capture_state live_recv(struct capture *base, struct burst *b, int w
     return CAPTURE_MORE;
 }
 
-static const char *live_iface_name(const struct capture *base, unsigned iface)
+const char *live_iface_name(const struct capture *base, unsigned iface)
 {
     const struct live *l = (const struct live *)base;
     return iface < l->n_ports ? l->name[iface] : NULL;
 }
 
-static void live_close(struct capture *base)
+void live_done(struct live *l)
 {
-    struct live *l = (struct live *)base;
     for (unsigned i = 0; i < l->n_ports; i++)
         port_close(&l->port[i]);
     if (l->super.mem)
         munmap(l->super.mem, (size_t)BURST_MAX * SUPER_BYTES);
-    capture_base_done(base);
+    capture_base_done(&l->base);
+}
+
+static void live_close(struct capture *base)
+{
+    struct live *l = (struct live *)base;
+    live_done(l);
     free(l);
 }
 
 static const struct capture_ops live_ops = {
     .recv = live_recv,
-    .done = live_done,
+    .done = live_given,
     .count = live_count,
     .iface_name = live_iface_name,
     .close = live_close,
@@ -159,15 +153,13 @@ static const struct capture_ops live_ops = {
 
 static struct live *live_of(const struct capture *c)
 {
-    return c->ops == &live_ops ? (struct live *)(uintptr_t)c : NULL;
+    return c->ops == &live_ops || c->ops == &pair_ops ? (struct live *)(uintptr_t)c : NULL;
 }
 
-static struct live *live_new(const struct capture_live_options *o)
+int live_init(struct live *l, const struct capture_ops *ops, const struct capture_live_options *o,
+              uint64_t hold_cap_bytes)
 {
-    struct live *l = calloc(1, sizeof *l);
-    if (!l)
-        return NULL;
-    capture_base_init(&l->base, &live_ops, 1);
+    capture_base_init(&l->base, ops, hold_cap_bytes);
     l->ring = o->ring;
     l->wake_fd = -1;
     l->ring_bytes = ring_bytes(o);
@@ -175,36 +167,45 @@ static struct live *live_new(const struct capture_live_options *o)
         l->port[i].fd = -1;
     void *m = mmap(NULL, (size_t)BURST_MAX * SUPER_BYTES, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (m == MAP_FAILED) {
-        free(l);
-        return NULL;
-    }
+    if (m == MAP_FAILED)
+        return -ENOMEM;
     l->super.mem = m;
-    return l;
+    return 0;
+}
+
+int live_open(struct live *l, const struct capture_live_options *o, const int *fd, unsigned n,
+              struct diags *d)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (rc) {
+            close(fd[i]);
+            continue;
+        }
+        snprintf(l->name[i], IFNAMSIZ, "%s", o->iface[i]);
+        l->n_ports++;
+        rc = port_open(&l->port[i], fd[i], o->ring, l->ring_bytes);
+        if (rc < 0)
+            diag_add(d, DIAG_ERROR, o->iface[i], 0, 0, NULL, "can't map the ring: %s",
+                     strerror(-rc));
+    }
+    return rc;
 }
 
 struct capture *capture_live_attach(const struct capture_live_options *o, const int *fd, unsigned n,
                                     struct diags *d)
 {
-    struct live *l = n && n <= CAPTURE_IFACES ? live_new(o) : NULL;
-    unsigned i = 0;
-    if (!l)
+    struct live *l = n && n <= CAPTURE_IFACES ? calloc(1, sizeof *l) : NULL;
+    if (!l || live_init(l, &live_ops, o, 1)) {
         diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, n ? "no memory for a capture" : "no interface");
-    for (; l && i < n; i++) {
-        snprintf(l->name[i], IFNAMSIZ, "%s", o->iface[i]);
-        l->n_ports++;
-        int r = port_open(&l->port[i], fd[i], o->ring, l->ring_bytes);
-        if (r < 0) {
-            diag_add(d, DIAG_ERROR, o->iface[i], 0, 0, NULL, "can't map the ring: %s",
-                     strerror(-r));
-            live_close(&l->base);
-            l = NULL;
-        }
+        for (unsigned i = 0; i < n; i++)
+            close(fd[i]);
+        free(l);
+        return NULL;
     }
-    if (l)
+    if (live_open(l, o, fd, n, d) == 0)
         return &l->base;
-    for (; i < n; i++)
-        close(fd[i]);
+    live_close(&l->base);
     return NULL;
 }
 

@@ -38,6 +38,7 @@ struct port {
     /* V3: inside the block at `at` */
     uint8_t *next;
     uint32_t left;
+    uint8_t vnet[VNET_BYTES]; /* of the frame that was taken last, fit for its tag that was put back */
     struct capture_iface_counters count;
 };
 
@@ -53,6 +54,37 @@ void port_take(struct port *p, struct super_pool *s, struct frame *f);
 void port_done(struct port *p);
 /* Reads statistics, clears errors; closes the port if its interface has gone. */
 void port_check(struct port *p);
+/* V2: does the ring hold so many frames at least? */
+bool port_holds(const struct port *p, uint32_t frames);
+
+/* The rings of one worker, merged: a capture of mirror ports, and what a wire's is built on (pair.c). */
+struct live {
+    struct capture base;
+    enum capture_ring ring;
+    uint64_t ring_bytes;
+    unsigned n_ports;
+    struct port port[CAPTURE_IFACES];
+    char name[CAPTURE_IFACES][IFNAMSIZ];
+    uint64_t number, checked_ns;
+    int wake_fd; /* another reason to end a wait; -1: none */
+    uint64_t horizon_ns;
+    struct super_pool super;
+    /* Called for each frame taken, b->frame[i] of port `port`.  NULL: not. */
+    void (*taken)(struct live *l, unsigned i, unsigned port, struct frame *f);
+};
+int live_init(struct live *l, const struct capture_ops *ops, const struct capture_live_options *o,
+              uint64_t hold_cap_bytes) MUST_CHECK;
+/* Maps the sockets, owns them from then on; -errno with d.  live_done frees what there is, but l itself. */
+int live_open(struct live *l, const struct capture_live_options *o, const int *fd, unsigned n,
+              struct diags *d) MUST_CHECK;
+void live_done(struct live *l);
+enum capture_state live_recv(struct capture *base, struct burst *b, int wait_ms);
+void live_given(struct capture *base, struct burst *b); /* the burst's slots go back */
+void live_count(struct capture *base);
+const char *live_iface_name(const struct capture *base, unsigned iface);
+
+/* A wire's (pair.c). */
+extern const struct capture_ops pair_ops;
 
 /* Compiles the filter for the interface and attaches it to fd; false with a diag. */
 bool live_filter(const char *iface, const char *text, int fd, struct diags *d);

@@ -117,9 +117,16 @@ static int shut(const struct opening *w)
     return set(w, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p, "can't attach a filter");
 }
 
+#ifndef SO_ATTACH_BPF
+#define SO_ATTACH_BPF 50
+#endif
+
 static int unshut(const struct opening *w)
 {
     int none = 0;
+    if (w->o->in_wire) /* in place of the one that stands */
+        return set(w, SOL_SOCKET, SO_ATTACH_BPF, &w->o->gate_fd, sizeof w->o->gate_fd,
+                   "can't attach the gate");
     if (w->o->bpf && w->o->bpf[0])
         return live_filter(w->iface, w->o->bpf, w->fd, w->d) ? 0 : -EINVAL;
     return set(w, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none, "can't detach a filter");
@@ -141,6 +148,15 @@ static int configure(const struct opening *w)
         if ((r = set_int(w, PACKET_IGNORE_OUTGOING, 1, "can't leave out own frames")) < 0)
             return r;
     return make_ring(w);
+}
+
+/* It sends, too: straight to the card, with room for a burst of super-frames. */
+static int make_sender(const struct opening *w)
+{
+    int bytes = 16 << 20;
+    if (setsockopt(w->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0)
+        (void)setsockopt(w->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    return set_int(w, PACKET_QDISC_BYPASS, 1, "can't send straight to the card");
 }
 
 /* The group's program; each member sets the same. */
@@ -191,6 +207,8 @@ int capture_live_socket(const struct capture_live_options *o, unsigned iface, st
     int r = find_iface(&w);
     if (r == 0)
         r = configure(&w);
+    if (r == 0 && o->in_wire)
+        r = make_sender(&w);
     if (r == 0)
         r = join(&w);
     if (r == 0)

@@ -194,14 +194,21 @@ static void fill_frame(struct port *p, struct frame *f, struct meta *m)
 {
     struct virtio_net_hdr v;
     memcpy(&v, m->mac - VNET_BYTES, sizeof v);
+    bool tagged = m->status & TP_STATUS_VLAN_VALID && m->snap >= 2 * ETH_ALEN;
     *f = (struct frame){.data = m->mac,
                         .len = m->snap,
                         .wire_len = u32_max(m->len, m->snap),
                         .ts_ns = f->ts_ns,
                         .link = p->link};
     set_offloads(f, &v, m->status);
-    if (m->status & TP_STATUS_VLAN_VALID && f->len >= 2 * ETH_ALEN)
+    if (tagged) {
         put_tag_back(f, m->mac, m);
+        if (v.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+            v.csum_start = (uint16_t)(v.csum_start + TAG_BYTES);
+        if (v.gso_type != VIRTIO_NET_HDR_GSO_NONE)
+            v.hdr_len = (uint16_t)(v.hdr_len + TAG_BYTES);
+    }
+    memcpy(p->vnet, &v, sizeof v);
     p->count.received++;
     p->count.bytes += f->len;
 }
@@ -263,6 +270,15 @@ void port_done(struct port *p)
         for (; p->given != p->at; p->given = v2_next(p, p->given))
             __atomic_store_n(&v2_slot(p, p->given)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
     }
+}
+
+bool port_holds(const struct port *p, uint32_t frames)
+{
+    if (p->fd < 0 || p->ring != RING_V2 || !frames || frames > p->n)
+        return false;
+    uint64_t at = p->at + frames - 1;
+    struct tpacket2_hdr *h = v2_slot(p, at < p->n ? at : at - p->n);
+    return __atomic_load_n(&h->tp_status, __ATOMIC_RELAXED) & TP_STATUS_USER;
 }
 
 void port_check(struct port *p)

@@ -16,10 +16,11 @@
 struct run_args {
     const char *config, *capture, *log_dir, *queue, *csum, *pidfile, *response, *user, *group,
         *dialect, *format, *control, *name, *bpf_file, *af_packet, *pcap, *runmode, *data_dir;
-    struct texts only, more, iface, set, habit;
+    const char *mode;
+    struct texts only, more, iface, pair, set, habit;
     uint64_t workers;
     struct about_args about;
-    bool test, background, simulate, fatal, verbose, no_cache, recursive, delete_after, follow, help;
+    bool inline_test, test, background, simulate, fatal, verbose, no_cache, recursive, delete_after, follow, help;
     /* made of them */
     char *filter, *home, *rules, *starting;
 };
@@ -27,6 +28,9 @@ struct run_args {
 static const struct opt rows[] = {
     {"i", "interface", "IF", OPT_LIST, AT(iface),
      "watch this port (again for more); needs no configuration file"},
+    {"", "pair", "A:B", OPT_LIST, AT(pair), "stand in the wire between these two ports (again for more): drop rules drop"},
+    {"", "mode", "MODE", OPT_TEXT, AT(mode), "with --pair: how it is read (af-packet)"},
+    {"", "inline-test", NULL, OPT_FLAG, AT(inline_test), "with --pair: decide everything, drop nothing; events say would"},
     {"", "response", "IF", OPT_TEXT, AT(response), "port that resets and ICMP errors leave by"},
     {"c", "config", "FILE", OPT_TEXT, AT(config),
      "configuration: ours, a suricata.yaml or a snort.conf"},
@@ -82,8 +86,10 @@ static const struct opt rows[] = {
     ABSENT_ROWS,
 };
 static const char usage[] =
-    "usage: riposte run -i IF [-i IF ...] [--response IF] [options] [BPF filter]\n\n"
-    "Watches mirror ports, writes alerts, and with --response ends forbidden connections.\n"
+    "usage: riposte run -i IF [-i IF ...] [--response IF] [options] [BPF filter]\n"
+    "       riposte run --pair A:B [options]\n\n"
+    "Watches mirror ports, writes alerts, and with --response ends forbidden connections; or stands in\n"
+    "the wire between two ports and drops what drop rules find (doc/inline.md).\n"
     "Signals: TERM, INT end; HUP opens log files anew; USR2 reloads; USR1 logs counters.";
 
 const struct opt *run_options(size_t *n, const char **text)
@@ -179,6 +185,8 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
         {"capture.bpf-file", a->bpf_file},
         {"capture.library", a->pcap ? "pcap" : NULL},
         {"data-dir", a->data_dir},
+        {"capture.pair-mode", a->mode},
+        {"inline-test", a->inline_test ? "yes" : NULL},
         {"daemon", a->background ? "yes" : NULL},
         {"quiet", a->queue ? "yes" : NULL},
         {"verbose", a->verbose ? "yes" : NULL},
@@ -190,6 +198,8 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
             rc = launch_set(l, c, d, "%s=%s", text[i].path, text[i].value);
     if (!rc && a->workers)
         rc = launch_set(l, c, d, "workers=%llu", (unsigned long long)a->workers);
+    if (!rc)
+        rc = launch_set_list(l, c, d, "capture.pairs", &a->pair);
     return rc ? rc : launch_set_list(l, c, d, "capture.interfaces", &a->iface);
 }
 
@@ -272,8 +282,14 @@ static int check(struct run_args *a)
         a->workers = 1;
     if (a->workers > SENSOR_WORKERS)
         return bad("--workers takes 1 to 64", NULL);
-    if (a->capture && a->iface.n)
+    if (a->capture && (a->iface.n || a->pair.n))
         return bad("either -r or -i", NULL);
+    if (a->pair.n && a->iface.n)
+        return bad("either -i (mirror ports) or --pair (in the wire)", NULL);
+    if (a->mode && strcmp(a->mode, "af-packet"))
+        return bad("--mode takes af-packet", a->mode);
+    if ((a->mode || a->inline_test) && !a->pair.n && !a->config)
+        return bad("--mode and --inline-test are for --pair", NULL);
     if (a->simulate && !a->capture)
         return bad("--simulate-ips is for -r: what a mirror port shows can't be held back "
                    "(--response answers it)",
@@ -335,7 +351,7 @@ int cmd_run(int argc, char **argv)
         status = about(a);
         goto out;
     }
-    if (a->help || (!a->config && !a->iface.n && !a->capture && !a->test)) {
+    if (a->help || (!a->config && !a->iface.n && !a->pair.n && !a->capture && !a->test)) {
         options_help(usage, rows, ARRAY_LEN(rows));
         status = a->help ? 0 : 2;
         goto out;

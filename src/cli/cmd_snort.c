@@ -58,6 +58,12 @@ static int adjust_vars(struct launch *l, const struct snort_args *a, struct conf
     return rc;
 }
 
+/* -Q, or a DAQ that says so. */
+static bool snort_in_wire(const struct snort_args *a)
+{
+    return !a->capture.n && (a->inline_mode || (a->daq_mode && !strcmp(a->daq_mode, "inline")));
+}
+
 #define BUFFER "buffer_size_mb="
 static const struct texts alert_first = {
     {"activate", "dynamic", "drop", "sdrop", "reject", "alert", "pass", "log"}, 8};
@@ -109,7 +115,9 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
     if (!rc)
         rc = adjust_vars(l, a, c, d);
     if (!rc)
-        rc = launch_set_list(l, c, d, "capture.interfaces", &a->iface);
+        rc = launch_set_list(l, c, d, snort_in_wire(a) ? "capture.pairs" : "capture.interfaces", &a->iface);
+    if (!rc && snort_in_wire(a) && (a->inline_test || a->drop_alerts))
+        rc = launch_set(l, c, d, "inline-test=yes");
     if (!rc && a->alert_first)
         rc = launch_set_list(l, c, d, "action-order", &alert_first);
     for (unsigned i = 0; i < a->daq_var.n && !rc; i++)
@@ -133,18 +141,19 @@ static int check_daq(const struct snort_args *a)
         known |= a->daq_mode && !strcmp(a->daq_mode, modes_known[i]);
     if (!known)
         return bad("--daq-mode takes passive, inline or read-file", a->daq_mode);
-    if (in_wire && !reads_files(a))
-        return bad("-Q, --daq-mode inline: this version holds no packets back in the wire; on a "
-                   "mirror port --response IF ends what drop rules find (response.on-drop)",
-                   NULL);
+    if (in_wire && !reads_files(a) && a->daq && strcmp(a->daq, "afpacket"))
+        return bad("-Q: a pair in the wire is read by --daq afpacket", a->daq);
+    if (in_wire && !reads_files(a) && !a->test && !a->iface.n)
+        return bad("-Q: -i A:B names the pair of ports in the wire", NULL);
     if (a->daq && strcmp(a->daq, "pcap") && strcmp(a->daq, "afpacket") &&
         !(reads_files(a) && !strcmp(a->daq, "dump")))
         return bad("--daq takes afpacket or pcap; NFQUEUE, IPQ, IPFW and netmap are not here",
                    a->daq);
     for (unsigned i = 0; i < a->iface.n; i++)
-        if (strchr(a->iface.v[i], ':'))
-            return bad("-i A:B is a pair in the wire; -i A -i B watches both as mirror ports",
-                       a->iface.v[i]);
+        if (!strchr(a->iface.v[i], ':') != !in_wire)
+            return in_wire ? bad("-Q: the ports in the wire are given as -i A:B", a->iface.v[i])
+                           : bad("-i A:B is a pair in the wire and wants -Q; -i A -i B watches both as mirror ports",
+                                 a->iface.v[i]);
     return 0;
 }
 

@@ -133,7 +133,7 @@ static const struct {
  * `auto` is forward and say so.  Only a configuration in Suricata's format (replay compares with it) means
  * what Suricata means: drop the flow when inline.
  */
-static enum exception_policy policy_read(const struct conf *c, const char *path, bool inline_mode, bool flow_wide)
+static enum exception_policy policy_read(const struct conf *c, const char *path, bool as_peers, bool flow_wide)
 {
     const char *v = conf_str(c, path);
     if (!v || !*v)
@@ -143,18 +143,18 @@ static enum exception_policy policy_read(const struct conf *c, const char *path,
         if (!strcmp(policies[k].word, v))
             p = policies[k].policy;
     if (p == EXCEPTION_AUTO)
-        p = inline_mode && conf_format(c) != CONF_FORMAT_RIPOSTE
+        p = as_peers && conf_format(c) != CONF_FORMAT_RIPOSTE
                 ? (flow_wide ? EXCEPTION_DROP_FLOW : EXCEPTION_DROP_PACKET)
                 : EXCEPTION_IGNORE;
     return p;
 }
 
 /* A stream whose start was not seen: what makes no sense there is an error, as its users know it. */
-static enum exception_policy midstream_read(const struct conf *c, bool inline_mode, struct diags *d)
+static enum exception_policy midstream_read(const struct conf *c, bool inline_mode, bool replay, struct diags *d)
 {
     bool midstream = conf_bool(c, "stream.midstream");
     const char *own = conf_str(c, "stream.midstream-policy");
-    enum exception_policy p = policy_read(c, "stream.midstream-policy", inline_mode, true);
+    enum exception_policy p = policy_read(c, "stream.midstream-policy", inline_mode && replay, true);
     bool given = own && *own && strcmp(own, "auto");
     const char *why = NULL;
     if (p == EXCEPTION_DROP_PACKET || p == EXCEPTION_PASS_PACKET)
@@ -244,7 +244,7 @@ static void flow_read(struct engine_settings *s, const struct conf *c)
         .memcap_bytes = conf_bytes(c, "flow.memcap"),
         .buckets = (uint32_t)conf_int(c, "flow.hash-size"),
         .emergency_recovery = (uint32_t)conf_int(c, "flow.emergency-recovery"),
-        .memcap_policy = policy_read(c, "flow.memcap-policy", s->inline_mode, false),
+        .memcap_policy = policy_read(c, "flow.memcap-policy", s->inline_mode && s->replay, false),
         .exact_evict = s->replay,
         .vlan_in_key = conf_bool(c, "vlan.use-for-tracking"),
         .depth_in_key = conf_bool(c, "decoder.recursion-level.use-for-tracking"),
@@ -267,25 +267,32 @@ static enum urgent_policy urgent_read(const char *v, enum urgent_policy dflt)
     return dflt;
 }
 
+/* Replay compares with Suricata, which drops by itself; in the wire only who wrote so wants that. */
+static bool drops_invalid(const struct engine_settings *s, const struct conf *c)
+{
+    return s->replay ? conf_format(c) != CONF_FORMAT_RIPOSTE : conf_node(c, "stream.drop-invalid") != NULL;
+}
+
 static void stream_read(struct engine_settings *s, const struct conf *c, struct diags *d)
 {
     struct stream_config *t = &s->stream;
     const char *inl = conf_str(c, "stream.inline"), *insp = conf_str(c, "stream.inspect");
-    bool inl_auto = !inl || !strcmp(inl, "auto");
+    bool inl_auto = !inl || !strcmp(inl, "auto"), test = !s->replay && conf_bool(c, "inline-test");
     *t = (struct stream_config){
         .memcap_bytes = conf_bytes(c, "stream.memcap"),
         .reassembly_memcap_bytes = conf_bytes(c, "stream.reassembly.memcap"),
-        .memcap_policy = policy_read(c, "stream.memcap-policy", s->inline_mode, true),
-        .reassembly_policy = policy_read(c, "stream.reassembly.memcap-policy", s->inline_mode, true),
-        .midstream_policy = midstream_read(c, s->inline_mode, d),
+        .memcap_policy = policy_read(c, "stream.memcap-policy", s->inline_mode && s->replay, true),
+        .reassembly_policy = policy_read(c, "stream.reassembly.memcap-policy", s->inline_mode && s->replay, true),
+        .midstream_policy = midstream_read(c, s->inline_mode, s->replay, d),
         .depth_bytes = (uint32_t)conf_bytes(c, "stream.reassembly.depth"),
         .chunk_bytes = {(uint32_t)conf_bytes(c, "stream.reassembly.toserver-chunk-size"),
                         (uint32_t)conf_bytes(c, "stream.reassembly.toclient-chunk-size")},
         .check_csum = conf_bool(c, "stream.checksum-validation"),
-        .midstream = conf_bool(c, "stream.midstream"),
+        /* In the wire, flows go by us while no engine runs: they are taken up again. */
+        .midstream = conf_bool(c, "stream.midstream") || (s->inline_mode && !s->replay && !conf_node(c, "stream.midstream")),
         .async_oneside = conf_bool(c, "stream.async-oneside"),
-        .inline_mode = inl_auto ? s->inline_mode : conf_truth(inl) == 1,
-        .drop_invalid = conf_bool(c, "stream.drop-invalid") && s->inline_mode && conf_format(c) != CONF_FORMAT_RIPOSTE,
+        .inline_mode = inl_auto ? s->inline_mode && !test : conf_truth(inl) == 1,
+        .drop_invalid = conf_bool(c, "stream.drop-invalid") && s->inline_mode && !test && drops_invalid(s, c),
         .bypass = conf_bool(c, "stream.bypass"),
         .liberal_timestamps = conf_bool(c, "stream.liberal-timestamps"),
         .urgent = (uint8_t)urgent_read(conf_str(c, "stream.reassembly.urgent.policy"), URGENT_OOB),
@@ -321,6 +328,7 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
     };
     s->verdict = (struct verdict_config){
         .place = s->inline_mode ? PLACE_INLINE : PLACE_MIRROR,
+        .would = s->inline_mode && !s->replay && conf_bool(c, "inline-test"),
         .alerts_max = (uint32_t)conf_int(c, "packet-alert-max"),
         .queue = {.max = (uint32_t)conf_int(c, "detect.event-queue.max-queue"),
                   .log = (uint32_t)conf_int(c, "detect.event-queue.log"),
@@ -490,7 +498,7 @@ struct engine_settings *engine_settings_new(const struct conf *c, bool replay, b
         engine_settings_free(s);
         return NULL;
     }
-    s->app_error_policy = policy_read(c, "app-layer.error-policy", inline_mode, true);
+    s->app_error_policy = policy_read(c, "app-layer.error-policy", inline_mode && replay, true);
     event_wants_read(c, &s->wants);
     event_outputs_check(c, d);
     vars_check(c, d);

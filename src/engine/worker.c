@@ -369,6 +369,8 @@ void engine_burst(struct engine *e, struct burst *b, _Atomic uint8_t *verdict)
     _Atomic uint8_t own[BURST_MAX] = {0};
     _Atomic uint8_t *v = verdict ? verdict : own;
     e->burst = b;
+    /* What another worker handed over has left already. */
+    e->verdict.would = e->settings->verdict.would || (e->settings->inline_mode && e->hand.taken);
     arena_reset(&e->burst_memory);
     memset(e->changed, 0, sizeof(e->changed));
     for (unsigned k = 0; k < b->n; k++)

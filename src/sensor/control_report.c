@@ -237,6 +237,8 @@ static const struct loss {
     LOSS("detect", "rule_budget", "evaluations", "of rules over detect.rule-budget, which rest",
          engine.detect.suspended_checks),
     LOSS("verdict", "alert_limit", "alerts", "over packet-alert-max", engine.verdict.overflow),
+    LOSS("wire", "send_failed", "frames", "could not be sent on, or were cut", capture.out_failed),
+    LOSS("wire", "held_late", "frames", "went on because their time was over, unjudged", capture.held_late),
     LOSS("response", "failed", "responses", "could not be sent", engine.response.failed),
     LOSS("response", "would_block", "frames", "the response port was busy", inject.would_block),
     LOSS("response", "send_failed", "frames", "the kernel refused them", inject.failed),
@@ -310,6 +312,11 @@ void report_losses(struct supervisor *s, struct json *j)
     all += put_loss(j, "supervisor", "flows_forgotten", "flows",
                     "of an engine that ended without ending them",
                     s->engine.restarts ? s->past.engine.flow.active : 0);
+    if (s->wire) {
+        uint64_t dropped, bridged = wire_bridged(s, &dropped);
+        all += put_loss(j, "wire", "bridged", "frames", "the kernel forwarded unlooked: no engine, or none that kept up", bridged);
+        all += put_loss(j, "wire", "stale_dropped", "frames", "dropped while no engine ran (fail-open.start, fail-open.on-stale)", dropped);
+    }
     all += put_loss(j, "logger", "lost", "events", "refused while an output could not be written",
                     l.logger.lost);
     all += put_loss(j, "logger", "write_errors", "times", "a write failed (full disk ...)",
@@ -361,6 +368,8 @@ static void put_ports(struct supervisor *s, struct json *j, const struct worker_
         json_close(j);
     }
     json_array_end(j);
+    if (s->wire)
+        report_wire(s, j);
     if (s->plan.response)
         json_cstr(j, "response_interface", s->plan.response);
     else if (s->plan.raw)

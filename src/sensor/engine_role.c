@@ -7,6 +7,8 @@
 #include "sensor/engine_role.h"
 #include "sensor/place.h"
 
+#include "capture/gate/gate.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -149,6 +151,14 @@ static void take_response(struct engine_proc *p, struct message *m)
             w->response_fd[i] = msg_take_fd(m, k++);
 }
 
+static void take_gate(struct engine_proc *p, struct message *m)
+{
+    int fd = msg_take_fd(m, 0);
+    if (!p->started && !p->beats)
+        p->beats = gate_beats_map(fd);
+    close(fd);
+}
+
 static void take_replacement(struct engine_proc *p, struct message *m)
 {
     const struct msg_worker *x = (const void *)m->body;
@@ -178,7 +188,7 @@ static int priority(int policy)
 static int start(struct engine_proc *p)
 {
     struct child *c = &p->child;
-    p->settings = engine_settings_new(c->conf, false, false, c->setup.check_csum, &c->diags);
+    p->settings = engine_settings_new(c->conf, false, c->setup.in_wire != 0, c->setup.check_csum, &c->diags);
     struct state_config sc = {.cap_bytes = conf_bytes(c->conf, "detect.thresholds.memcap")};
     p->state = state_new(&sc);
     if (!p->settings || !p->state || !p->overlay)
@@ -229,6 +239,9 @@ static void one_message(struct engine_proc *p, struct message *m)
         break;
     case MSG_RESPONSE:
         take_response(p, m);
+        break;
+    case MSG_GATE:
+        take_gate(p, m);
         break;
     case MSG_RULES:
         take_rules(p, m);
@@ -306,6 +319,8 @@ static void finish(struct engine_proc *p)
     for (unsigned i = 0; i < p->n; i++)
         if (p->worker[i].running)
             pthread_join(p->worker[i].thread, NULL);
+    for (unsigned i = 0; i < p->n && p->worker[i].capture; i++)
+        capture_let_go(p->worker[i].capture); /* what waits is judged; the rest goes by the bridge */
     if (p->started) {
         for (unsigned i = 0; i < p->n * (p->n > 1 ? 3 : 1); i++) /* handed on, and on once more */
             worker_drain(&p->worker[i % p->n]);
@@ -316,6 +331,7 @@ static void finish(struct engine_proc *p)
     }
     for (unsigned i = 0; i < p->n; i++)
         worker_close(&p->worker[i]);
+    gate_beats_unmap(p->beats);
     handover_free(p->handover);
     overlay_close(p->overlay);
     state_free(p->state);

@@ -53,6 +53,7 @@ struct engine_proc {
     struct overlay *overlay; /* in use */
     struct handover *handover; /* among several workers */
     struct capture_live_options live;
+    struct gate_beats *beats; /* in the wire */
     struct worker worker[SENSOR_WORKERS];
     unsigned n;
     uint64_t started_ns, stats_every_ns;

@@ -20,12 +20,20 @@ enum {
     SEAT_BURST = 8, /* more have waited for the worker, not for its core */
 };
 
+static struct capture *attach_pair(struct worker *w)
+{
+    struct engine_proc *p = w->proc;
+    struct capture_pair_options o = {
+        .live = p->live, .beats = p->beats, .worker = w->number, .after_ns = p->child.setup.after_ns};
+    return capture_pair_attach(&o, w->capture_fd, w->n_capture, &p->child.diags);
+}
+
 int worker_open(struct worker *w)
 {
     struct engine_proc *p = w->proc;
     struct child *c = &p->child;
     if (!w->capture) /* libpcap's is open already */
-        w->capture = capture_live_attach(&p->live, w->capture_fd, w->n_capture, &c->diags);
+        w->capture = c->setup.in_wire ? attach_pair(w) : capture_live_attach(&p->live, w->capture_fd, w->n_capture, &c->diags);
     for (unsigned i = 0; i < CAPTURE_IFACES; i++)
         w->capture_fd[i] = -1;
     if (!w->capture)
@@ -37,6 +45,8 @@ int worker_open(struct worker *w)
         if (!w->injector)
             return -ENOMEM;
     }
+    if (c->setup.in_wire && !(w->injector = injector_capture(w->capture)))
+        return -ENOMEM;
     struct engine_parts parts = {
         .settings = p->settings,
         .overlay = p->overlay,
@@ -280,6 +290,7 @@ static void *worker_main(void *ctx)
     w->stats_ns = clock_mono_ns();
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed))
         one_turn(w);
+    capture_let_go(w->capture);
     return NULL;
 }
 

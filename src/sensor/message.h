@@ -39,7 +39,8 @@ struct msg_setup {
     uint32_t library;  /* 1: libpcap, opened by the engine itself before it drops its rights */
     uint32_t outgoing; /* mask of interfaces whose own frames are taken */
     uint32_t realtime; /* 1: workers run before all ordinary processes */
-    uint32_t pad;
+    uint32_t in_wire;  /* 1: interfaces are ends of wires, by pairs */
+    uint64_t after_ns; /* fail-open.after */
     uint64_t ring_bytes, event_bytes; /* capture ring, event ring (whole mapping) */
     char iface[CAPTURE_IFACES][MSG_NAME];
     char response[MSG_NAME];
@@ -125,6 +126,7 @@ struct msg_number {
     X(RING, FROM_PARENT, sizeof(struct msg_ring), sizeof(struct msg_ring), 1, 1)                   \
     X(CAPTURE, FROM_PARENT, sizeof(struct msg_worker), sizeof(struct msg_worker), 1, MSG_FDS)      \
     X(RESPONSE, FROM_PARENT, sizeof(struct msg_worker), sizeof(struct msg_worker), 1, 3)           \
+    X(GATE, FROM_PARENT, 0, 0, 1, 1) /* the array of beats */                                      \
     X(RULES, FROM_PARENT, sizeof(struct msg_rules), sizeof(struct msg_rules), 2, 2)                \
     X(FILE, FROM_PARENT, sizeof(struct msg_file), sizeof(struct msg_file), 0, 0)                   \
     X(START, FROM_PARENT, sizeof(struct msg_start), sizeof(struct msg_start), 0, 0)                \

@@ -46,6 +46,10 @@ struct port_plan {
     unsigned workers;
     bool realtime;        /* workers run before all ordinary processes */
     uint64_t event_bytes; /* ring of events */
+    /* In the wire: ports 2k and 2k + 1 are a pair. */
+    bool in_wire, test;  /* test: nothing is dropped */
+    bool hold_start, drop_stale, remove_at_stop;
+    uint64_t after_ns;
     struct arena arena;
     char filter_file[8192];
 };

@@ -70,6 +70,101 @@ static int ports_of(const struct conf *c, const char *path, struct port_plan *p,
     return rc;
 }
 
+/* ------------------------------------------------------------------ pairs */
+
+static int wrong_pair(const char *text, const char *why, struct diags *d)
+{
+    diag_add(d, DIAG_ERROR, text, 0, 0, "--pair eth1:eth2", "no pair of ports: %s", why);
+    return -EINVAL;
+}
+
+static int add_pair(struct port_plan *p, const char *a, const char *b, struct diags *d)
+{
+    unsigned before = p->n;
+    int rc = add_port(p, a, NULL, d);
+    rc = rc ? rc : add_port(p, b, NULL, d);
+    if (!rc && p->n != before + 2)
+        return wrong_pair(a, "a port stands in one pair, and a pair has two", d);
+    return rc;
+}
+
+static int pair_of(struct port_plan *p, const char *text, struct diags *d)
+{
+    char a[MSG_NAME + 1];
+    const char *colon = text ? strchr(text, ':') : NULL;
+    if (!colon || colon == text || !colon[1] || strchr(colon + 1, ':') || (size_t)(colon - text) >= MSG_NAME)
+        return wrong_pair(text ? text : "capture.pairs", "it is written A:B", d);
+    snprintf(a, sizeof(a), "%.*s", (int)(colon - text), text);
+    return add_pair(p, a, colon + 1, d);
+}
+
+/* Suricata's way to say it: two entries of af-packet that name each other. */
+static int copies_of(const struct conf *c, struct port_plan *p, struct diags *d)
+{
+    const struct conf_node *list = conf_node(c, "af-packet");
+    bool tap = false;
+    int rc = 0;
+    for (const struct conf_node *i = list ? list->child : NULL; i && !rc; i = i->next) {
+        const char *name = conf_sub_str(i, "interface", ""), *mode = conf_sub_str(i, "copy-mode", "none"),
+                   *to = conf_sub_str(i, "copy-iface", NULL);
+        bool there = false, is_tap = !strcmp(mode, "tap");
+        if ((!is_tap && strcmp(mode, "ips")) || !strcmp(name, "default"))
+            continue;
+        if (!to)
+            return wrong_pair(name, "copy-mode needs a copy-iface", d);
+        for (unsigned k = 0; k < p->n; k++)
+            there |= !strcmp(p->live.iface[k], name) && !strcmp(p->live.iface[capture_other_end(k)], to);
+        tap |= is_tap;
+        rc = there ? 0 : add_pair(p, name, to, d);
+    }
+    p->test |= tap;
+    return rc;
+}
+
+static int pairs_of(const struct conf *c, struct port_plan *p, struct diags *d)
+{
+    const struct conf_node *list = conf_node(c, "capture.pairs"), *ports = conf_node(c, "capture.interfaces");
+    bool named = list && (list->child || list->value);
+    int rc = 0;
+    if (named && ports && ports->child)
+        return wrong_pair("capture.interfaces", "a virtual IPS watches mirror ports or stands in wires, not both", d);
+    if (list && list->value)
+        rc = pair_of(p, list->value, d);
+    for (const struct conf_node *i = list ? list->child : NULL; i && !rc; i = i->next)
+        rc = pair_of(p, i->value, d);
+    if (!rc && !named && !(ports && ports->child))
+        rc = copies_of(c, p, d);
+    p->in_wire = p->n > 0;
+    return rc;
+}
+
+static bool says(const struct conf *c, const char *path, const char *word)
+{
+    const char *v = conf_str(c, path);
+    return v && !strcmp(v, word);
+}
+
+/* What a filter leaves out would neither be judged nor forwarded; libpcap forwards nothing. */
+static int wire_of(const struct conf *c, struct port_plan *p, struct diags *d)
+{
+    const char *filter = conf_str(c, "capture.bpf-filter"), *file = conf_str(c, "capture.bpf-file");
+    enum { LEAST_MS = 20 };
+    if ((filter && *filter) || (file && *file))
+        return wrong_pair("capture.bpf-filter", "a filter on a wire would cut off what it leaves out; pass rules leave it alone", d);
+    if (p->pcap)
+        return wrong_pair("capture.library", "pairs are read by af-packet", d);
+    p->test |= conf_bool(c, "inline-test");
+    p->hold_start = says(c, "fail-open.start", "hold");
+    p->drop_stale = says(c, "fail-open.on-stale", "drop");
+    p->remove_at_stop = says(c, "fail-open.stop", "remove");
+    p->after_ns = conf_ns(c, "fail-open.after");
+    if (p->after_ns < LEAST_MS * 1000000ull)
+        p->after_ns = LEAST_MS * 1000000ull;
+    p->live.ring = RING_V2;
+    p->live.in_wire = true;
+    return 0;
+}
+
 /* -i IF with a suricata.yaml: what it says about that port holds. */
 static void own_filters(const struct conf *c, struct port_plan *p)
 {
@@ -171,7 +266,9 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
     const char *lib = conf_str(c, "capture.library"), *mode = conf_str(c, "response.mode");
     memset(p, 0, sizeof(*p));
     arena_init(&p->arena, 0, 0);
-    int rc = ports_of(c, "capture.interfaces", p, d);
+    int rc = pairs_of(c, p, d);
+    if (!rc && !p->n)
+        rc = ports_of(c, "capture.interfaces", p, d);
     if (!rc && !p->n)
         rc = ports_of(c, "af-packet", p, d);
     if (rc)
@@ -203,6 +300,8 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
     p->live.ring_bytes = conf_bytes(c, "capture.ring-size");
     p->live.ring = p->pcap ? RING_NONE : ring_of(c, p);
     p->live.v3_timeout_ms = 10;
+    if (p->in_wire && (rc = wire_of(c, p, d)))
+        return rc;
     p->event_bytes = power_of_two(conf_bytes(c, "event.ring-size"));
     for (unsigned i = 0; i < p->n; i++)
         if (port_has_address(p->live.iface[i]))

@@ -225,6 +225,7 @@ static void ready(struct supervisor *s, struct proc *p)
         sup_fail(s, "the engine can't be started");
     if (p->role == ROLE_ENGINE && !s->running) {
         s->running = true;
+        wire_began(s);
         log_at(LOG_AT_NOTICE, "supervisor",
                "running: engine %ld, logger %ld, %u worker%s, %llu rules%s%s", (long)s->engine.pid,
                (long)s->logger.pid, s->plan.workers, s->plan.workers == 1 ? "" : "s",
@@ -268,6 +269,7 @@ static void one_message(struct supervisor *s, struct proc *p, const struct messa
     case MSG_RING:
     case MSG_CAPTURE:
     case MSG_RESPONSE:
+    case MSG_GATE:
     case MSG_RULES:
     case MSG_FILE:
     case MSG_START:
@@ -308,6 +310,7 @@ void sup_message(struct supervisor *s, struct proc *p)
 
 static void engine_gone(struct supervisor *s)
 {
+    wire_engine_gone(s);
     counts_past(s);
     for (unsigned w = 0; w < SENSOR_WORKERS; w++)
         atomic_store_explicit(&s->page->worker[w].beat_ns, 0, memory_order_relaxed);

@@ -90,6 +90,7 @@ static int open_port(struct supervisor *s, unsigned iface)
     if (s->plan.filter[iface])
         o.bpf = s->plan.filter[iface];
     o.outgoing = s->plan.with_address >> iface & 1;
+    wire_options(s, &o);
     o.fanout_group = s->plan.workers > 1 ? group_of(s) : 0;
     o.fanout_members = s->plan.workers > 1 ? (uint16_t)s->plan.workers : 0;
     return capture_live_socket(&o, iface, &s->diags);
@@ -194,7 +195,7 @@ int generation_open(struct supervisor *s)
 int generation_send(struct supervisor *s, int ch)
 {
     const struct generation *g = &s->now;
-    int rc = 0;
+    int rc = wire_send(s, ch);
     for (unsigned w = 0; w < g->workers && !rc; w++) {
         struct msg_ring r = {.generation = g->number,
                              .worker = w,
@@ -252,7 +253,7 @@ static bool port_back(struct supervisor *s, unsigned i)
         return false;
     if (!(s->plan.with_address >> i & 1) && capture_silence_port(name, &s->diags))
         return false;
-    if (!is_up(name))
+    if (!is_up(name) || wire_port_back(s, i))
         return false;
     if (s->plan.pcap) { /* opened by the engine with its rights: the next one has it */
         log_at(LOG_AT_NOTICE, "capture", "%s is there again: the engine starts anew", name);

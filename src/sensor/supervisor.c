@@ -74,6 +74,8 @@ static int fill_setup(struct supervisor *s)
     x->library = p->pcap;
     x->outgoing = p->with_address;
     x->realtime = p->realtime;
+    x->in_wire = p->in_wire;
+    x->after_ns = p->after_ns;
     x->ring_bytes = p->live.ring_bytes;
     x->event_bytes = rec_ring_bytes(p->event_bytes);
     for (unsigned i = 0; i < p->n; i++)
@@ -190,17 +192,17 @@ static int prepare_files(struct supervisor *s)
 
 /* What the engine could not go by is told before anything starts: a sensor that answers nothing is
  * no sensor. */
-static int settings_check(const struct conf *c, struct diags *d)
+static int settings_check(const struct conf *c, bool in_wire, struct diags *d)
 {
     uint32_t before = d->errors;
-    engine_settings_free(engine_settings_new(c, false, false, -1, d));
+    engine_settings_free(engine_settings_new(c, false, in_wire, -1, d));
     return d->errors > before ? -EINVAL : 0;
 }
 
 static bool names_ports(const struct conf *c)
 {
-    const struct conf_node *list = conf_node(c, "capture.interfaces");
-    return list && list->child;
+    const struct conf_node *list = conf_node(c, "capture.interfaces"), *pairs = conf_node(c, "capture.pairs");
+    return (list && list->child) || (pairs && (pairs->child || pairs->value));
 }
 
 int sensor_check(const struct conf *c, struct diags *d)
@@ -213,10 +215,11 @@ int sensor_check(const struct conf *c, struct diags *d)
     }
     if (p && !rc)
         rc = port_filters_check(c, p, d);
+    bool in_wire = p && p->in_wire;
     if (p)
         port_plan_done(p);
     free(p);
-    int wrong = settings_check(c, d);
+    int wrong = settings_check(c, in_wire, d);
     return rc ? rc : wrong;
 }
 
@@ -237,7 +240,7 @@ static int prepare(struct supervisor *s)
     if (!rc)
         rc = fill_setup(s);
     if (!rc)
-        rc = settings_check(s->conf, &s->diags);
+        rc = settings_check(s->conf, s->plan.in_wire, &s->diags);
     if (!rc)
         rc = port_filters_check(s->conf, &s->plan, &s->diags);
     if (!rc && s->o->test)
@@ -253,6 +256,9 @@ static int prepare(struct supervisor *s)
     sup_tell(s);
     if (!rc)
         rc = ports_prepare(s);
+    if (!rc)
+        rc = wire_prepare(s);
+    sup_tell(s);
     s->page = page_new(&s->page_fd, "riposte-engine", sizeof(*s->page));
     s->log_page = page_new(&s->log_page_fd, "riposte-logger", sizeof(*s->log_page));
     if (!rc && (!s->page || !s->log_page))
@@ -395,6 +401,9 @@ static void turn(struct supervisor *s)
         watch_add(&w, c->fd, c->sent < c->out.n ? POLLOUT : POLLIN, NULL, c);
     }
     (void)poll(w.f, w.n, timeout_ms(s));
+    for (unsigned i = 0; i < w.n; i++) /* before all else: nobody forwards */
+        if (w.f[i].revents && w.f[i].fd == s->engine.pidfd)
+            wire_engine_gone(s);
     for (unsigned i = 0; i < w.n; i++) {
         if (!w.f[i].revents)
             continue;
@@ -454,6 +463,7 @@ static void finish(struct supervisor *s)
     end_child(s, &s->logger, END_MOST);
     if (s->running)
         report_log(s);
+    wire_end(s);
     generation_close(&s->now, true);
     generation_close(&s->old, true);
     control_close(s);

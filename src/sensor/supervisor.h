@@ -123,6 +123,7 @@ struct supervisor {
     uint64_t lost_frames;             /* in the rings of engines that died */
     struct worker_counts past, ended; /* sums of engines that ended; of the last one */
     struct logger_counters past_log;
+    struct wire *wire; /* NULL: mirror ports */
     int signal_fd, control_fd, ready_fd, pid_fd;
     char control[4096], pidfile[4096];
     struct control_client client[SUP_CLIENTS];
@@ -160,6 +161,18 @@ void generation_close(struct generation *g, bool rings);
 int generation_send(struct supervisor *s, int channel) MUST_CHECK; /* to an engine */
 void ports_lost(struct supervisor *s, uint32_t mask);
 void ports_look(struct supervisor *s); /* are dead ones there again? */
+
+/* sup_wire.c: bridges and the gate; nothing where there is no pair */
+int wire_prepare(struct supervisor *s) MUST_CHECK;
+void wire_options(const struct supervisor *s, struct capture_live_options *o); /* of a port's socket */
+int wire_send(struct supervisor *s, int channel) MUST_CHECK;                   /* the gate, to an engine */
+int wire_port_back(struct supervisor *s, unsigned iface) MUST_CHECK;
+void wire_began(struct supervisor *s);
+void wire_engine_gone(struct supervisor *s); /* the kernel forwards at once */
+void wire_end(struct supervisor *s);
+void report_wire(struct supervisor *s, struct json *j);
+/* Frames that went on without us, and those that did not. */
+uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped);
 
 /* sup_links.c */
 void links_began(struct supervisor *s); /* the sockets of a generation are open */

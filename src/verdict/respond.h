@@ -52,6 +52,7 @@ struct head_sum {
 struct head {
     uint32_t row; /* + 1, and side, that it was kept for: heads are recycled, oldest first */
     uint8_t side, n, n_sums;
+    uint16_t port;                  /* in the wire: of the end that it goes to */
     uint16_t ip_n;                  /* bytes of IP: lengths are those of such a packet */
     struct head_sum sum[HEAD_SUMS]; /* over what follows: made anew, from the inside out */
     uint8_t bytes[HEAD_ROOM];

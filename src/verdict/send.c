@@ -79,9 +79,17 @@ static bool put_on_wire(struct responder *r, struct answered *a, unsigned side,
         return injector_send_ip(r->out, ip, n);
     const struct packet *o = outermost(p);
     const uint8_t *dst = r->config.has_dst_mac ? r->config.dst_mac : back ? o->l2 + 6 : o->l2;
-    const uint8_t *src = r->config.has_src_mac ? r->config.src_mac : injector_mac(r->out);
+    bool wire = injector_in_wire(r->out);
+    /* In the wire the answer comes from where the other end is: nothing moves in a switch. */
+    const uint8_t *src = r->config.has_src_mac ? r->config.src_mac
+                         : wire                ? (back ? o->l2 : o->l2 + 6)
+                                               : injector_mac(r->out);
+    unsigned port = back ? o->frame->iface : capture_other_end(o->frame->iface);
+    if (wire)
+        injector_aim(r->out, port);
     /* An ICMP error is longer than what is sent later: its head is not kept. */
     struct head other, *h = ip_is_tcp(ip) ? head_make(r, a, side) : &other;
+    h->port = (uint16_t)port;
     size_t l =
         p == o && !p->outer ? build_ether(r->frame, sizeof(r->frame), dst, src, p, p->ver) : 0;
     if (l && n <= sizeof(r->frame) - l) {
@@ -187,6 +195,8 @@ bool send_chase(struct responder *r, struct answered *a, unsigned side, uint32_t
         COUNT(r, a->rule, rate_limited, 1);
         return false;
     }
+    if (head && injector_in_wire(r->out))
+        injector_aim(r->out, head->port);
     uint8_t *ip = r->frame + (head ? head->n : 0);
     struct build_ip h = ip_head(r, a, side);
     size_t n = build_tcp(ip, FRAME_ROOM - HEAD_ROOM, &h, a->end[!side].port, to->port, seq,

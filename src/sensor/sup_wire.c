@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Wires: a bridge under each pair of ports, and the gate that lets it forward while no engine does
+ * (capture/gate/gate.h, doc/inline.md).
+ *
+ * The supervisor holds duplicates of all sockets, so that their death opens nothing: it opens the gate itself
+ * the moment the engine's process has ended.  Age covers hangs, and the supervisor's own end.
+ */
+#include "sensor/supervisor.h"
+
+#include "base/log.h"
+#include "capture/gate/gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct wire {
+    struct gate *gate;
+    struct wire_bridge bridge[CAPTURE_IFACES / PAIR_ENDS];
+    bool began; /* an engine has judged */
+};
+
+static const char *port(const struct supervisor *s, unsigned i)
+{
+    return s->plan.live.iface[i];
+}
+
+/* Packet filters that see bridged traffic cut into what should go by untouched. */
+static void warn_netfilter(void)
+{
+    static const char *const path[] = {"/proc/sys/net/bridge/bridge-nf-call-iptables",
+                                       "/proc/sys/net/bridge/bridge-nf-call-ip6tables"};
+    for (size_t i = 0; i < ARRAY_LEN(path); i++) {
+        char c = '0';
+        int fd = open(path[i], O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && read(fd, &c, 1) == 1 && c == '1')
+            log_at(LOG_AT_WARNING, "wire", "%s is 1: while the kernel forwards, the host's packet filter sees the wire's traffic", path[i]);
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
+static int pair_up(struct supervisor *s, unsigned i)
+{
+    struct wire_bridge *b = &s->wire->bridge[i / PAIR_ENDS];
+    const char *a = port(s, i), *z = port(s, i + 1);
+    int rc = wire_bridge_up(a, z, b, &s->diags);
+    if (rc)
+        return rc;
+    if (!b->found)
+        log_at(LOG_AT_NOTICE, "wire", "%s and %s: bridge %s made%s", a, z, b->name,
+               s->plan.remove_at_stop ? "" : "; it stays when the sensor ends (fail-open.stop)");
+    else
+        log_at(LOG_AT_NOTICE, "wire", "%s and %s: bridge %s is there and taken%s", a, z, b->name, b->own ? " over" : " as it is");
+    if (b->others)
+        log_at(LOG_AT_WARNING, "wire", "%u more port%s in bridge %s: while the engine runs, nothing passes between %s and the pair", b->others,
+               b->others == 1 ? "" : "s", b->name, b->others == 1 ? "it" : "them");
+    rc = gate_attach(s->wire->gate, a, &s->diags);
+    return rc ? rc : gate_attach(s->wire->gate, z, &s->diags);
+}
+
+static int no_addresses(struct supervisor *s)
+{
+    for (unsigned i = 0; i < s->plan.n; i++)
+        if (s->plan.with_address >> i & 1) {
+            diag_add(&s->diags, DIAG_ERROR, port(s, i), 0, 0, "`ip addr flush dev PORT`, or another port",
+                     "it has addresses: a port in the wire has none, the host would lose them");
+            return -EINVAL;
+        }
+    return 0;
+}
+
+int wire_prepare(struct supervisor *s)
+{
+    const struct port_plan *p = &s->plan;
+    if (!p->in_wire)
+        return 0;
+    int rc = no_addresses(s);
+    if (rc)
+        return rc;
+    struct gate_options o = {.after_ns = p->after_ns, .workers = p->workers, .stale_drop = p->hold_start || p->drop_stale};
+    s->wire = calloc(1, sizeof(*s->wire));
+    if (!s->wire)
+        return -ENOMEM;
+    s->wire->gate = gate_new(&o, &s->diags);
+    if (!s->wire->gate)
+        return -EINVAL;
+    for (unsigned i = 0; i < p->n && !rc; i += PAIR_ENDS)
+        rc = pair_up(s, i);
+    if (rc)
+        return rc;
+    warn_netfilter();
+    log_at(LOG_AT_NOTICE, "wire", "until the first rules are loaded, the kernel %s; once no worker's loop has turned for %llu ms, it %s%s",
+           o.stale_drop ? "drops everything" : "forwards unlooked", (unsigned long long)(p->after_ns / 1000000),
+           p->drop_stale ? "drops everything" : "forwards unlooked", p->test ? "; inline-test: nothing is dropped by rules" : "");
+    return 0;
+}
+
+void wire_options(const struct supervisor *s, struct capture_live_options *o)
+{
+    if (!s->wire)
+        return;
+    o->in_wire = true;
+    o->gate_fd = gate_filter_fd(s->wire->gate);
+}
+
+int wire_send(struct supervisor *s, int channel)
+{
+    int fd = s->wire ? gate_beats_fd(s->wire->gate) : -1;
+    return s->wire ? msg_send(channel, MSG_GATE, NULL, 0, &fd, 1) : 0;
+}
+
+int wire_port_back(struct supervisor *s, unsigned i)
+{
+    if (!s->wire)
+        return 0;
+    int rc = wire_bridge_join(&s->wire->bridge[i / PAIR_ENDS], port(s, i), &s->diags);
+    return rc ? rc : gate_attach(s->wire->gate, port(s, i), &s->diags);
+}
+
+void wire_began(struct supervisor *s)
+{
+    if (!s->wire || s->wire->began)
+        return;
+    s->wire->began = true;
+    struct gate_counters c;
+    gate_counters(s->wire->gate, &c);
+    if (c.bridged)
+        log_at(LOG_AT_NOTICE, "wire", "%llu frames went on unlooked before the first rules were loaded", (unsigned long long)c.bridged);
+    gate_stale_drop(s->wire->gate, s->plan.drop_stale);
+}
+
+void wire_engine_gone(struct supervisor *s)
+{
+    if (s->wire)
+        gate_open(s->wire->gate);
+}
+
+void wire_end(struct supervisor *s)
+{
+    if (!s->wire)
+        return;
+    bool prepared = s->wire->gate != NULL;
+    for (unsigned i = 0; prepared && i < s->plan.n; i++)
+        if (!s->plan.drop_stale || s->plan.remove_at_stop)
+            gate_detach(port(s, i));
+    for (unsigned i = 0; i < s->plan.n; i += PAIR_ENDS) {
+        const struct wire_bridge *b = &s->wire->bridge[i / PAIR_ENDS];
+        if (!b->name[0])
+            continue;
+        if (s->plan.remove_at_stop && b->own) {
+            int rc = wire_bridge_remove(b);
+            log_at(rc ? LOG_AT_WARNING : LOG_AT_NOTICE, "wire", "bridge %s %s%s: %s and %s are not connected any more", b->name,
+                   rc ? "can't be removed: " : "removed", rc ? strerror(-rc) : "", port(s, i), port(s, i + 1));
+        } else {
+            log_at(LOG_AT_NOTICE, "wire", "bridge %s stays: %s and %s %s", b->name, port(s, i), port(s, i + 1),
+                   s->plan.drop_stale ? "are shut (fail-open.on-stale: drop)" : "stay connected");
+        }
+    }
+    if (prepared)
+        gate_free(s->wire->gate);
+    free(s->wire);
+    s->wire = NULL;
+}
+
+/* What the kernel did in our place; the engine's part stands with its captures. */
+void report_wire(struct supervisor *s, struct json *j)
+{
+    struct gate_counters c;
+    if (!s->wire)
+        return;
+    gate_counters(s->wire->gate, &c);
+    struct worker_counts *n = &s->sum;
+    const struct capture_counters *past = &s->past.capture, *now = &n->capture;
+    (void)counts_sum(s, n);
+    json_open(j, "wire");
+    json_u64(j, "forwarded", past->out_sent + now->out_sent);
+    json_u64(j, "send_failed", past->out_failed + now->out_failed);
+    json_u64(j, "dropped", past->dropped + now->dropped);
+    json_u64(j, "modified", past->modified + now->modified);
+    json_u64(j, "held", past->held + now->held);
+    json_u64(j, "late", past->late + now->late);
+    json_u64(j, "overloads", past->let_go + now->let_go);
+    json_u64(j, "stalls", past->stalled + now->stalled);
+    json_u64(j, "bridged", c.bridged);
+    json_u64(j, "bridged_bytes", c.bridged_bytes);
+    json_u64(j, "stale_dropped", c.stale_dropped);
+    json_bool(j, "inline_test", s->plan.test);
+    json_array(j, "pairs");
+    for (unsigned i = 0; i < s->plan.n; i += PAIR_ENDS) {
+        json_open(j, NULL);
+        json_cstr(j, "a", port(s, i));
+        json_cstr(j, "b", port(s, i + 1));
+        json_cstr(j, "bridge", s->wire->bridge[i / PAIR_ENDS].name);
+        json_close(j);
+    }
+    json_array_end(j);
+    json_close(j);
+}
+
+uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped)
+{
+    struct gate_counters c = {0};
+    if (s->wire)
+        gate_counters(s->wire->gate, &c);
+    *dropped = c.stale_dropped;
+    return c.bridged;
+}
