@@ -2,9 +2,10 @@
 /*
  * A wire by AF_PACKET: what the rings of both ports bring leaves by the other port.
  *
- * Frames of a burst stay in their slots until they are sent, some at a time and port (sendmmsg), each
- * with the header of offloads that it came with; then the slots go back.  Held frames have lost theirs:
- * it is made anew.  Frames of our own wait for the end of the burst, behind those they belong to.
+ * Frames of a burst stay in their slots until they are sent, some at a time and port (sendmmsg),
+ * each with the header of offloads that it came with; then the slots go back.  Held frames have
+ * lost theirs: it is made anew.  Frames of our own wait for the end of the burst, behind those they
+ * belong to.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 enum {
     FULL_NUM = 3, /* of 4: the beat goes */
     FULL_DEN = 4,
-    OWN_BYTES = 64 * 1024, /* frames of our own that wait */
+    OWN_BYTES = 64 * 1024,  /* frames of our own that wait */
     SUPER_COST = 68 * 1024, /* of a super-frame in the socket's queue, about */
 };
 
@@ -87,7 +88,8 @@ static void flush(struct pair *p, unsigned iface)
     s->n = 0;
 }
 
-static bool send_one(struct pair *p, unsigned iface, const struct virtio_net_hdr *v, const void *data, size_t n)
+static bool send_one(struct pair *p, unsigned iface, const struct virtio_net_hdr *v,
+                     const void *data, size_t n)
 {
     struct port *to = port_to(p, iface);
     struct virtio_net_hdr head = *v;
@@ -101,7 +103,8 @@ static bool send_one(struct pair *p, unsigned iface, const struct virtio_net_hdr
     return r >= 0;
 }
 
-static void put(struct pair *p, unsigned iface, const struct virtio_net_hdr *v, const struct frame *f)
+static void put(struct pair *p, unsigned iface, const struct virtio_net_hdr *v,
+                const struct frame *f)
 {
     struct sending *s = &p->out[iface];
     if (s->n == BURST_MAX)
@@ -139,7 +142,8 @@ static void flush_own(struct pair *p)
     struct own_head h;
     for (uint32_t at = 0; at < p->own_n; at += (uint32_t)sizeof h + h.len) {
         memcpy(&h, p->own + at, sizeof h);
-        (void)!send_one(p, h.iface, &none, p->own + at + sizeof h, h.len); /* its effect is watched for */
+        (void)!send_one(p, h.iface, &none, p->own + at + sizeof h,
+                        h.len); /* its effect is watched for */
     }
     p->own_n = 0;
 }
@@ -174,7 +178,8 @@ static void beat_let_go(struct pair *p, uint64_t now_ns)
 {
     uint64_t age = p->after_ns - GATE_GUARD_NS;
     if (p->beats)
-        atomic_store_explicit(&p->beats->worker[p->worker].ns, now_ns > age ? now_ns - age : 0, memory_order_relaxed);
+        atomic_store_explicit(&p->beats->worker[p->worker].ns, now_ns > age ? now_ns - age : 0,
+                              memory_order_relaxed);
 }
 
 /* Super-frames wait in the socket's queue, which has a bound of its own. */
@@ -251,7 +256,8 @@ static enum capture_state pair_recv(struct capture *c, struct burst *b, int wait
     beat(p);
     enum capture_state st = live_recv(c, b, wait_ms);
     uint64_t wall_ns = b->n ? clock_wall_ns() : 0;
-    for (unsigned i = 0; i < b->n && wall_ns > b->frame[i].ts_ns && wall_ns - b->frame[i].ts_ns > p->after_ns; i++)
+    for (unsigned i = 0;
+         i < b->n && wall_ns > b->frame[i].ts_ns && wall_ns - b->frame[i].ts_ns > p->after_ns; i++)
         c->n.late++;
     beat(p);
     return st;
@@ -281,12 +287,15 @@ const struct capture_ops pair_ops = {
     .close = pair_close,
 };
 
-struct capture *capture_pair_attach(const struct capture_pair_options *o, const int *fd, unsigned n, struct diags *d)
+struct capture *capture_pair_attach(const struct capture_pair_options *o, const int *fd, unsigned n,
+                                    struct diags *d)
 {
-    bool fits = n && n <= CAPTURE_IFACES && n % PAIR_ENDS == 0 && o->live.ring == RING_V2 && o->worker < GATE_WORKERS;
+    bool fits = n && n <= CAPTURE_IFACES && n % PAIR_ENDS == 0 && o->live.ring == RING_V2 &&
+                o->worker < GATE_WORKERS;
     struct pair *p = fits ? calloc(1, sizeof *p) : NULL;
     if (!p || live_init(&p->live, &pair_ops, &o->live, o->hold_cap_bytes)) {
-        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, fits ? "no memory for a capture" : "a wire has two ends and V2 rings");
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL,
+                 fits ? "no memory for a capture" : "a wire has two ends and V2 rings");
         for (unsigned i = 0; i < n; i++)
             close(fd[i]);
         free(p);

@@ -328,6 +328,7 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
     };
     s->verdict = (struct verdict_config){
         .place = s->inline_mode ? PLACE_INLINE : PLACE_MIRROR,
+        .both_ends = s->inline_mode && !s->replay,
         .would = s->inline_mode && !s->replay && conf_bool(c, "inline-test"),
         .alerts_max = (uint32_t)conf_int(c, "packet-alert-max"),
         .queue = {.max = (uint32_t)conf_int(c, "detect.event-queue.max-queue"),

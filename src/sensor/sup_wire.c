@@ -3,8 +3,9 @@
  * Wires: a bridge under each pair of ports, and the gate that lets it forward while no engine does
  * (capture/gate/gate.h, doc/inline.md).
  *
- * The supervisor holds duplicates of all sockets, so that their death opens nothing: it opens the gate itself
- * the moment the engine's process has ended.  Age covers hangs, and the supervisor's own end.
+ * The supervisor holds duplicates of all sockets, so that their death opens nothing: it opens the
+ * gate itself the moment the engine's process has ended.  Age covers hangs, and the supervisor's
+ * own end.
  */
 #include "sensor/supervisor.h"
 
@@ -37,7 +38,10 @@ static void warn_netfilter(void)
         char c = '0';
         int fd = open(path[i], O_RDONLY | O_CLOEXEC);
         if (fd >= 0 && read(fd, &c, 1) == 1 && c == '1')
-            log_at(LOG_AT_WARNING, "wire", "%s is 1: while the kernel forwards, the host's packet filter sees the wire's traffic", path[i]);
+            log_at(LOG_AT_WARNING, "wire",
+                   "%s is 1: while the kernel forwards, the host's packet filter sees the wire's "
+                   "traffic",
+                   path[i]);
         if (fd >= 0)
             close(fd);
     }
@@ -54,10 +58,13 @@ static int pair_up(struct supervisor *s, unsigned i)
         log_at(LOG_AT_NOTICE, "wire", "%s and %s: bridge %s made%s", a, z, b->name,
                s->plan.remove_at_stop ? "" : "; it stays when the sensor ends (fail-open.stop)");
     else
-        log_at(LOG_AT_NOTICE, "wire", "%s and %s: bridge %s is there and taken%s", a, z, b->name, b->own ? " over" : " as it is");
+        log_at(LOG_AT_NOTICE, "wire", "%s and %s: bridge %s is there and taken%s", a, z, b->name,
+               b->own ? " over" : " as it is");
     if (b->others)
-        log_at(LOG_AT_WARNING, "wire", "%u more port%s in bridge %s: while the engine runs, nothing passes between %s and the pair", b->others,
-               b->others == 1 ? "" : "s", b->name, b->others == 1 ? "it" : "them");
+        log_at(LOG_AT_WARNING, "wire",
+               "%u more port%s in bridge %s: while the engine runs, nothing passes between %s and "
+               "the pair",
+               b->others, b->others == 1 ? "" : "s", b->name, b->others == 1 ? "it" : "them");
     rc = gate_attach(s->wire->gate, a, &s->diags);
     return rc ? rc : gate_attach(s->wire->gate, z, &s->diags);
 }
@@ -66,7 +73,8 @@ static int no_addresses(struct supervisor *s)
 {
     for (unsigned i = 0; i < s->plan.n; i++)
         if (s->plan.with_address >> i & 1) {
-            diag_add(&s->diags, DIAG_ERROR, port(s, i), 0, 0, "`ip addr flush dev PORT`, or another port",
+            diag_add(&s->diags, DIAG_ERROR, port(s, i), 0, 0,
+                     "`ip addr flush dev PORT`, or another port",
                      "it has addresses: a port in the wire has none, the host would lose them");
             return -EINVAL;
         }
@@ -81,7 +89,9 @@ int wire_prepare(struct supervisor *s)
     int rc = no_addresses(s);
     if (rc)
         return rc;
-    struct gate_options o = {.after_ns = p->after_ns, .workers = p->workers, .stale_drop = p->hold_start || p->drop_stale};
+    struct gate_options o = {.after_ns = p->after_ns,
+                             .workers = p->workers,
+                             .stale_drop = p->hold_start || p->drop_stale};
     s->wire = calloc(1, sizeof(*s->wire));
     if (!s->wire)
         return -ENOMEM;
@@ -93,9 +103,13 @@ int wire_prepare(struct supervisor *s)
     if (rc)
         return rc;
     warn_netfilter();
-    log_at(LOG_AT_NOTICE, "wire", "until the first rules are loaded, the kernel %s; once no worker's loop has turned for %llu ms, it %s%s",
-           o.stale_drop ? "drops everything" : "forwards unlooked", (unsigned long long)(p->after_ns / 1000000),
-           p->drop_stale ? "drops everything" : "forwards unlooked", p->test ? "; inline-test: nothing is dropped by rules" : "");
+    log_at(LOG_AT_NOTICE, "wire",
+           "until the first rules are loaded, the kernel %s; once no worker's loop has turned for "
+           "%llu ms, it %s%s",
+           o.stale_drop ? "drops everything" : "forwards unlooked",
+           (unsigned long long)(p->after_ns / 1000000),
+           p->drop_stale ? "drops everything" : "forwards unlooked",
+           p->test ? "; inline-test: nothing is dropped by rules" : "");
     return 0;
 }
 
@@ -129,7 +143,9 @@ void wire_began(struct supervisor *s)
     struct gate_counters c;
     gate_counters(s->wire->gate, &c);
     if (c.bridged)
-        log_at(LOG_AT_NOTICE, "wire", "%llu frames went on unlooked before the first rules were loaded", (unsigned long long)c.bridged);
+        log_at(LOG_AT_NOTICE, "wire",
+               "%llu frames went on unlooked before the first rules were loaded",
+               (unsigned long long)c.bridged);
     gate_stale_drop(s->wire->gate, s->plan.drop_stale);
 }
 
@@ -153,10 +169,13 @@ void wire_end(struct supervisor *s)
             continue;
         if (s->plan.remove_at_stop && b->own) {
             int rc = wire_bridge_remove(b);
-            log_at(rc ? LOG_AT_WARNING : LOG_AT_NOTICE, "wire", "bridge %s %s%s: %s and %s are not connected any more", b->name,
-                   rc ? "can't be removed: " : "removed", rc ? strerror(-rc) : "", port(s, i), port(s, i + 1));
+            log_at(rc ? LOG_AT_WARNING : LOG_AT_NOTICE, "wire",
+                   "bridge %s %s%s: %s and %s are not connected any more", b->name,
+                   rc ? "can't be removed: " : "removed", rc ? strerror(-rc) : "", port(s, i),
+                   port(s, i + 1));
         } else {
-            log_at(LOG_AT_NOTICE, "wire", "bridge %s stays: %s and %s %s", b->name, port(s, i), port(s, i + 1),
+            log_at(LOG_AT_NOTICE, "wire", "bridge %s stays: %s and %s %s", b->name, port(s, i),
+                   port(s, i + 1),
                    s->plan.drop_stale ? "are shut (fail-open.on-stale: drop)" : "stay connected");
         }
     }

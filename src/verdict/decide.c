@@ -166,6 +166,8 @@ static void apply(struct deciding *w, const struct image_rule_info *r, const str
     }
     unsigned answer = w->c->place == PLACE_MIRROR ? response_on_mirror(action, (uint8_t)response, w->c->on_drop)
                                                    : response | responses[action];
+    if (w->c->both_ends && action == ACTION_REJECT)
+        answer |= RESP_RST_BOTH;
     if (does & DOES_REJECT)
         o->reject = true;
     if (answer)

@@ -62,6 +62,7 @@ struct verdict_config {
     struct event_queue queue;
     enum verdict_place place;
     bool would;          /* inline-test: decide everything, drop nothing */
+    bool both_ends;      /* reject tears down both ends: what it drops never reaches the other */
     uint32_t alerts_max; /* packet-alert-max; 0: 15 */
     uint8_t on_drop;     /* response.on-drop: what answers dropping rules on a mirror; enum
                             rule_response bits */

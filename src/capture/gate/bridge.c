@@ -2,8 +2,8 @@
 /*
  * The bridge of a pair, made and removed by rtnetlink (rtnetlink(7)): an invisible one.
  *
- * A bridge forwards no frames to link-local groups unless told: its own mask takes bits 3 to 15, its
- * ports' masks all but bit 1 (PAUSE, which no bridge may forward).
+ * A bridge forwards no frames to link-local groups unless told: its own mask takes bits 3 to 15,
+ * its ports' masks all but bit 1 (PAUSE, which no bridge may forward).
  */
 #include "capture/gate/gate.h"
 
@@ -40,7 +40,8 @@ static void link_take(const struct nlmsghdr *h, struct link_info *out)
     if (tb[IFLA_MASTER] && RTA_PAYLOAD(tb[IFLA_MASTER]) >= sizeof(int))
         memcpy(&out->master, RTA_DATA(tb[IFLA_MASTER]), sizeof(int));
     if (tb[IFLA_IFNAME])
-        snprintf(out->name, sizeof(out->name), "%.*s", (int)RTA_PAYLOAD(tb[IFLA_IFNAME]), (const char *)RTA_DATA(tb[IFLA_IFNAME]));
+        snprintf(out->name, sizeof(out->name), "%.*s", (int)RTA_PAYLOAD(tb[IFLA_IFNAME]),
+                 (const char *)RTA_DATA(tb[IFLA_IFNAME]));
     if (!tb[IFLA_LINKINFO])
         return;
     nl_attrs(kind, IFLA_INFO_MAX, RTA_DATA(tb[IFLA_LINKINFO]), (int)RTA_PAYLOAD(tb[IFLA_LINKINFO]));
@@ -145,8 +146,8 @@ static int set_up(const char *iface)
 
 static int fail(struct diags *d, const char *what, const char *where, int rc)
 {
-    diag_add(d, DIAG_ERROR, where, 0, 0, rc == -EPERM ? "that needs root, or CAP_NET_ADMIN" : NULL, "%s: %s", what,
-             strerror(-rc));
+    diag_add(d, DIAG_ERROR, where, 0, 0, rc == -EPERM ? "that needs root, or CAP_NET_ADMIN" : NULL,
+             "%s: %s", what, strerror(-rc));
     return rc;
 }
 
@@ -173,7 +174,8 @@ static int bridge_new(const char *a, int index, struct wire_bridge *out, struct 
         rc = 0;
     }
     if (rc)
-        return fail(d, rc == -EOPNOTSUPP ? "the kernel has no bridge" : "no bridge can be made", a, rc);
+        return fail(d, rc == -EOPNOTSUPP ? "the kernel has no bridge" : "no bridge can be made", a,
+                    rc);
     no_ipv6(out->name);
     rc = set_up(out->name);
     return rc ? fail(d, "the bridge can't be set up", out->name, rc) : 0;
@@ -190,7 +192,8 @@ int wire_bridge_up(const char *a, const char *b, struct wire_bridge *out, struct
         return fail(d, "the ports can't be asked for", a, rc);
     int master = x.master ? x.master : y.master;
     if (x.master && y.master && x.master != y.master) {
-        diag_add(d, DIAG_ERROR, a, 0, 0, "`ip link set PORT nomaster` takes one out", "%s and %s stand in two bridges", a, b);
+        diag_add(d, DIAG_ERROR, a, 0, 0, "`ip link set PORT nomaster` takes one out",
+                 "%s and %s stand in two bridges", a, b);
         return -EBUSY;
     }
     if (!master) {
@@ -198,8 +201,8 @@ int wire_bridge_up(const char *a, const char *b, struct wire_bridge *out, struct
     } else {
         rc = link_ask(master, &m);
         if (rc || !m.bridge) {
-            diag_add(d, DIAG_ERROR, a, 0, 0, "`ip link set PORT nomaster` takes it out", "%s belongs to another device (%s)", a,
-                     rc ? "?" : m.name);
+            diag_add(d, DIAG_ERROR, a, 0, 0, "`ip link set PORT nomaster` takes it out",
+                     "%s belongs to another device (%s)", a, rc ? "?" : m.name);
             return -EBUSY;
         }
         snprintf(out->name, sizeof(out->name), "%s", m.name);

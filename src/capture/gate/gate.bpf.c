@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel's side of the gate (gate.h): one question, asked at tc ingress of a wire's ports and as
- * filter of the capture rings.  Compiled by clang for the BPF machine, embedded in the program.
+ * The kernel's side of the gate (gate.h): one question, asked at tc ingress of a wire's ports and
+ * as filter of the capture rings.  Compiled by clang for the BPF machine, embedded in the program.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
 #include <bpf/bpf_helpers.h>
 
-#include "gate_shared.h"
+#include "capture/gate/gate_shared.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -15,7 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static_assert(sizeof(struct gate_beats) == GATE_BEATS * sizeof(struct gate_beat), "one array, two views");
+static_assert(sizeof(struct gate_beats) == GATE_BEATS * sizeof(struct gate_beat),
+              "one array, two views");
 static_assert((int)GATE_WORKERS == (int)GATE_BEATS, "one array, two views");
 
 /* Ours among the filters of a port: no other program is likely to use it. */
@@ -80,7 +81,8 @@ static int load(struct gate *g)
     g->counts_fd = map_fd(g, "counts");
     g->port_fd = program_fd(g, "gate_port");
     g->ring_fd = program_fd(g, "gate_ring");
-    if (g->beats_fd < 0 || g->settings_fd < 0 || g->counts_fd < 0 || g->port_fd < 0 || g->ring_fd < 0)
+    if (g->beats_fd < 0 || g->settings_fd < 0 || g->counts_fd < 0 || g->port_fd < 0 ||
+        g->ring_fd < 0)
         return -ENOENT;
     g->beats = gate_beats_map(g->beats_fd);
     return g->beats ? settings_put(g) : -errno;
@@ -92,15 +94,17 @@ struct gate *gate_new(const struct gate_options *o, struct diags *d)
     if (!g)
         return NULL;
     (void)libbpf_set_print(quiet);
-    g->settings = (struct gate_settings){.after_ns = u64_max(o->after_ns, 2 * GATE_GUARD_NS),
-                                         .guard_ns = GATE_GUARD_NS,
-                                         .workers = o->workers < GATE_WORKERS ? o->workers : GATE_WORKERS,
-                                         .stale_drop = o->stale_drop};
+    g->settings =
+        (struct gate_settings){.after_ns = u64_max(o->after_ns, 2 * GATE_GUARD_NS),
+                               .guard_ns = GATE_GUARD_NS,
+                               .workers = o->workers < GATE_WORKERS ? o->workers : GATE_WORKERS,
+                               .stale_drop = o->stale_drop};
     int rc = load(g);
     if (!rc)
         return g;
     diag_add(d, DIAG_ERROR, NULL, 0, 0,
-             rc == -EPERM ? "that needs root, or CAP_BPF and CAP_NET_ADMIN" : "the kernel must have BPF and BTF (5.10 or later)",
+             rc == -EPERM ? "that needs root, or CAP_BPF and CAP_NET_ADMIN"
+                          : "the kernel must have BPF and BTF (5.10 or later)",
              "the gate's programs can't be loaded: %s", strerror(-rc));
     gate_free(g);
     return NULL;
@@ -127,9 +131,10 @@ int gate_filter_fd(const struct gate *g)
 
 int gate_attach(struct gate *g, const char *iface, struct diags *d)
 {
-    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(iface), .attach_point = BPF_TC_INGRESS);
-    LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = g->port_fd, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY,
-                .flags = BPF_TC_F_REPLACE);
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(iface),
+                .attach_point = BPF_TC_INGRESS);
+    LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = g->port_fd, .handle = FILTER_HANDLE,
+                .priority = FILTER_PRIORITY, .flags = BPF_TC_F_REPLACE);
     int rc = hook.ifindex ? bpf_tc_hook_create(&hook) : -ENODEV;
     if (rc == -EEXIST) /* a clsact that was there: its filters stay */
         rc = 0;
@@ -143,7 +148,8 @@ int gate_attach(struct gate *g, const char *iface, struct diags *d)
 
 void gate_detach(const char *iface)
 {
-    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(iface), .attach_point = BPF_TC_INGRESS);
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(iface),
+                .attach_point = BPF_TC_INGRESS);
     LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
     (void)libbpf_set_print(quiet);
     if (hook.ifindex)
@@ -166,8 +172,9 @@ void gate_stale_drop(struct gate *g, bool drop)
 void gate_counters(const struct gate *g, struct gate_counters *out)
 {
     struct gate_count cpu[CPUS_MOST];
-    uint64_t *to[GATE_COUNTS][2] = {[GATE_BRIDGED] = {&out->bridged, &out->bridged_bytes},
-                                    [GATE_STALE_DROPPED] = {&out->stale_dropped, &out->stale_bytes}};
+    uint64_t *to[GATE_COUNTS][2] = {
+        [GATE_BRIDGED] = {&out->bridged, &out->bridged_bytes},
+        [GATE_STALE_DROPPED] = {&out->stale_dropped, &out->stale_bytes}};
     int n = libbpf_num_possible_cpus();
     *out = (struct gate_counters){0};
     for (uint32_t k = 0; k < GATE_COUNTS && n > 0 && n <= CPUS_MOST; k++) {

@@ -2,15 +2,15 @@
 /*
  * The gate: what becomes of frames of a wire while nobody judges them, decided in the kernel.
  *
- * The two ports of a wire stand in a bridge.  Each worker's packet loop stores the time in its entry of
- * one BPF array (its beat).  While all beats are fresh, a program at the ports' tc ingress keeps frames
- * from the bridge, and the capture rings get them; once the oldest beat is older than `after_ns`, or 0,
- * a filter keeps frames from the rings and the bridge carries them.  The filter shuts GATE_GUARD_NS
- * before the bridge opens, so that no frame goes both ways: what is on its way past both hooks then is
- * lost instead of doubled.
+ * The two ports of a wire stand in a bridge.  Each worker's packet loop stores the time in its
+ * entry of one BPF array (its beat).  While all beats are fresh, a program at the ports' tc ingress
+ * keeps frames from the bridge, and the capture rings get them; once the oldest beat is older than
+ * `after_ns`, or 0, a filter keeps frames from the rings and the bridge carries them.  The filter
+ * shuts GATE_GUARD_NS before the bridge opens, so that no frame goes both ways: what is on its way
+ * past both hooks then is lost instead of doubled.
  *
- * The programs stay at the ports when the processes die; age opens the gate.  Owner: the supervisor;
- * an engine maps the beats and nothing else.
+ * The programs stay at the ports when the processes die; age opens the gate.  Owner: the
+ * supervisor; an engine maps the beats and nothing else.
  */
 #ifndef CAPTURE_GATE_GATE_H
 #define CAPTURE_GATE_GATE_H
@@ -38,7 +38,8 @@ struct gate_options {
     bool stale_drop; /* nothing passes while no beat is fresh */
 };
 struct gate;
-/* Makes the array, loads the programs (needs CAP_BPF and CAP_NET_ADMIN).  All beats are 0.  NULL with d. */
+/* Makes the array, loads the programs (needs CAP_BPF and CAP_NET_ADMIN).  All beats are 0.  NULL
+ * with d. */
 struct gate *gate_new(const struct gate_options *o, struct diags *d);
 /* The programs stay where they are attached. */
 void gate_free(struct gate *g);
@@ -61,16 +62,18 @@ void gate_counters(const struct gate *g, struct gate_counters *out);
 enum { WIRE_NAME = 16 };
 struct wire_bridge {
     char name[WIRE_NAME];
-    bool own;   /* made by us: silent, and ours to remove */
-    bool found; /* it was there */
+    bool own;        /* made by us: silent, and ours to remove */
+    bool found;      /* it was there */
     unsigned others; /* further ports that stand in it */
 };
 /*
  * The bridge of a pair: the one that both ports stand in already, else a new one (spanning tree and
- * multicast snooping off, no forward delay, IPv6 and ARP off, link-local groups let through) with both
- * in it, up.  A bridge of the user's is taken as it is; one that an earlier sensor left is ours.
+ * multicast snooping off, no forward delay, IPv6 and ARP off, link-local groups let through) with
+ * both in it, up.  A bridge of the user's is taken as it is; one that an earlier sensor left is
+ * ours.
  */
-int wire_bridge_up(const char *a, const char *b, struct wire_bridge *out, struct diags *d) MUST_CHECK;
+int wire_bridge_up(const char *a, const char *b, struct wire_bridge *out,
+                   struct diags *d) MUST_CHECK;
 /* Puts a port that came back into it. */
 int wire_bridge_join(const struct wire_bridge *w, const char *port, struct diags *d) MUST_CHECK;
 /* Removes our own bridge; the ports stand alone afterwards. */
