@@ -158,6 +158,9 @@ static enum outcome regex(struct block *b, const struct img_test *t)
             return rc ? nothing : run(b, t + 1);
         if (!rc)
             return nothing;
+        uint32_t taken = d->n_taken;
+        if (t->u.pcre.n_captures)
+            vars_take(d, t, in->p + start);
         d->cursor[t->on_base64] = start + ov[1];
         path_note(b, t, start + ov[0], start + ov[1]);
         uint32_t far = b->far;
@@ -165,6 +168,8 @@ static enum outcome regex(struct block *b, const struct img_test *t)
         b->stale = false;
         enum outcome o = run(b, t + 1);
         b->far = far;
+        if (o != HOLDS)
+            d->n_taken = taken;
         if (o != FAILS || (!t->next_relative && !b->stale))
             return o == FAILS ? nothing : o;
         if (!d->budget || !--d->budget) {

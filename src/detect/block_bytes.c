@@ -251,6 +251,7 @@ bool block_entropy(const struct block *b, const struct img_test *t)
     for (unsigned k = 0; k < 256; k++)
         if (count[k])
             v -= (double)count[k] / n * log2((double)count[k] / n);
+    vars_number(b->d, t->u.entropy.name, v); /* also where it does not hold */
     return real_holds(t->u.entropy.op, v, t->u.entropy.a, t->u.entropy.b);
 }
 

@@ -253,8 +253,8 @@ struct overlay *detect_overlay(const struct detect *d);
 const struct matches *detect_packet(struct detect *d, struct packet *p, struct stream_engine *streams);
 /* Firewall mode: before the flow is looked up, before the stream. */
 const struct matches *detect_early(struct detect *d, struct packet *p, enum firewall_table t);
-/* Entry `told` + k of a match: the key in alert.context and an object in JSON. */
-void detect_told(const struct detect *d, uint32_t k, struct str *key, struct str *json);
+/* Entry `told` + k of a match: the key in alert.context, and JSON or (json.n 0) a text. */
+void detect_told(const struct detect *d, uint32_t k, struct str *key, struct str *json, struct str *text);
 /* Only the transactions (end of flow, both directions come by pseudo packets). */
 const struct detect_counters *detect_counters(const struct detect *d);
 void detect_flow_free(struct detect *d, struct flow *f);
@@ -368,6 +368,16 @@ void detect_watch_unlooked(struct detect *d, enum watch_unlooked why);
 int detect_threshold(struct detect *d, const struct packet *p, const struct match *m, int *new_action);
 /* Does a tag of an earlier alert cover this packet? */
 bool detect_tagged(struct detect *d, const struct packet *p, uint32_t *gid, uint32_t *sid);
+/* Variables that rules took out of the traffic, and numbers of flowint: the n-th; false: there are no more. */
+enum detect_var_kind { VAR_BYTES_OF, VAR_INTEGER, VAR_REAL /* entropy of the buffer of this name */ };
+struct detect_var {
+    uint8_t kind; /* enum detect_var_kind */
+    struct str name, text;
+    int64_t integer;
+    double real;
+};
+bool detect_flow_var(const struct detect *d, const struct flow *f, unsigned nth, struct detect_var *out);
+bool detect_packet_var(const struct detect *d, unsigned nth, struct detect_var *out); /* of the packet asked last */
 /* Names of flowbits that are set, for EVE metadata. */
 unsigned detect_flowbits(const struct detect *d, const struct flow *f, struct str *out, unsigned room);
 

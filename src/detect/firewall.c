@@ -223,7 +223,7 @@ static enum found tx_ask(struct tx_work *w, uint32_t rule, bool *fresh)
     if (!gate_holds(d, rule) || !rule_header_ok(d, r, rule) || !rule_pre_ok(d, r, w->tx, w->dir))
         return NEVER;
     d->count.evaluated++;
-    d->n_told = d->told_from;
+    vars_rule(d);
     enum found f = r->n_blocks ? tx_rule_blocks(w, rule, w->dir, &in_stream) : FOUND;
     *fresh = f == FOUND;
     return f;

@@ -57,6 +57,16 @@ static bool bytes_ok(const struct img_test *t)
            var_ok(t->u.bytes.value_var) && var_ok(t->u.bytes.post_var);
 }
 
+static bool captures_ok(const struct image *i, const struct img_test *t)
+{
+    if (t->u.pcre.n_captures > RULE_CAPTURES)
+        return false;
+    for (unsigned k = 0; k < t->u.pcre.n_captures; k++)
+        if (t->u.pcre.capture_group[k] > RULE_GROUP_LAST || !name_ok(i, t->u.pcre.capture_name[k]))
+            return false;
+    return true;
+}
+
 static bool test_ok(const struct image *i, const struct img_test *t)
 {
     if (t->on_base64 > 1)
@@ -65,7 +75,7 @@ static bool test_ok(const struct image *i, const struct img_test *t)
     case TEST_CONTENT:
         return content_ok(i, t);
     case TEST_PCRE:
-        return text_ok(i, t->u.pcre.pattern) && t->u.pcre.index < i->h->n_pcre && t->u.pcre.n_captures <= 4 &&
+        return text_ok(i, t->u.pcre.pattern) && t->u.pcre.index < i->h->n_pcre && captures_ok(i, t) &&
                !(t->u.pcre.options & ~((uint32_t)REGEX_OPTIONS | PCRE2_ANCHORED));
     case TEST_BASE64_DECODE:
     case TEST_BYTE_TEST:
@@ -78,6 +88,8 @@ static bool test_ok(const struct image *i, const struct img_test *t)
         return bits_ok(i, t);
     case TEST_FLOWINT:
         return name_ok(i, t->u.flowint.id) && (!t->u.flowint.value_is_var || name_ok(i, t->u.flowint.value_id));
+    case TEST_ENTROPY:
+        return name_ok(i, t->u.entropy.name);
     case TEST_DECODE_EVENT:
     case TEST_STREAM_EVENT:
         return true; /* compared alone */

@@ -211,8 +211,8 @@ struct img_test {
             struct img_text pattern;
             uint32_t options, index; /* index: of the compiled form in the engine */
             uint8_t n_captures;
-            uint8_t capture_kind[4];
-            uint16_t capture_name[4];
+            uint8_t capture_kind[RULE_CAPTURES], capture_group[RULE_CAPTURES];
+            uint16_t capture_name[RULE_CAPTURES];
         } pcre;
         struct {
             struct img_num n, offset;
@@ -271,6 +271,7 @@ struct img_test {
         struct {
             double a, b;
             uint32_t offset, bytes; /* bytes 0: all */
+            uint16_t name;          /* of the buffer, for people */
             uint8_t op;
         } entropy;
         uint8_t raw[56];

@@ -80,7 +80,8 @@ static void put_pcre(struct builder *b, struct img_test *o, const struct test_pc
     o->u.pcre.options = p->options;
     o->u.pcre.index = b->n_pcre++;
     o->u.pcre.n_captures = p->n_captures;
-    for (unsigned k = 0; k < p->n_captures && k < 4; k++) {
+    for (unsigned k = 0; k < p->n_captures && k < RULE_CAPTURES; k++) {
+        o->u.pcre.capture_group[k] = p->capture[k].group;
         o->u.pcre.capture_kind[k] = p->capture[k].kind;
         o->u.pcre.capture_name[k] = p->capture[k].name;
     }
@@ -226,6 +227,7 @@ struct img_test build_test(struct builder *b, const struct rule_test *t)
         o.u.entropy.offset = t->u.entropy.offset;
         o.u.entropy.bytes = t->u.entropy.bytes;
         o.u.entropy.op = t->u.entropy.op;
+        o.u.entropy.name = t->u.entropy.name;
         break;
     case TEST_IPREP:
         o.u.listed.set = t->u.iprep.list;

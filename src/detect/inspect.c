@@ -169,7 +169,7 @@ unsigned match_voice(const struct img_rule *r)
 bool judge_packet_rule(struct detect *d, uint32_t index, bool *in_stream)
 {
     const struct img_rule *r = &d->rules[index];
-    d->n_told = d->told_from;
+    vars_rule(d);
     d->count.evaluated++;
     if (r->hook == HOOK_FLOW_START && !d->flow_start)
         return false;
@@ -336,7 +336,7 @@ static bool packet_begin(struct detect *d, struct packet *p)
     d->has_stream = d->flow_start = false;
     d->matches.n = d->matches.overflow = 0;
     d->matches.firewall = (struct firewall_word){.rule = -1};
-    d->n_told = d->told_from = 0;
+    d->n_told = d->told_from = d->n_packet_vars = 0;
     d->transport = transport_of(p);
     d->phase = PHASE_FILTER;
     if (f && !(p->flags & PKT_PSEUDO))

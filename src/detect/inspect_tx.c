@@ -325,7 +325,7 @@ static void judge_tx(struct tx_work *w, uint32_t index)
         return;
     if (!s && !rule_pre_ok(d, r, w->tx, w->dir))
         return;
-    d->n_told = d->told_from;
+    vars_rule(d);
     if (tx_rule_blocks(w, index, dir, &in_stream) != FOUND || !rule_is_on(d, r))
         return;
     rule_post(d, r, w->tx);

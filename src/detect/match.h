@@ -44,6 +44,12 @@ struct names {
 };
 
 /* Rules' memory of a flow, made when first needed. */
+struct flow_var { /* what a rule took out of the traffic */
+    uint32_t id, n;
+    uint8_t *bytes;
+    double value;
+    bool number;
+};
 struct detect_flow {
     struct detect_flow *next_free;
     uint32_t stamp; /* overlay of the cached classes */
@@ -56,7 +62,8 @@ struct detect_flow {
         uint32_t id;
         int64_t v;
     } *numbers;
-    uint32_t n_numbers, room_numbers;
+    uint32_t n_numbers, room_numbers, n_vars;
+    struct flow_var *vars;
     struct tag tag;
     struct flow_threshold {
         uint32_t gid, sid, salt, count;
@@ -100,7 +107,7 @@ struct group_use { /* a buffer group that a protocol's direction has */
     const struct app_buffer *row;
 };
 
-enum { TOLD_MOST = 64 };
+enum { TOLD_MOST = 64, TAKEN_MOST = 32, VARS_PACKET = 32, VARS_FLOW = 64, VAR_BYTES = 4096, REGEX_GROUPS = 32 };
 struct detect {
     struct detect_config config;
     struct overlay *overlay;
@@ -123,7 +130,7 @@ struct detect {
     uint32_t n_header_groups;
     /* pcre, compiled when first needed */
     pcre2_code **pcre;
-    pcre2_match_data *pcre_data;
+    pcre2_match_data *pcre_data, *pcre_groups; /* groups: of expressions whose rule takes some */
     pcre2_match_context *pcre_context, *pcre_wide; /* wide: the rule lifts the limit (the library's remains) */
     struct detect_flow *free_flows;
     struct names *names;
@@ -133,9 +140,16 @@ struct detect {
     struct live_set **live; /* by the image's set; NULL: no rule changes it */
     /* this packet */
     struct told {
-        struct img_text key, json;
-    } told[TOLD_MOST]; /* entries that rules found, of the rule in work and of those that matched */
+        struct str key, json, text; /* text: a value without JSON around it */
+    } told[TOLD_MOST]; /* what rules found, of the rule in work and of those that matched */
     uint32_t n_told, told_from;
+    struct taken { /* groups of the rule in work, in its bytes */
+        struct str value;
+        uint16_t name; /* of the image */
+        uint8_t kind;  /* enum capture_kind */
+    } taken[TAKEN_MOST], packet_var[VARS_PACKET];
+    uint32_t n_taken, n_packet_vars;
+    bool aside; /* a look of the watch: nothing may stay of it */
     struct packet *p;
     uint16_t addr_class[2], port_class[2]; /* source, destination */
     bool classes_known;
@@ -224,12 +238,21 @@ bool rule_header_ok(struct detect *d, const struct img_rule *r, uint32_t index);
 bool rule_pre_ok(struct detect *d, const struct img_rule *r, struct app_tx *tx, unsigned dir);
 /* rulestate.c */
 struct detect_flow *flow_memory(struct detect *d, struct flow *f);
+struct detect_flow *flow_memory_now(const struct detect *d, const struct flow *f); /* what it has; NULL: nothing */
 int rulestate_init(struct detect *d) MUST_CHECK;
 void rulestate_done(struct detect *d);
 bool bits_test(struct detect *d, const struct img_test *t, struct app_tx *tx);
 bool flowint_test(struct detect *d, const struct img_test *t);
 /* Snort: is this dynamic rule on? Of every other: yes. Takes one of its packets. */
 bool rule_is_on(struct detect *d, const struct img_rule *r);
+/* vars.c */
+void vars_rule(struct detect *d); /* another rule is tried */
+void vars_take(struct detect *d, const struct img_test *t, const uint8_t *p);
+void vars_put(struct detect *d); /* the rule has matched */
+void vars_number(struct detect *d, unsigned name, double value);
+void vars_free(struct detect_flow *m);
+bool vars_flow_get(const struct detect *d, unsigned name, struct str *out);
+bool vars_packet_get(const struct detect *d, unsigned name, unsigned nth, struct str *out);
 /* names.c */
 struct names *names_new(void);
 void names_free(struct names *n);

@@ -11,9 +11,10 @@ int regex_init(struct detect *d)
 {
     d->pcre = calloc(d->image->h->n_pcre + 1, sizeof(*d->pcre));
     d->pcre_data = pcre2_match_data_create(1, NULL);
+    d->pcre_groups = pcre2_match_data_create(REGEX_GROUPS, NULL);
     d->pcre_context = pcre2_match_context_create(NULL);
     d->pcre_wide = pcre2_match_context_create(NULL);
-    if (!d->pcre || !d->pcre_data || !d->pcre_context || !d->pcre_wide)
+    if (!d->pcre || !d->pcre_data || !d->pcre_groups || !d->pcre_context || !d->pcre_wide)
         return -ENOMEM;
     pcre2_set_match_limit(d->pcre_context, d->config.pcre_match_limit);
     pcre2_set_depth_limit(d->pcre_context, d->config.pcre_recursion_limit);
@@ -26,10 +27,11 @@ void regex_done(struct detect *d)
         pcre2_code_free(d->pcre[k]);
     free(d->pcre);
     pcre2_match_data_free(d->pcre_data);
+    pcre2_match_data_free(d->pcre_groups);
     pcre2_match_context_free(d->pcre_context);
     pcre2_match_context_free(d->pcre_wide);
     d->pcre = NULL;
-    d->pcre_data = NULL;
+    d->pcre_data = d->pcre_groups = NULL;
     d->pcre_context = d->pcre_wide = NULL;
 }
 
@@ -50,12 +52,13 @@ int regex_match(struct detect *d, const struct img_test *t, const uint8_t *p, ui
     }
     d->count.pcre_runs++;
     pcre2_match_context *c = t->flags & REGEX_NO_LIMIT ? d->pcre_wide : d->pcre_context;
-    int rc = pcre2_match(*code, p, n, from, 0, d->pcre_data, c);
+    pcre2_match_data *found = t->u.pcre.n_captures ? d->pcre_groups : d->pcre_data;
+    int rc = pcre2_match(*code, p, n, from, 0, found, c);
     if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
         d->count.pcre_errors++;
     if (rc < 0)
         return 0;
-    const PCRE2_SIZE *v = pcre2_get_ovector_pointer(d->pcre_data);
+    const PCRE2_SIZE *v = pcre2_get_ovector_pointer(found);
     ov[0] = (uint32_t)v[0];
     ov[1] = (uint32_t)v[1];
     return 1;

@@ -52,6 +52,7 @@ void detect_flow_free(struct detect *d, struct flow *f)
     struct detect_flow *m = f->detect;
     if (!m)
         return;
+    vars_free(m);
     free(m->bits);
     free(m->numbers);
     free(m->thresholds);
@@ -64,13 +65,14 @@ void detect_flow_free(struct detect *d, struct flow *f)
 /* ------------------------------------------------------------------ flowbits */
 
 /* The flow's memory, if what it holds is by names that still are. */
-static struct detect_flow *memory_now(const struct detect *d, const struct flow *f)
+struct detect_flow *flow_memory_now(const struct detect *d, const struct flow *f)
 {
     struct detect_flow *m = f ? f->detect : NULL;
     if (m && m->epoch != d->names->epoch) {
         if (m->bits)
             memset(m->bits, 0, m->n_bits / 8);
         m->n_numbers = 0;
+        vars_free(m);
         m->epoch = d->names->epoch;
     }
     return m;
@@ -100,7 +102,7 @@ static bool bits_room(struct detect *d, struct detect_flow *m)
 static void bit_put(struct detect *d, uint32_t id, enum bits_cmd cmd)
 {
     struct detect_flow *m = d->p->flow ? flow_memory(d, d->p->flow) : NULL;
-    m = m ? memory_now(d, d->p->flow) : NULL;
+    m = m ? flow_memory_now(d, d->p->flow) : NULL;
     if (!m || !bits_room(d, m))
         return;
     uint64_t bit = 1ull << (id % 64), *w = &m->bits[id / 64];
@@ -115,7 +117,7 @@ static void bit_put(struct detect *d, uint32_t id, enum bits_cmd cmd)
 /* Snort: all bits of a group, or of the flow (group 0), go. */
 static void bits_reset(struct detect *d, unsigned group)
 {
-    struct detect_flow *m = memory_now(d, d->p->flow);
+    struct detect_flow *m = flow_memory_now(d, d->p->flow);
     uint64_t n = img_count(d->image, SEC_BIT_GROUPS);
     if (!m || !m->bits)
         return;
@@ -128,7 +130,7 @@ static void bits_reset(struct detect *d, unsigned group)
 
 static bool group_holds(const struct detect *d, const struct img_test *t)
 {
-    const struct detect_flow *m = memory_now(d, d->p->flow);
+    const struct detect_flow *m = flow_memory_now(d, d->p->flow);
     uint64_t n = img_count(d->image, SEC_BIT_GROUPS);
     unsigned in = 0, on = 0;
     for (uint64_t k = 0; k < n; k++) {
@@ -251,7 +253,7 @@ static bool shared_bit(struct detect *d, const struct img_test *t, unsigned id, 
 static bool bit_is_set(struct detect *d, const struct img_test *t, unsigned id, struct app_tx *tx)
 {
     if (t->u.bits.scope == BITS_FLOW)
-        return bit_get(memory_now(d, d->p->flow), d->name_of[id]);
+        return bit_get(flow_memory_now(d, d->p->flow), d->name_of[id]);
     if (t->u.bits.scope == BITS_TX)
         return tx_bit(d, tx, d->name_of[id]) != NULL;
     return d->config.state && shared_bit(d, t, id, BITS_ISSET);
@@ -301,7 +303,7 @@ static bool number_value(const struct detect *d, const struct img_test *t, int64
     *v = t->u.flowint.value;
     if (!t->u.flowint.value_is_var)
         return true;
-    const struct flow_number *n = number_find(memory_now(d, d->p->flow), d->name_of[t->u.flowint.value_id]);
+    const struct flow_number *n = number_find(flow_memory_now(d, d->p->flow), d->name_of[t->u.flowint.value_id]);
     *v = n ? n->v : 0;
     return n != NULL;
 }
@@ -310,7 +312,7 @@ bool flowint_test(struct detect *d, const struct img_test *t)
 {
     if (!d->p->flow)
         return false;
-    const struct flow_number *n = number_find(memory_now(d, d->p->flow), d->name_of[t->u.flowint.id]);
+    const struct flow_number *n = number_find(flow_memory_now(d, d->p->flow), d->name_of[t->u.flowint.id]);
     int64_t v;
     if (t->u.flowint.op == 's')
         return n != NULL;
@@ -343,7 +345,7 @@ static void flowint_do(struct detect *d, const struct img_test *t)
     uint32_t id = d->name_of[t->u.flowint.id];
     if (!m || !number_value(d, t, &v))
         return;
-    struct flow_number *n = number_find(memory_now(d, d->p->flow), id);
+    struct flow_number *n = number_find(flow_memory_now(d, d->p->flow), id);
     if (!n) {
         if (m->n_numbers == m->room_numbers) {
             uint32_t room = m->room_numbers ? m->room_numbers * 2 : 4;
@@ -440,6 +442,8 @@ static void activate_rules(struct detect *d, const struct img_rule *r)
 void rule_post(struct detect *d, const struct img_rule *r, struct app_tx *tx)
 {
     const struct img_test *t = &d->image->tests[r->post_first];
+    if (d->n_taken)
+        vars_put(d);
     for (unsigned k = 0; k < r->n_post; k++) {
         if (t[k].kind == TEST_BITS)
             bits_do(d, &t[k], tx);

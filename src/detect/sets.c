@@ -103,7 +103,7 @@ static bool has_name(struct detect *d, const struct img_test *t, struct str key,
 static void tell(struct detect *d, const struct img_test *t, const struct img_set_entry *e)
 {
     if (e && e->json.n && t->u.listed.context.n && d->n_told < TOLD_MOST)
-        d->told[d->n_told++] = (struct told){t->u.listed.context, e->json};
+        d->told[d->n_told++] = (struct told){.key = img_str(d->image, t->u.listed.context), .json = img_str(d->image, e->json)};
 }
 
 static bool change(struct detect *d, const struct img_test *t, struct str key)
@@ -139,10 +139,11 @@ bool set_test(struct detect *d, const struct img_test *t, const struct input *in
     return false;
 }
 
-void detect_told(const struct detect *d, uint32_t k, struct str *key, struct str *json)
+void detect_told(const struct detect *d, uint32_t k, struct str *key, struct str *json, struct str *text)
 {
-    *key = img_str(d->image, d->told[k].key);
-    *json = img_str(d->image, d->told[k].json);
+    *key = d->told[k].key;
+    *json = d->told[k].json;
+    *text = d->told[k].text;
 }
 
 /* ------------------------------------------------------------------ reputation of addresses */

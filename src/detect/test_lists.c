@@ -262,10 +262,10 @@ static void json_goes_into_alerts(void **state)
             "alert udp any any -> any any (content:\"hit\"; ip.dst; dataset:isset,j; sid:2;)\n"),
         DIALECT_SURICATA);
     const struct matches *m = detect_packet(t.detect, dt_udp(&t, "hit", 3), NULL);
-    struct str key, json;
+    struct str key, json, text;
     assert_int_equal(m->n, 1);
     assert_int_equal(m->m[0].n_told, 1);
-    detect_told(t.detect, m->m[0].told, &key, &json);
+    detect_told(t.detect, m->m[0].told, &key, &json, &text);
     assert_true(str_eq(key, STR("c")));
     assert_true(str_eq(json, STR("{\"x\":{\"y\":1}}"))); /* the first of two */
     dt_close(&t);

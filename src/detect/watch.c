@@ -490,15 +490,21 @@ static void asked_step(struct detect *d, const struct img_rule *r, const struct 
 
 struct kept { /* what a look may not change */
     struct detect_counters count;
-    uint32_t n_told;
+    uint32_t n_told, n_taken;
 };
 
-static struct kept look_save(const struct detect *d) { return (struct kept){d->count, d->n_told}; }
+static struct kept look_save(struct detect *d)
+{
+    d->aside = true;
+    return (struct kept){d->count, d->n_told, d->n_taken};
+}
 
 static void look_restore(struct detect *d, const struct kept *k)
 {
     d->count = k->count;
     d->n_told = k->n_told;
+    d->n_taken = k->n_taken;
+    d->aside = false;
 }
 
 void watch_packet(struct detect *d)

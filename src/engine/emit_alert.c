@@ -115,12 +115,14 @@ static void context_items(const struct engine *e, const struct alert *a, struct 
 {
     fields_open(f, "context");
     for (unsigned n = 0; n < a->n_told; n++) {
-        struct str key, json;
+        struct str key, json, text;
         struct jvalue v;
         char name[200];
-        detect_told(e->detect, a->told + n, &key, &json);
+        detect_told(e->detect, a->told + n, &key, &json, &text);
         snprintf(name, sizeof(name), STR_FMT, STR_ARG(key));
-        if (jread_value(&json, &v))
+        if (!json.n)
+            fields_printable(f, name, text.p, text.n);
+        else if (jread_value(&json, &v))
             json_items(f, name, &v);
     }
     fields_close(f);
@@ -388,7 +390,7 @@ static void one_alert(struct engine *e, struct packet *p, const struct decision 
         }
         if (w->alert_flow_metadata)
             flow_object(out, f);
-        emit_metadata(e, f, out);
+        emit_metadata(e, p, f, out);
     }
     event_end(e->out);
     arena_reset(&e->scratch);
@@ -449,7 +451,7 @@ void emit_drop(struct engine *e, struct packet *p, const struct decision *d)
     }
     fields_cstr(out, "reason", drop_reason_text(d->drop_reason));
     fields_close(out);
-    emit_metadata(e, f, out);
+    emit_metadata(e, p, f, out);
     if (w->drop_verdict)
         verdict_section(e, d, p, NULL);
     if (w->drop_alerts && d->drop_rule >= 0) {
@@ -483,7 +485,7 @@ void emit_anomalies(struct engine *e, struct packet *p)
         fields_cstr(out, "type", stream ? "stream" : "decode");
         fields_cstr(out, "event", name);
         fields_close(out);
-        emit_metadata(e, p->flow, out);
+        emit_metadata(e, p, p->flow, out);
         if (e->settings->wants.anomaly_packethdr)
             packet_section(e, p, ANOMALY_HEADER);
         event_end(e->out);

@@ -47,7 +47,7 @@ static void log_row(struct engine *e, const struct packet *p, struct flow *f, st
         struct fields *out = event_fields(e->out);
         if (l->write(&c, out)) {
             xff_put(e, f, tx, ev, out);
-            emit_metadata(e, f, out);
+            emit_metadata(e, p, f, out);
             event_end(e->out);
         } else {
             event_abort(e->out);
@@ -94,7 +94,7 @@ static void log_file(struct engine *e, const struct packet *p, struct flow *f, s
     }
     app_file_fields(x, out);
     xff_put(e, f, tx, ev, out);
-    emit_metadata(e, f, out);
+    emit_metadata(e, p, f, out);
     event_end(e->out);
     arena_reset(&e->scratch);
 }
@@ -134,7 +134,7 @@ static void app_anomaly(struct engine *e, const struct packet *p, struct flow *f
                 app_event_eve(core ? APP_UNKNOWN : (enum app_proto_id)f->app->proto_any, name, room));
     fields_cstr(out, "layer", layer);
     fields_close(out);
-    emit_metadata(e, f, out);
+    emit_metadata(e, p, f, out);
     if (p && e->settings->wants.anomaly_packethdr)
         emit_packet_header(e, p);
     event_end(e->out);

@@ -6,6 +6,7 @@
 #include "engine/worker.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { NAMES_ROOM = 64 };
@@ -39,19 +40,90 @@ static bool is_traffic(struct str name)
     return false;
 }
 
-void emit_metadata(struct engine *e, const struct flow *f, struct fields *out)
+static void var_member(struct fields *out, const struct detect_var *v)
+{
+    char key[200];
+    snprintf(key, sizeof(key), STR_FMT, STR_ARG(v->name));
+    if (v->kind == VAR_BYTES_OF)
+        fields_printable(out, key, v->text.p, v->text.n);
+    else if (v->kind == VAR_INTEGER)
+        fields_i64(out, key, v->integer);
+    else
+        fields_double(out, key, v->real);
+}
+
+/* [{"name": "value"}, ...] */
+static void packet_vars(const struct engine *e, struct fields *out)
+{
+    struct detect_var v;
+    if (!detect_packet_var(e->detect, 0, &v))
+        return;
+    fields_array(out, "pktvars");
+    for (unsigned k = 0; detect_packet_var(e->detect, k, &v); k++) {
+        fields_open(out, NULL);
+        var_member(out, &v);
+        fields_close(out);
+    }
+    fields_array_end(out);
+}
+
+/* Captured bytes as an array of objects of one member, numbers as one object. */
+static void flow_vars(const struct engine *e, const struct flow *f, unsigned kind, const char *key, struct fields *out)
+{
+    struct detect_var v;
+    bool any = false, list = kind == VAR_BYTES_OF;
+    for (unsigned k = 0; detect_flow_var(e->detect, f, k, &v); k++) {
+        if (v.kind != kind)
+            continue;
+        if (!any)
+            fields_begin(out, list ? FIELDS_ARRAY : FIELDS_OBJECT, key, strlen(key));
+        any = true;
+        if (list)
+            fields_open(out, NULL);
+        var_member(out, &v);
+        if (list)
+            fields_close(out);
+    }
+    if (any)
+        fields_end(out);
+}
+
+void emit_packet_metadata(struct engine *e, const struct packet *p)
+{
+    static const char name[] = "metadata";
+    struct detect_var v;
+    if (!detect_packet_var(e->detect, 0, &v) || !event_wants_app(&e->settings->wants, name) ||
+        !emit_begin(e, EVENT_APP, p, p->flow, p->flow ? p->dir : 0xff))
+        return;
+    event_section(e->out, SECTION_NAME, name, sizeof(name) - 1);
+    emit_metadata(e, p, p->flow, event_fields(e->out));
+    event_end(e->out);
+}
+
+void emit_metadata(struct engine *e, const struct packet *p, const struct flow *f, struct fields *out)
 {
     struct str name[NAMES_ROOM], plain[NAMES_ROOM];
     unsigned n_plain = 0;
-    if (!e->settings->wants.metadata || !f || !f->detect)
+    struct detect_var v;
+    if (!e->settings->wants.metadata)
         return;
-    unsigned n = detect_flowbits(e->detect, f, name, NAMES_ROOM);
+    bool of_packet = p && detect_packet_var(e->detect, 0, &v);
+    bool of_flow = f && f->detect && detect_flow_var(e->detect, f, 0, &v);
+    unsigned n = f && f->detect ? detect_flowbits(e->detect, f, name, NAMES_ROOM) : 0;
     for (unsigned k = 0; k < n; k++)
         if (!is_traffic(name[k]))
             plain[n_plain++] = name[k];
-    if (n_plain) {
+    if (n_plain || of_packet || of_flow) {
         fields_open(out, "metadata");
+        if (of_packet)
+            packet_vars(e, out);
+        if (of_flow) {
+            flow_vars(e, f, VAR_BYTES_OF, "flowvars", out);
+            flow_vars(e, f, VAR_INTEGER, "flowints", out);
+        }
         names_array(out, "flowbits", plain, n_plain, STR(""));
+        if (of_flow)
+            flow_vars(e, f, VAR_REAL, "entropy", out);
         fields_close(out);
     }
     if (n_plain == n)

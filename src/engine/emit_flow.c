@@ -156,7 +156,7 @@ void emit_flow(struct engine *e, const struct flow *f)
     }
     fields_close(out);
     tcp_object(out, f);
-    emit_metadata(e, f, out);
+    emit_metadata(e, NULL, f, out);
     event_end(e->out);
 }
 
@@ -192,7 +192,7 @@ void emit_netflow(struct engine *e, const struct flow *f)
             flags_written(out, s.flags_seen);
             fields_close(out);
         }
-        emit_metadata(e, f, out);
+        emit_metadata(e, NULL, f, out);
         event_end(e->out);
     }
 }

@@ -131,6 +131,7 @@ static void report(struct engine *e, struct packet *p, struct decision *d)
         emit_tagged(e, p);
         emit_flow_packet(e, p);
     }
+    emit_packet_metadata(e, p);
     keep(e, p, d);
     if (d->drop && !(p->flags & PKT_PSEUDO))
         emit_drop(e, p, d);

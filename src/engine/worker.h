@@ -84,7 +84,9 @@ struct event *emit_begin(struct engine *e, enum event_type type, const struct pa
 void emit_flow_ends(struct event *ev, const struct flow *f, unsigned dir);
 void emit_app_protos(struct fields *out, const struct flow *f);
 /* emit_extra.c */
-void emit_metadata(struct engine *e, const struct flow *f, struct fields *out);
+/* p: NULL: not of one packet. */
+void emit_metadata(struct engine *e, const struct packet *p, const struct flow *f, struct fields *out);
+void emit_packet_metadata(struct engine *e, const struct packet *p); /* EVE's type `metadata` */
 /* The address that a proxy names in a header of tx (NULL: of any): ver 0: none to be written, it stands in the
  * event's head. */
 struct emit_xff {

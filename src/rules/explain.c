@@ -273,6 +273,14 @@ static void number_put(const struct explain *x, const struct rule_test *t)
     }
 }
 
+static void captures_put(const struct explain *x, const struct test_pcre *t)
+{
+    static const char *const of[] = {"packet", "flow", "alert"};
+    for (unsigned k = 0; k < t->n_captures; k++)
+        sbuf_printf(x->out, "%s group %u as " STR_FMT " of the %s", k ? "," : ", takes", t->capture[k].group,
+                    STR_ARG(x->s->bits[t->capture[k].name]), of[t->capture[k].kind]);
+}
+
 static void test_put(const struct explain *x, const struct rule_test *t)
 {
     struct sbuf *o = x->out;
@@ -285,6 +293,7 @@ static void test_put(const struct explain *x, const struct rule_test *t)
                     t->u.pcre.flags & REGEX_NEGATED ? "does not match" : "matches",
                     STR_ARG(t->u.pcre.pattern));
         explain_regex(o, &t->u.pcre);
+        captures_put(x, &t->u.pcre);
         break;
     case TEST_ISDATAAT:
     case TEST_BYTE_TEST:

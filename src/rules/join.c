@@ -103,6 +103,9 @@ static void map_test(const struct join *j, struct rule_test *t)
         for (unsigned i = 0; i < t->u.pcre.n_captures; i++)
             t->u.pcre.capture[i].name = (uint16_t)j->bits_map[t->u.pcre.capture[i].name];
         break;
+    case TEST_ENTROPY:
+        t->u.entropy.name = (uint16_t)j->bits_map[t->u.entropy.name];
+        break;
     case TEST_IPREP:
         t->u.iprep.category = (uint16_t)j->bits_map[t->u.iprep.category];
         break;

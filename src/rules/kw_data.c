@@ -236,6 +236,20 @@ static bool real(struct str s, double *out)
     return *end == 0 && *out >= 0 && *out <= 8;
 }
 
+/* How events call the buffer: file_data; the payload is content. */
+static int32_t entropy_name(struct parse *p)
+{
+    char name[64] = "content";
+    const char *of = rule_buffer_name(buffer_at(p, p->where));
+    for (unsigned i = 0; buffer_at(p, p->where) != BUF_PAYLOAD && i < sizeof(name); i++) {
+        name[i] = of[i] == '.' ? '_' : of[i];
+        if (!of[i])
+            break;
+    }
+    name[sizeof(name) - 1] = 0;
+    return name_id(p, str_cstr(name));
+}
+
 /* [offset N,][bytes N,]value OP X */
 bool kw_entropy(struct parse *p, const struct keyword *k, struct str v)
 {
@@ -247,8 +261,10 @@ bool kw_entropy(struct parse *p, const struct keyword *k, struct str v)
                {"<", NUM_LT},  {"=", NUM_EQ},  {"!", NUM_NOT_IN}};
     struct rule_test *t = test_add(p, TEST_ENTROPY);
     bool value = false;
-    if (!t)
+    int32_t name = t ? entropy_name(p) : -1;
+    if (name < 0)
         return false;
+    t->u.entropy.name = (uint16_t)name;
     while (v.n) {
         struct str part = list_next(&v, ','), word = word_next(&part);
         uint64_t n;

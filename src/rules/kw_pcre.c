@@ -3,7 +3,8 @@
  * pcre and Snort 3's regex.
  *
  * Letters behind the expression: i s m x A E G as in Perl, R relative, O without limits, and
- * letters of buffers, which the application protocols declare.  Each expression is compiled once
+ * letters of buffers, which the application protocols declare.  Groups become variables by names
+ * behind a comma, in order, or by their own (flow_NAME, pkt_NAME, alert_NAME).  Each expression is compiled once
  * here to refuse what PCRE2 does not take; the image compiles it again.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -73,6 +74,22 @@ static bool letters(struct parse *p, struct str f, struct test_pcre *t, int *buf
     return true;
 }
 
+static bool capture_add(struct parse *p, struct test_pcre *t, unsigned kind, struct str name, unsigned group)
+{
+    if (t->n_captures == RULE_CAPTURES || group > RULE_GROUP_LAST)
+        return bad(p, NULL, "more than %d captures, or one of a group behind the %dth", RULE_CAPTURES,
+                   RULE_GROUP_LAST);
+    if (t->flags & REGEX_NEGATED)
+        return bad(p, NULL, "what must not match captures nothing");
+    int32_t id = name_id(p, name);
+    if (id < 0)
+        return false;
+    t->capture[t->n_captures].kind = (uint8_t)kind;
+    t->capture[t->n_captures].group = (uint8_t)group;
+    t->capture[t->n_captures++].name = (uint16_t)id;
+    return true;
+}
+
 /* ", flow:name, pkt:name" */
 static bool captures(struct parse *p, struct str s, struct test_pcre *t)
 {
@@ -86,18 +103,35 @@ static bool captures(struct parse *p, struct str s, struct test_pcre *t)
             k++;
         if (k == ARRAY_LEN(kinds) || !name.n)
             return bad(p, "pkt:NAME, flow:NAME or alert:NAME", "a capture is not understood");
-        if (t->n_captures == ARRAY_LEN(t->capture))
-            return bad(p, NULL, "more than %zu captures", ARRAY_LEN(t->capture));
-        int32_t id = name_id(p, name);
-        if (id < 0)
+        if (!capture_add(p, t, k, name, t->n_captures + 1u))
             return false;
-        t->capture[t->n_captures].kind = (uint8_t)k;
-        t->capture[t->n_captures++].name = (uint16_t)id;
     }
     return true;
 }
 
-static bool compiles(struct parse *p, const struct test_pcre *t)
+/* (?P<flow_NAME>...) */
+static bool named_groups(struct parse *p, pcre2_code *code, struct test_pcre *t)
+{
+    static const char *const prefixes[] = {"pkt_", "flow_", "alert_"};
+    uint32_t n = 0, size = 0;
+    PCRE2_SPTR table = NULL;
+    pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &n);
+    pcre2_pattern_info(code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+    pcre2_pattern_info(code, PCRE2_INFO_NAMETABLE, &table);
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *row = table + (size_t)i * size;
+        struct str name = str_cstr((const char *)row + 2);
+        for (unsigned k = 0; k < ARRAY_LEN(prefixes); k++) {
+            struct str prefix = str_cstr(prefixes[k]);
+            if (name.n > prefix.n && str_starts(name, prefix) &&
+                !capture_add(p, t, k, str_skip(name, prefix.n), (unsigned)row[0] << 8 | row[1]))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool compiles(struct parse *p, struct test_pcre *t)
 {
     int error;
     PCRE2_SIZE at;
@@ -105,10 +139,11 @@ static bool compiles(struct parse *p, const struct test_pcre *t)
     if (code) {
         uint32_t n = 0;
         pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &n);
+        bool fits = t->n_captures <= n ||
+                    bad(p, NULL, "%u names for %u groups of the expression", t->n_captures, n);
+        fits = fits && (p->d != DIALECT_SURICATA || named_groups(p, code, t));
         pcre2_code_free(code);
-        if (t->n_captures > n)
-            return bad(p, NULL, "%u names for %u groups of the expression", t->n_captures, n);
-        return true;
+        return fits;
     }
     PCRE2_UCHAR text[160];
     if (pcre2_get_error_message(error, text, sizeof(text)) < 0)

@@ -193,15 +193,17 @@ struct test_content {
     struct str replace;
 };
 enum pcre_flag { REGEX_NEGATED = 1, REGEX_RELATIVE = 2, REGEX_NO_LIMIT = 4, REGEX_RAW = 8 };
+enum { RULE_CAPTURES = 8, RULE_GROUP_LAST = 31 };
+enum capture_kind { CAPTURE_PACKET, CAPTURE_FLOW, CAPTURE_ALERT };
 struct test_pcre {
     struct str pattern;
     uint32_t options; /* PCRE2_ */
     uint8_t flags;
     uint8_t n_captures;
     struct {
-        uint8_t kind; /* 0 pkt, 1 flow, 2 alert */
-        uint16_t name; /* interned */
-    } capture[4];
+        uint8_t kind, group; /* enum capture_kind; group of the expression */
+        uint16_t name;       /* interned */
+    } capture[RULE_CAPTURES];
 };
 enum byte_op { BYTE_LT, BYTE_GT, BYTE_EQ, BYTE_LE, BYTE_GE, BYTE_AND, BYTE_XOR /* ^ : no bit set */ };
 enum byte_flag {
@@ -437,6 +439,7 @@ struct rule_test {
         struct {
             uint32_t offset, bytes; /* bytes 0: all */
             uint8_t op;             /* enum num_op */
+            uint16_t name;          /* interned: of the buffer, as events say it */
             double a, b;
         } entropy;
         bool flag;
