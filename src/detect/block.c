@@ -215,6 +215,9 @@ static enum outcome run(struct block *b, const struct img_test *t)
         case TEST_ENTROPY:
             ok = block_entropy(b, t);
             break;
+        case TEST_KEY_BUFFER:
+            ok = key_holds(d, t, block_input(b, t));
+            break;
         case TEST_BASE64_DECODE:
             ok = block_base64(b, t);
             break;

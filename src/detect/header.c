@@ -395,6 +395,8 @@ bool rule_pre_test(struct detect *d, const struct img_test *t, struct app_tx *tx
         return csum(d, t);
     case TEST_IPREP:
         return rep_test(d, t);
+    case TEST_KEY_PACKET:
+        return key_holds(d, t, NULL);
     default:
         return false; /* the rule compiler lets no other kind through */
     }

@@ -67,6 +67,20 @@ static bool captures_ok(const struct image *i, const struct img_test *t)
     return true;
 }
 
+static bool key_ok(const struct image *i, const struct img_test *t)
+{
+    const struct key_def *d = rule_key_def(t->u.key.key);
+    if (!d || (d->place == KEY_OF_BUFFER) != (t->kind == TEST_KEY_BUFFER) || t->u.key.n_names > KEY_NAMES)
+        return false;
+    for (unsigned k = 0; k < t->u.key.n_names; k++)
+        if (!name_ok(i, t->u.key.name[k]))
+            return false;
+    for (unsigned k = 0; k < KEY_TEXTS; k++)
+        if (!text_ok(i, t->u.key.text[k]))
+            return false;
+    return t->u.key.data == KEY_NO_DATA || t->u.key.data < img_count(i, SEC_SETS);
+}
+
 static bool test_ok(const struct image *i, const struct img_test *t)
 {
     if (t->on_base64 > 1)
@@ -88,6 +102,9 @@ static bool test_ok(const struct image *i, const struct img_test *t)
         return bits_ok(i, t);
     case TEST_FLOWINT:
         return name_ok(i, t->u.flowint.id) && (!t->u.flowint.value_is_var || name_ok(i, t->u.flowint.value_id));
+    case TEST_KEY_PACKET:
+    case TEST_KEY_BUFFER:
+        return key_ok(i, t);
     case TEST_ENTROPY:
         return name_ok(i, t->u.entropy.name);
     case TEST_DECODE_EVENT:

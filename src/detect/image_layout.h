@@ -274,6 +274,13 @@ struct img_test {
             uint16_t name;          /* of the buffer, for people */
             uint8_t op;
         } entropy;
+        struct {
+            uint64_t n[KEY_NUMBERS];
+            struct img_text text[KEY_TEXTS];
+            uint16_t key, data; /* data: set, KEY_NO_DATA: none */
+            uint16_t name[KEY_NAMES], n_names;
+            uint8_t b[8];
+        } key;
         uint8_t raw[56];
     } u;
 };

@@ -25,6 +25,7 @@ bool build_is_buffer_test(unsigned kind)
     case TEST_FILE_HASH:
     case TEST_DATASET:
     case TEST_ENTROPY:
+    case TEST_KEY_BUFFER:
         return true;
     default:
         return false;
@@ -122,6 +123,18 @@ static void put_uint(struct img_test *o, const struct test_uint *u, unsigned fie
     o->u.uint.b = u->b;
     o->u.uint.op = u->op;
     o->u.uint.field = (uint16_t)field;
+}
+
+static void put_key(struct builder *b, struct img_test *o, const struct rule_key *k)
+{
+    o->u.key.key = k->key;
+    o->u.key.data = k->data;
+    o->u.key.n_names = k->n_names;
+    memcpy(o->u.key.name, k->name, sizeof(k->name));
+    memcpy(o->u.key.b, k->b, sizeof(k->b));
+    memcpy(o->u.key.n, k->n, sizeof(k->n));
+    for (unsigned i = 0; i < KEY_TEXTS; i++)
+        o->u.key.text[i] = build_text(b, k->text[i]);
 }
 
 /* One test of the intermediate form as an image test. */
@@ -237,6 +250,10 @@ struct img_test build_test(struct builder *b, const struct rule_test *t)
         o.u.listed.a = t->u.iprep.uint.a;
         o.u.listed.b = t->u.iprep.uint.b;
         break;
+    case TEST_KEY_PACKET:
+    case TEST_KEY_BUFFER:
+        put_key(b, &o, &t->u.key);
+        break;
     case TEST_TAG:
         o.u.tag = t->u.tag;
         break;
@@ -268,6 +285,8 @@ static bool starts_from_cursor(const struct img_test *t)
         return t->u.asn1.relative;
     case TEST_FTPBOUNCE:
         return true;
+    case TEST_KEY_BUFFER:
+        return rule_key_def(t->u.key.key)->moves;
     default:
         return false;
     }
@@ -284,6 +303,8 @@ static bool moves_cursor(const struct img_test *t)
     case TEST_BYTE_EXTRACT:
     case TEST_BYTE_MATH:
         return true;
+    case TEST_KEY_BUFFER:
+        return rule_key_def(t->u.key.key)->moves;
     default:
         return false;
     }

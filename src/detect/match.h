@@ -245,6 +245,8 @@ bool bits_test(struct detect *d, const struct img_test *t, struct app_tx *tx);
 bool flowint_test(struct detect *d, const struct img_test *t);
 /* Snort: is this dynamic rule on? Of every other: yes. Takes one of its packets. */
 bool rule_is_on(struct detect *d, const struct img_rule *r);
+/* key.c: in: NULL: of the packet */
+bool key_holds(struct detect *d, const struct img_test *t, const struct input *in);
 /* vars.c */
 void vars_rule(struct detect *d); /* another rule is tried */
 void vars_take(struct detect *d, const struct img_test *t, const uint8_t *p);

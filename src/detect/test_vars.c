@@ -149,6 +149,40 @@ static void a_reload_keeps_them_by_name(void **state)
     dt_close(&d);
 }
 
+/* flowvar, pktvar: what an earlier packet left at the flow, or an earlier rule at the packet. */
+static void rules_ask_for_variables(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *payload;
+        bool flow;
+        unsigned sids; /* bits */
+    } steps[] = {
+        {"ask", true, 0},           {"u=robert", true, 1u << 1 | 1u << 7}, {"ask", true, 1u << 2 | 1u << 3 | 1u << 5},
+        {"ask", false, 0},          {"u=mallory", true, 1u << 1},          {"ask", true, 1u << 4 | 1u << 5},
+    };
+    struct dt d;
+    dt_open(&d,
+            "alert udp any any -> any any (pcre:\"/u=((\\w+))/, flow:user, pkt:now\"; pcre:\"/(u)/, pkt:now\"; sid:1;)\n"
+            "alert udp any any -> any any (content:\"ask\"; flowvar:user,\"bert\"; sid:2;)\n"
+            "alert udp any any -> any any (content:\"ask\"; flowvar:user,|72 6f|bert; sid:3;)\n"
+            "alert udp any any -> any any (content:\"ask\"; flowvar:user,!\"bert\"; sid:4;)\n"
+            "alert udp any any -> any any (content:\"ask\"; flowvar:user,!\"zzz\"; sid:5;)\n"
+            "alert udp any any -> any any (content:\"ask\"; flowvar:other,!\"zzz\"; sid:6;)\n"
+            "alert udp any any -> any any (content:\"u=\"; pktvar:now,\"rob\"; sid:7;)\n"
+            "alert udp any any -> any any (content:\"ask\"; pktvar:now,\"o\"; sid:8;)\n",
+            DIALECT_SURICATA);
+    for (size_t k = 0; k < ARRAY_LEN(steps); k++) {
+        const struct matches *m = judge(&d, steps[k].payload, steps[k].flow);
+        unsigned got = 0;
+        for (uint32_t i = 0; i < m->n; i++)
+            got |= 1u << d.image->rules[m->m[i].rule].sid;
+        if (got != steps[k].sids)
+            fail_msg("step %zu: sids %x, not %x", k, got, steps[k].sids);
+    }
+    dt_close(&d);
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -156,6 +190,7 @@ int main(void)
         cmocka_unit_test(captures_go_where_they_belong),
         cmocka_unit_test(the_last_value_stays_and_rooms_are_bounded),
         cmocka_unit_test(alerts_tell_what_was_taken_for_them),
+        cmocka_unit_test(rules_ask_for_variables),
         cmocka_unit_test(a_reload_keeps_them_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

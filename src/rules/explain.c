@@ -237,7 +237,6 @@ static const char *plain_word(unsigned kind)
                                                   [TEST_ENTROPY] = "entropy of the buffer",
                                                   [TEST_APP_STATE] = "state of the transaction",
                                                   [TEST_HOOK] = "hook",
-                                                  [TEST_GEOIP] = "country of an address",
                                                   [TEST_IPREP] = "reputation of an address",
                                                   [TEST_DATASET] = "is in a set",
                                                   [TEST_FILE_HASH] = "hash of the file"};
@@ -326,6 +325,10 @@ static void test_put(const struct explain *x, const struct rule_test *t)
     case TEST_APP_EVENT:
     case TEST_APP_PROTOCOL:
         named_put(x, t);
+        break;
+    case TEST_KEY_PACKET:
+    case TEST_KEY_BUFFER:
+        sbuf_printf(o, "%s " STR_FMT, rule_key_def(t->u.key.key)->words, STR_ARG(t->u.key.value));
         break;
     case TEST_THRESHOLD:
     case TEST_DETECTION_FILTER:

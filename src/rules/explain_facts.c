@@ -10,7 +10,8 @@
 
 enum explain_step explain_step_of(const struct rule_test *t)
 {
-    if (t->kind <= TEST_BUFFER_ABSENT || t->kind == TEST_DATASET || t->kind == TEST_ENTROPY)
+    if (t->kind <= TEST_BUFFER_ABSENT || t->kind == TEST_DATASET || t->kind == TEST_ENTROPY ||
+        t->kind == TEST_KEY_BUFFER)
         return STEP_BUFFER;
     bool sets =
         t->kind == TEST_BITS && t->u.bits.cmd != BITS_ISSET && t->u.bits.cmd != BITS_ISNOTSET;

@@ -344,27 +344,10 @@ static void priority_set(struct parse *p)
     p->r->priority = id && id <= k->n ? k->rows[id - 1].priority : 3;
 }
 
-/* Tests that the engine can't run yet: refused rather than half-loaded. */
-static bool runnable(struct parse *p)
-{
-    static const struct {
-        uint8_t kind;
-        const char *what;
-    } t[] = {{TEST_GEOIP, "countries of addresses are not built"}};
-    for (uint32_t i = 0; i < p->n; i++)
-        for (unsigned k = 0; k < ARRAY_LEN(t); k++)
-            if (p->t[i].kind == t[k].kind) {
-                p->error_at = p->t[i].column ? p->t[i].column - 1 : 0;
-                return bad(p, "leave the rule out until that is built: the others load", "%s",
-                           t[k].what);
-            }
-    return true;
-}
-
 bool rule_finish(struct parse *p)
 {
     if (!words_fit(p) || !contents_fit(p) || !lengths_fit(p) || !direction_set(p) ||
-        !protocol_set(p) || !transports_fit(p) || !activation_fits(p) || !runnable(p))
+        !protocol_set(p) || !transports_fit(p) || !activation_fits(p))
         return false;
     priority_set(p);
     if ((p->r->flags & RULE_TX_WHOLE) && !p->r->app)

@@ -106,6 +106,11 @@ static void map_test(const struct join *j, struct rule_test *t)
     case TEST_ENTROPY:
         t->u.entropy.name = (uint16_t)j->bits_map[t->u.entropy.name];
         break;
+    case TEST_KEY_PACKET:
+    case TEST_KEY_BUFFER:
+        for (unsigned i = 0; i < t->u.key.n_names; i++)
+            t->u.key.name[i] = (uint16_t)j->bits_map[t->u.key.name[i]];
+        break;
     case TEST_IPREP:
         t->u.iprep.category = (uint16_t)j->bits_map[t->u.iprep.category];
         break;

@@ -12,26 +12,34 @@ static const struct keyword keywords[] = {
 #include "rules/keywords.def"
 };
 #undef X
-#define X(n, d, f, fn, e, a, h) {.name = n, .arg = a, .help = h, .dialects = (d)},
-static const struct keyword_info infos[] = {
-#include "rules/keywords.def"
-};
-#undef X
 
-const struct keyword *keyword_table(size_t *n)
+/* Those of the table, then those that are folders of their own. */
+static const struct keyword *keyword_nth(size_t n)
 {
-    *n = ARRAY_LEN(keywords);
-    return keywords;
+    if (n < ARRAY_LEN(keywords))
+        return &keywords[n];
+    n -= ARRAY_LEN(keywords);
+    unsigned at = 0;
+    const struct key_word *w;
+    while ((w = key_word_next(&at)) && n)
+        n--;
+    return w ? &w->kw : NULL;
 }
 
 bool rules_keyword_at(size_t i, struct keyword_info *out)
 {
-    const struct app_keyword *k = i < ARRAY_LEN(infos) ? NULL : app_keyword_at((unsigned)(i - ARRAY_LEN(infos)));
-    if (i < ARRAY_LEN(infos))
-        *out = infos[i];
-    else if (k)
+    const struct keyword *own = keyword_nth(i);
+    if (own) {
+        *out = (struct keyword_info){.name = own->name, .arg = own->arg, .help = own->help, .dialects = own->dialects};
+        return true;
+    }
+    size_t before = 0;
+    while (keyword_nth(before))
+        before++;
+    const struct app_keyword *k = app_keyword_at((unsigned)(i - before));
+    if (k)
         *out = (struct keyword_info){.name = k->name, .arg = k->arg, .help = k->help, .dialects = D_SU};
-    return i < ARRAY_LEN(infos) || k;
+    return k != NULL;
 }
 
 bool keyword_known(struct str name, unsigned dialects)
@@ -47,9 +55,10 @@ bool keyword_known(struct str name, unsigned dialects)
 
 const struct keyword *keyword_find(struct str name, unsigned dialects)
 {
-    for (size_t i = 0; i < ARRAY_LEN(keywords); i++)
-        if ((keywords[i].dialects & dialects) && str_eq(name, str_cstr(keywords[i].name)))
-            return &keywords[i];
+    const struct keyword *k;
+    for (size_t i = 0; (k = keyword_nth(i)); i++)
+        if ((k->dialects & dialects) && str_eq(name, str_cstr(k->name)))
+            return k;
     return NULL;
 }
 
@@ -99,11 +108,12 @@ const char *keyword_nearest(struct chunk *c, struct str name)
 {
     const char *best = NULL;
     unsigned least = name.n > 5 ? 3 : 2;
-    for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
-        unsigned d = distance_of(name, keywords[i].name);
+    const struct keyword *k;
+    for (size_t i = 0; (k = keyword_nth(i)); i++) {
+        unsigned d = distance_of(name, k->name);
         if (d < least) {
             least = d;
-            best = keywords[i].name;
+            best = k->name;
         }
     }
     if (!best)

@@ -162,21 +162,6 @@ bool kw_iprep(struct parse *p, const struct keyword *k, struct str v)
     return uint_parse(p, joined, UINT_SURICATA, 127, NULL, &t->u.iprep.uint);
 }
 
-/* [src|dst|both|any,][!]COUNTRY,... */
-bool kw_geoip(struct parse *p, const struct keyword *k, struct str v)
-{
-    (void)k;
-    struct rule_test *t = test_add_at(p, TEST_GEOIP, 0, 0);
-    if (!t)
-        return false;
-    struct str rest = v, first = list_next(&rest, ',');
-    if (side_find(first, &t->u.geoip.who))
-        v = rest;
-    t->u.geoip.negated = value_negated(&v);
-    t->u.geoip.countries = keep(p, v);
-    return v.n > 1 || bad(p, NULL, "no country is named");
-}
-
 /* filemd5, filesha1, filesha256: a file of hashes; extra: the digest */
 bool kw_file_hash(struct parse *p, const struct keyword *k, struct str v)
 {

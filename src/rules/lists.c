@@ -154,7 +154,7 @@ static int read_file(struct lists *x, const struct rule *r, const struct listed_
 static struct rule_list *list_find(struct lists *x, struct str name, bool digests)
 {
     for (uint32_t i = 0; i < x->n; i++)
-        if (str_eq(x->l[i].name, name) && x->l[i].kind != LISTED_IPREP &&
+        if (str_eq(x->l[i].name, name) && x->l[i].kind < LISTED_IPREP &&
             (x->l[i].kind == LISTED_DIGESTS) == digests)
             return &x->l[i];
     return NULL;
@@ -173,6 +173,26 @@ struct rule_list *list_new(struct lists *x)
         x->room = room;
     }
     return &x->l[x->n++];
+}
+
+int list_data_find(const struct lists *x, struct str name)
+{
+    for (uint32_t i = 0; i < x->n; i++)
+        if (x->l[i].kind == LISTED_DATA && str_eq(x->l[i].name, name))
+            return (int)i;
+    return -1;
+}
+
+int list_data_put(struct lists *x, struct str name, struct str data, uint16_t *number)
+{
+    struct rule_list_entry *e = arena_alloc(x->arena, sizeof(*e));
+    struct rule_list *l = e ? list_new(x) : NULL;
+    if (!l)
+        return -ENOMEM;
+    e->key = data;
+    *l = (struct rule_list){.name = name, .kind = LISTED_DATA, .type = LISTED_STRING, .e = e, .n = 1};
+    *number = (uint16_t)(x->n - 1);
+    return 0;
 }
 
 static const struct conf_node *settings(const struct lists *x, const char *path)
@@ -299,6 +319,8 @@ int lists_bind(struct lists *x, struct rule *r, struct list_error *e, uint32_t *
             rc = list_bind(x, r, t, e);
         else if (t->kind == TEST_IPREP)
             rc = lists_bind_rep(x, t, e);
+        else if ((t->kind == TEST_KEY_PACKET || t->kind == TEST_KEY_BUFFER) && key_word_of(t->u.key.key)->bind)
+            rc = key_word_of(t->u.key.key)->bind(x, &t->u.key, e);
         if (rc)
             return rc;
     }

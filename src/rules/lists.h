@@ -46,6 +46,9 @@ bool list_key(struct arena *a, unsigned type, struct str text, bool base64, stru
 int list_bad(struct list_error *e, const char *hint, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Bytes of a file; the set remembers that it was made of it.  -errno. */
 int list_bytes(struct lists *x, const char *path, struct str *text) MUST_CHECK;
+/* Data that keywords of their own have made (LISTED_DATA), by name: its number, -1: not yet. */
+int list_data_find(const struct lists *x, struct str name);
+int list_data_put(struct lists *x, struct str name, struct str data, uint16_t *number) MUST_CHECK;
 /* list_iprep.c */
 int lists_bind_rep(struct lists *x, struct rule_test *t, struct list_error *e) MUST_CHECK;
 

@@ -362,6 +362,11 @@ static uint64_t hash_lists(const struct conf *c, uint64_t h)
         const char *v = conf_str(c, words[i]);
         h = hash_bytes(v ? v : "", v ? strlen(v) : 0, h + i);
     }
+    const struct key_word *w;
+    for (unsigned at = 0; (w = key_word_next(&at));) {
+        const char *v = w->def.setting ? conf_str(c, w->def.setting) : NULL;
+        h = hash_bytes(v ? v : "", v ? strlen(v) : 0, h + at);
+    }
     const struct conf_node *files = conf_node(c, "reputation-files"), *sets = conf_node(c, "datasets");
     h = hash_node(files ? files->child : NULL, h + 1);
     if (files && files->value)

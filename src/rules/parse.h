@@ -9,6 +9,7 @@
 #ifndef RULES_PARSE_H
 #define RULES_PARSE_H
 
+#include "rules/key.h"
 #include "rules/rules.h"
 
 #include <stdarg.h>
@@ -276,13 +277,13 @@ static inline struct str keep(const struct parse *p, struct str s)
 }
 
 /* ---- keywords */
-typedef bool keyword_fn(struct parse *p, const struct keyword *k, struct str v);
 enum keyword_flag {
     KW_VALUE = 1,    /* must have a value */
     KW_NO_VALUE = 2, /* must have none */
     KW_PACKET = 4,   /* looks at one packet: never on the stream (Suricata) */
     KW_MARK = 8,     /* tells the dialect */
 };
+typedef bool keyword_fn(struct parse *p, const struct keyword *k, struct str v);
 struct keyword {
     const char *name;
     uint8_t dialects, flags;
@@ -290,7 +291,20 @@ struct keyword {
     keyword_fn *parse;
     const char *arg, *help;
 };
-const struct keyword *keyword_table(size_t *n);
+/* A keyword that is a folder of its own (key.h).  Each folder has `keys_NAME`, ended by NULL. */
+struct lists;
+struct list_error;
+struct key_word {
+    struct keyword kw; /* first: one is the other; its parse is key_option */
+    struct key_def def;
+    bool (*parse)(struct parse *p, struct rule_key *k, struct str v); /* false: refused by bad() */
+    /* 0; 1: refused, e says why (list_bad); -ENOMEM.  NULL: nothing to find. */
+    int (*bind)(struct lists *x, struct rule_key *k, struct list_error *e);
+};
+keyword_fn key_option;
+const struct key_word *key_word_of(unsigned number);
+const struct key_word *key_word_next(unsigned *at); /* from *at = 0 on; NULL: these were the last */
+
 const struct keyword *keyword_find(struct str name, unsigned dialects); /* any of them */
 /* Is it a keyword or a buffer in one of the dialects? */
 bool keyword_known(struct str name, unsigned dialects);

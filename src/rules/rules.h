@@ -18,6 +18,7 @@
 #include "base/diag.h"
 #include "base/ip.h"
 #include "base/str.h"
+#include "rules/key.h"
 
 struct conf;
 
@@ -335,7 +336,6 @@ enum test_kind {
     TEST_FRAGOFFSET,   /* u.uint */
     TEST_IPOPTS,       /* u.uint.a: bits of enum ip_opt; b: 1 any */
     TEST_SAMEIP,
-    TEST_GEOIP,
     TEST_BITS,
     TEST_FLOWINT,
     TEST_STREAM_SIZE,  /* u.size */
@@ -357,6 +357,8 @@ enum test_kind {
     TEST_DATASET,
     TEST_IPREP,
     TEST_ENTROPY,
+    TEST_KEY_PACKET,   /* u.key: a keyword of its own folder */
+    TEST_KEY_BUFFER,
     TEST_LUA_REFUSED,  /* never in a loaded rule */
     TEST_KINDS
 };
@@ -427,11 +429,7 @@ struct rule_test {
             uint32_t list; /* in set->lists */
             struct test_uint uint;
         } iprep;
-        struct {
-            uint8_t who; /* as iprep */
-            bool negated;
-            struct str countries; /* "FR,DE" */
-        } geoip;
+        struct rule_key key;
         struct {
             uint8_t dirs;  /* bits as app_buffer.dirs; 0: the rule's own */
             uint8_t scope; /* 0 file, 1 transaction, 2 flow */
@@ -525,7 +523,7 @@ static inline struct str rule_meta_value(const struct rule_meta *m)
  * string as it is, of a digest binary, of an address 4 (ipv4) or 16 bytes (ip; IPv4 mapped), of reputation an
  * address and the length of its prefix.
  */
-enum listed_kind { LISTED_SET, LISTED_REP, LISTED_JSON, LISTED_DIGESTS, LISTED_IPREP };
+enum listed_kind { LISTED_SET, LISTED_REP, LISTED_JSON, LISTED_DIGESTS, LISTED_IPREP, LISTED_DATA /* one entry: bytes that a keyword reads */ };
 enum listed_type { LISTED_STRING = 1, LISTED_MD5, LISTED_SHA256, LISTED_IPV4, LISTED_IP, LISTED_IPV6, LISTED_SHA1 };
 struct rule_list_entry {
     struct str key;

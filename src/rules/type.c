@@ -25,6 +25,7 @@ static bool looks_at_payload(uint8_t kind)
     case TEST_FTPBOUNCE:
     case TEST_DATASET:
     case TEST_ENTROPY:
+    case TEST_KEY_BUFFER:
     case TEST_BUFFER_PRESENT:
     case TEST_BUFFER_ABSENT:
         return true;
@@ -41,8 +42,9 @@ static bool fits_ip_only(const struct rule_test *t)
         return t->u.bits.scope != BITS_FLOW || t->u.bits.cmd == BITS_SET;
     case TEST_PACKET:
         return t->u.packet.field == PFIELD_IP_PROTO;
+    case TEST_KEY_PACKET:
+        return rule_key_def(t->u.key.key)->of_addresses;
     case TEST_IPREP:
-    case TEST_GEOIP:
     case TEST_THRESHOLD:
     case TEST_DETECTION_FILTER:
     case TEST_TAG:
