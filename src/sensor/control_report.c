@@ -313,7 +313,8 @@ void report_losses(struct supervisor *s, struct json *j)
                     "of an engine that ended without ending them",
                     s->engine.restarts ? s->past.engine.flow.active : 0);
     if (s->wire) {
-        uint64_t dropped, bridged = wire_bridged(s, &dropped);
+        uint64_t dropped, between, bridged = wire_bridged(s, &dropped, &between);
+        all += put_loss(j, "wire", "between", "frames", "lost as the gate was about to open: in no ring, not yet forwarded", between);
         all += put_loss(j, "wire", "bridged", "frames", "the kernel forwarded unlooked: no engine, or none that kept up", bridged);
         all += put_loss(j, "wire", "stale_dropped", "frames", "dropped while no engine ran (fail-open.start, fail-open.on-stale)", dropped);
     }

@@ -207,6 +207,7 @@ void report_wire(struct supervisor *s, struct json *j)
     json_u64(j, "bridged", c.bridged);
     json_u64(j, "bridged_bytes", c.bridged_bytes);
     json_u64(j, "stale_dropped", c.stale_dropped);
+    json_u64(j, "between", c.between);
     json_bool(j, "inline_test", s->plan.test);
     json_array(j, "pairs");
     for (unsigned i = 0; i < s->plan.n; i += PAIR_ENDS) {
@@ -220,11 +221,12 @@ void report_wire(struct supervisor *s, struct json *j)
     json_close(j);
 }
 
-uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped)
+uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped, uint64_t *between)
 {
     struct gate_counters c = {0};
     if (s->wire)
         gate_counters(s->wire->gate, &c);
     *dropped = c.stale_dropped;
+    *between = c.between;
     return c.bridged;
 }

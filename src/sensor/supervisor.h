@@ -172,7 +172,7 @@ void wire_engine_gone(struct supervisor *s); /* the kernel forwards at once */
 void wire_end(struct supervisor *s);
 void report_wire(struct supervisor *s, struct json *j);
 /* Frames that went on without us, and those that did not. */
-uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped);
+uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped, uint64_t *between);
 
 /* sup_links.c */
 void links_began(struct supervisor *s); /* the sockets of a generation are open */

@@ -32,20 +32,22 @@ struct {
     __type(value, struct gate_count);
 } counts SEC(".maps");
 
-/* Are all beats younger than `most`? */
-static __always_inline int fresh(const struct gate_settings *s, __u64 most)
+/* Age of the oldest beat; the largest number: one worker lets all go. */
+static __always_inline __u64 age(const struct gate_settings *s)
 {
-    __u64 now = bpf_ktime_get_ns();
+    __u64 now = bpf_ktime_get_ns(), oldest = 0;
     for (__u32 i = 0; i < GATE_BEATS; i++) {
         __u32 k = i;
         if (i >= s->workers)
             break;
         const struct gate_beat *b = bpf_map_lookup_elem(&beats, &k);
         __u64 at = b ? *(const volatile __u64 *)&b->ns : 0;
-        if (!at || ((__s64)(now - at) > 0 && now - at >= most))
-            return 0;
+        if (!at)
+            return -1ull;
+        if ((__s64)(now - at) > (__s64)oldest)
+            oldest = now - at;
     }
-    return 1;
+    return oldest;
 }
 
 static __always_inline void count(__u32 what, __u32 bytes)
@@ -64,8 +66,12 @@ int gate_port(struct __sk_buff *skb)
     const struct gate_settings *s = bpf_map_lookup_elem(&settings, &zero);
     if (!s)
         return TC_ACT_UNSPEC;
-    if (fresh(s, s->after_ns))
-        return TC_ACT_SHOT; /* the rings have it */
+    __u64 old = age(s);
+    if (old < s->after_ns) { /* the rings have it */
+        if (old >= s->after_ns - s->guard_ns)
+            count(GATE_BETWEEN, skb->len);
+        return TC_ACT_SHOT;
+    }
     count(s->stale_drop ? GATE_STALE_DROPPED : GATE_BRIDGED, skb->len);
     return s->stale_drop ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
@@ -76,7 +82,7 @@ int gate_ring(struct __sk_buff *skb)
     __u32 zero = 0;
     const struct gate_settings *s = bpf_map_lookup_elem(&settings, &zero);
     (void)skb;
-    return s && fresh(s, s->after_ns - s->guard_ns) ? -1 : 0; /* -1: the whole frame */
+    return s && age(s) < s->after_ns - s->guard_ns ? -1 : 0; /* -1: the whole frame */
 }
 
 char _license[] SEC("license") = "GPL";

@@ -172,9 +172,9 @@ void gate_stale_drop(struct gate *g, bool drop)
 void gate_counters(const struct gate *g, struct gate_counters *out)
 {
     struct gate_count cpu[CPUS_MOST];
-    uint64_t *to[GATE_COUNTS][2] = {
-        [GATE_BRIDGED] = {&out->bridged, &out->bridged_bytes},
-        [GATE_STALE_DROPPED] = {&out->stale_dropped, &out->stale_bytes}};
+    uint64_t *to[GATE_COUNTS][2] = {[GATE_BRIDGED] = {&out->bridged, &out->bridged_bytes},
+                                    [GATE_STALE_DROPPED] = {&out->stale_dropped, &out->stale_bytes},
+                                    [GATE_BETWEEN] = {&out->between, &out->between_bytes}};
     int n = libbpf_num_possible_cpus();
     *out = (struct gate_counters){0};
     for (uint32_t k = 0; k < GATE_COUNTS && n > 0 && n <= CPUS_MOST; k++) {

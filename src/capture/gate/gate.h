@@ -21,7 +21,7 @@
 #include <stdatomic.h>
 
 enum { GATE_WORKERS = 64 };
-#define GATE_GUARD_NS 1000000ull
+#define GATE_GUARD_NS 250000ull
 
 /* The array's memory: CLOCK_MONOTONIC, 0: this worker lets all go. */
 struct gate_beats {
@@ -54,6 +54,8 @@ void gate_stale_drop(struct gate *g, bool drop);
 struct gate_counters {
     uint64_t bridged, bridged_bytes; /* frames that went on without us (super-frames are one) */
     uint64_t stale_dropped, stale_bytes;
+    uint64_t between,
+        between_bytes; /* lost while the rings were shut and the bridge not open yet */
 };
 void gate_counters(const struct gate *g, struct gate_counters *out);
 
