@@ -170,6 +170,8 @@ static void take_replacement(struct engine_proc *p, struct message *m)
     if (old >= 0)
         close(old);
     p->dead_told &= ~(1u << x->mask);
+    /* Its worker has not looked since: it would be told once more. */
+    atomic_fetch_and_explicit(&p->worker[x->worker].dead, ~(1u << x->mask), memory_order_relaxed);
 }
 
 /* ------------------------------------------------------------------ start and end */
