@@ -17,7 +17,7 @@ struct cursor {
 };
 
 /* What a parser says of its input: whole and taken, untouched for want of more, or broken. */
-enum parse { PARSE_DONE, PARSE_MORE, PARSE_BAD };
+enum parse_result { PARSE_DONE, PARSE_MORE, PARSE_BAD };
 
 static inline struct cursor cur_of(const void *p, size_t n)
 {
