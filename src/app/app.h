@@ -241,6 +241,7 @@ struct app_flow {
     uint64_t flow_events_logged;
     uint32_t core_events; /* bits of enum app_core_event */
     uint32_t core_events_logged;
+    uint64_t core_number; /* packet that brought the last of them */
     uint16_t proto[2]; /* enum app_proto_id by direction */
     uint16_t proto_any;
     bool detected[2], failed[2]; /* detection is over; failed: error, no more parsing */

@@ -217,6 +217,13 @@ static void fail_direction(struct app_flow *af, unsigned dir)
         nothing_found(af);
 }
 
+/* Rules see it with the packet that brought it, the log once. */
+static void core_event(struct app_flow *af, enum app_core_event e)
+{
+    af->core_events |= 1u << e;
+    af->core_number = af->number;
+}
+
 /* The protocol after a change is not the one that was announced. */
 static void check_expected(struct app_flow *af, enum app_proto_id id)
 {
@@ -225,8 +232,7 @@ static void check_expected(struct app_flow *af, enum app_proto_id id)
     af->expecting = false;
     if (af->expected == APP_UNKNOWN || app_covers((enum app_proto_id)af->expected, id))
         return;
-    af->core_events |= 1u << (af->expected == APP_TLS ? APP_CORE_NO_TLS_AFTER_STARTTLS
-                                                      : APP_CORE_UNEXPECTED_PROTOCOL);
+    core_event(af, af->expected == APP_TLS ? APP_CORE_NO_TLS_AFTER_STARTTLS : APP_CORE_UNEXPECTED_PROTOCOL);
 }
 
 /* That the server spoke first is worth an event here. */
@@ -299,13 +305,13 @@ static void protocol_found(struct piece *c, const struct pd_answer *a)
     check_expected(af, a->proto);
     if (af->first_dir == DIR_TO_CLIENT && client_speaks_first(a->proto) &&
         !af->flow->app_proto_orig)
-        af->core_events |= 1u << APP_CORE_WRONG_DIRECTION_FIRST_DATA;
+        core_event(af, APP_CORE_WRONG_DIRECTION_FIRST_DATA);
     af->bytes[0] = af->bytes[1] = 0;
     bool start = core_start_protocol(af, a->proto);
     if (af->detected[other]) { /* had failed */
         say_detected(af, other, a->proto);
         if (pd_has_words(af->engine->pd, a->proto, l4_of(af->flow), other))
-            af->core_events |= 1u << APP_CORE_DETECT_PROTOCOL_ONLY_ONE_DIRECTION;
+            core_event(af, APP_CORE_DETECT_PROTOCOL_ONLY_ONE_DIRECTION);
     }
     if (!start) {
         held_drop(af, 0);
@@ -325,7 +331,7 @@ static void wait_for_other(struct piece *c)
     unsigned other = 1 - c->dir;
     af->bytes[c->dir] += c->n;
     if (af->bytes[c->dir] > SKIP_UNKNOWN && !af->detected[other]) {
-        af->core_events |= 1u << APP_CORE_PROTO_DETECTION_SKIPPED;
+        core_event(af, APP_CORE_PROTO_DETECTION_SKIPPED);
         fail_direction(af, other);
         return;
     }
@@ -366,9 +372,9 @@ static void second_direction(struct piece *c)
     if (a.result == PD_MORE)
         return;
     if (a.result == PD_YES && a.proto != known && !app_covers(known, a.proto))
-        af->core_events |= 1u << APP_CORE_MISMATCH_PROTOCOL_BOTH_DIRECTIONS;
+        core_event(af, APP_CORE_MISMATCH_PROTOCOL_BOTH_DIRECTIONS);
     else if (a.result == PD_NO && pd_has_words(af->engine->pd, known, l4_of(af->flow), c->dir))
-        af->core_events |= 1u << APP_CORE_DETECT_PROTOCOL_ONLY_ONE_DIRECTION;
+        core_event(af, APP_CORE_DETECT_PROTOCOL_ONLY_ONE_DIRECTION);
     say_detected(af, c->dir, a.result == PD_YES ? a.proto : known);
     if (!af->def && af->flow->proto == IPPROTO_TCP)
         stream_app_disable(af->flow, c->dir);

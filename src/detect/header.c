@@ -290,7 +290,7 @@ static bool app_event(const struct detect *d, const struct img_test *t, const st
     if (!af)
         return false;
     if (!t->u.ref.app)
-        return af->core_events >> t->u.ref.id & 1;
+        return af->core_number == d->p->number && (af->core_events >> t->u.ref.id & 1);
     return ((tx ? tx->events : 0) | af->flow_events) >> t->u.ref.id & 1;
 }
 
