@@ -44,7 +44,7 @@ void live_count(struct capture *base)
 /* Fills the burst with what waits, earliest first. */
 static void gather(struct live *l, struct burst *b)
 {
-    uint64_t head[CAPTURE_IFACES];
+    uint64_t head[CAPTURE_IFACES], bytes = 0;
     for (unsigned i = 0; i < l->n_ports; i++)
         head[i] = port_peek(&l->port[i]);
     while (b->n < BURST_MAX) {
@@ -60,6 +60,9 @@ static void gather(struct live *l, struct burst *b)
         f->number = ++l->number;
         if (l->taken)
             l->taken(l, b->n - 1, best, f);
+        bytes += f->len;
+        if (l->burst_bytes && bytes >= l->burst_bytes)
+            return;
         head[best] = port_peek(&l->port[best]);
     }
 }

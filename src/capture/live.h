@@ -69,6 +69,7 @@ struct live {
     int wake_fd; /* another reason to end a wait; -1: none */
     uint64_t horizon_ns;
     struct super_pool super;
+    uint64_t burst_bytes; /* a burst ends behind the frame that brings it there; 0: it does not */
     /* Called for each frame taken, b->frame[i] of port `port`.  NULL: not. */
     void (*taken)(struct live *l, unsigned i, unsigned port, struct frame *f);
 };

@@ -21,8 +21,9 @@
 enum {
     FULL_NUM = 3, /* of 4: the beat goes */
     FULL_DEN = 4,
-    OWN_BYTES = 64 * 1024,  /* frames of our own that wait */
-    SUPER_COST = 68 * 1024, /* of a super-frame in the socket's queue, about */
+    BURST_BYTES = 256 * 1024, /* judged before the first of them leaves */
+    OWN_BYTES = 64 * 1024,    /* frames of our own that wait */
+    SUPER_COST = 68 * 1024,   /* of a super-frame in the socket's queue, about */
 };
 
 /* Beside each frame of the burst: frame.slot. */
@@ -302,6 +303,7 @@ struct capture *capture_pair_attach(const struct capture_pair_options *o, const 
         return NULL;
     }
     p->live.taken = taken;
+    p->live.burst_bytes = BURST_BYTES;
     p->beats = o->beats;
     p->worker = o->worker;
     p->after_ns = u64_max(o->after_ns, 2 * GATE_GUARD_NS);

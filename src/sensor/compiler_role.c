@@ -252,7 +252,8 @@ static int build(struct compile *w, struct rule_loader *l)
     struct rule_set *s = rules_finish(l, w->start.threads);
     if (!s)
         return -ENOMEM;
-    response_mirror_note(s);
+    if (!w->child.setup.in_wire)
+        response_mirror_note(s);
     int rc = w->start.flags & START_FATAL && (s->n_refusals || s->diags.errors) ? -EINVAL : 0;
     if (rc)
         tell_fatal(w, s);

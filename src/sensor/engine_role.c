@@ -187,6 +187,28 @@ static int priority(int policy)
     return sched_setscheduler(0, policy, &p);
 }
 
+/* Does nothing but end with the process: the supervisor watches two threads beside this one (sup_wire.c). */
+static void *stand_by(void *none)
+{
+    for (;;)
+        (void)pause();
+    return none;
+}
+
+static int stand_by_start(void)
+{
+    pthread_t t;
+    pthread_attr_t small;
+    int rc = pthread_attr_init(&small);
+    if (rc)
+        return -rc;
+    (void)pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
+    (void)pthread_attr_setstacksize(&small, 128 * 1024);
+    rc = pthread_create(&t, &small, stand_by, NULL);
+    (void)pthread_attr_destroy(&small);
+    return -rc;
+}
+
 static int start(struct engine_proc *p)
 {
     struct child *c = &p->child;
@@ -213,6 +235,8 @@ static int start(struct engine_proc *p)
         if (rc)
             return rc;
     }
+    if (c->setup.in_wire && p->n < 2 && stand_by_start())
+        return -EAGAIN;
     if (priority(SCHED_OTHER)) /* this thread has no hurry */
         log_at(LOG_AT_NOTICE, "engine", "the main thread's priority stays: %s", strerror(errno));
     p->started = true;

@@ -238,7 +238,7 @@ static bool realtime_of(const struct conf *c, const struct port_plan *p)
 {
     const char *w = conf_str(c, "worker-priority");
     if (!w || !strcmp(w, "auto"))
-        return (p->response || p->raw) && p->workers < cores();
+        return (p->response || p->raw || p->in_wire) && p->workers < cores();
     return !strcmp(w, "realtime");
 }
 

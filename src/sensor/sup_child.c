@@ -223,6 +223,8 @@ static void ready(struct supervisor *s, struct proc *p)
     if (p->role == ROLE_LOGGER && s->engine.state == PROC_NONE && !s->engine.restart_ns &&
         !s->running && sup_start_engine(s))
         sup_fail(s, "the engine can't be started");
+    if (p->role == ROLE_ENGINE)
+        wire_engine_ready(s);
     if (p->role == ROLE_ENGINE && !s->running) {
         s->running = true;
         wire_began(s);

@@ -10,18 +10,25 @@
 #include "sensor/supervisor.h"
 
 #include "base/log.h"
+#include "base/str.h"
 #include "capture/gate/gate.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
+
+enum { PIDFD_THREAD = 0200 }; /* O_EXCL */
 
 struct wire {
     struct gate *gate;
     struct wire_bridge bridge[CAPTURE_IFACES / PAIR_ENDS];
-    bool began; /* an engine has judged */
+    bool began;               /* an engine has judged */
+    int thread[WIRE_THREADS]; /* of the engine; -1: none */
 };
 
 static const char *port(const struct supervisor *s, unsigned i)
@@ -95,6 +102,7 @@ int wire_prepare(struct supervisor *s)
     s->wire = calloc(1, sizeof(*s->wire));
     if (!s->wire)
         return -ENOMEM;
+    memset(s->wire->thread, -1, sizeof(s->wire->thread));
     s->wire->gate = gate_new(&o, &s->diags);
     if (!s->wire->gate)
         return -EINVAL;
@@ -149,10 +157,51 @@ void wire_began(struct supervisor *s)
     gate_stale_drop(s->wire->gate, s->plan.drop_stale);
 }
 
+/*
+ * A process's end is told when its memory has been given back, which takes tens of milliseconds
+ * where there is much of it.  The first thread to go does not wait for that: two are watched, one
+ * of them is not the last (the first thread of all is told of with the process).  Linux 6.9; before
+ * that the process's own end must do.
+ */
+void wire_engine_ready(struct supervisor *s)
+{
+    char path[64];
+    unsigned n = 0;
+    if (!s->wire)
+        return;
+    snprintf(path, sizeof(path), "/proc/%ld/task", (long)s->engine.pid);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && n < WIRE_THREADS && (e = readdir(d));) {
+        uint64_t tid;
+        if (!str_u64(str_cstr(e->d_name), &tid) || tid > INT32_MAX || (pid_t)tid == s->engine.pid)
+            continue;
+        int fd = pidfd_open((pid_t)tid, PIDFD_THREAD);
+        if (fd >= 0)
+            s->wire->thread[n++] = fd;
+    }
+    if (d)
+        closedir(d);
+}
+
+unsigned wire_watched(const struct supervisor *s, int fd[WIRE_THREADS])
+{
+    unsigned n = 0;
+    for (unsigned i = 0; s->wire && i < WIRE_THREADS; i++)
+        if (s->wire->thread[i] >= 0)
+            fd[n++] = s->wire->thread[i];
+    return n;
+}
+
 void wire_engine_gone(struct supervisor *s)
 {
-    if (s->wire)
-        gate_open(s->wire->gate);
+    if (!s->wire)
+        return;
+    gate_open(s->wire->gate);
+    for (unsigned i = 0; i < WIRE_THREADS; i++) {
+        if (s->wire->thread[i] >= 0)
+            close(s->wire->thread[i]);
+        s->wire->thread[i] = -1;
+    }
 }
 
 void wire_end(struct supervisor *s)
@@ -160,6 +209,8 @@ void wire_end(struct supervisor *s)
     if (!s->wire)
         return;
     bool prepared = s->wire->gate != NULL;
+    if (prepared)
+        wire_engine_gone(s);
     for (unsigned i = 0; prepared && i < s->plan.n; i++)
         if (!s->plan.drop_stale || s->plan.remove_at_stop)
             gate_detach(port(s, i));

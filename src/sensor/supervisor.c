@@ -370,9 +370,9 @@ static int timeout_ms(const struct supervisor *s)
 }
 
 struct watch {
-    struct pollfd f[2 + 6 + SUP_CLIENTS];
-    struct proc *proc[2 + 6 + SUP_CLIENTS];
-    struct control_client *client[2 + 6 + SUP_CLIENTS];
+    struct pollfd f[2 + 6 + WIRE_THREADS + SUP_CLIENTS];
+    struct proc *proc[2 + 6 + WIRE_THREADS + SUP_CLIENTS];
+    struct control_client *client[2 + 6 + WIRE_THREADS + SUP_CLIENTS];
     unsigned n;
 };
 
@@ -389,6 +389,8 @@ static void watch_add(struct watch *w, int fd, short events, struct proc *p,
 static void turn(struct supervisor *s)
 {
     struct watch w = {.n = 0};
+    int thread[WIRE_THREADS];
+    unsigned n_threads = wire_watched(s, thread);
     struct proc *const all[] = {&s->engine, &s->logger, &s->compiler};
     watch_add(&w, s->signal_fd, POLLIN, NULL, NULL);
     watch_add(&w, s->control_fd, POLLIN, NULL, NULL);
@@ -396,13 +398,16 @@ static void turn(struct supervisor *s)
         watch_add(&w, all[i]->channel, POLLIN, all[i], NULL);
         watch_add(&w, all[i]->pidfd, POLLIN, NULL, NULL);
     }
+    unsigned from = w.n;
+    for (unsigned i = 0; i < n_threads; i++)
+        watch_add(&w, thread[i], POLLIN, NULL, NULL);
     for (unsigned i = 0; i < SUP_CLIENTS; i++) {
         struct control_client *c = &s->client[i];
         watch_add(&w, c->fd, c->sent < c->out.n ? POLLOUT : POLLIN, NULL, c);
     }
     (void)poll(w.f, w.n, timeout_ms(s));
     for (unsigned i = 0; i < w.n; i++) /* before all else: nobody forwards */
-        if (w.f[i].revents && w.f[i].fd == s->engine.pidfd)
+        if (w.f[i].revents && (w.f[i].fd == s->engine.pidfd || i - from < n_threads))
             wire_engine_gone(s);
     for (unsigned i = 0; i < w.n; i++) {
         if (!w.f[i].revents)

@@ -15,6 +15,7 @@ enum {
     SUP_REFUSALS = 200, /* kept for `ctl rules` */
     SUP_NOTES = 64,     /* lines about what a reload changed */
     SUP_ROWS = 2000,    /* of one survey */
+    WIRE_THREADS = 2,   /* of an engine in the wire, watched */
 };
 
 enum proc_state { PROC_NONE, PROC_STARTING, PROC_RUNNING, PROC_STOPPING };
@@ -168,6 +169,8 @@ void wire_options(const struct supervisor *s, struct capture_live_options *o); /
 int wire_send(struct supervisor *s, int channel) MUST_CHECK;                   /* the gate, to an engine */
 int wire_port_back(struct supervisor *s, unsigned iface) MUST_CHECK;
 void wire_began(struct supervisor *s);
+void wire_engine_ready(struct supervisor *s);
+unsigned wire_watched(const struct supervisor *s, int fd[WIRE_THREADS]); /* can be read: the engine is gone */
 void wire_engine_gone(struct supervisor *s); /* the kernel forwards at once */
 void wire_end(struct supervisor *s);
 void report_wire(struct supervisor *s, struct json *j);

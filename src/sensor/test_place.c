@@ -166,6 +166,55 @@ static void ports(void **state)
 }
 
 /* Who has the pid file keeps it. */
+/* Pairs: by our setting, by Suricata's copy-mode; what makes no wire is refused. */
+static void pairs(void **state)
+{
+    static const struct {
+        const char *set[3];
+        int rc;
+        unsigned ports;
+        bool test;
+    } cases[] = {
+        {{"capture.pairs=a:b"}, 0, 2, false},
+        {{"capture.pairs=a:b", "capture.pairs.1=c:d"}, 0, 4, false},
+        {{"capture.pairs=a:b", "inline-test=yes"}, 0, 2, true},
+        {{"af-packet.0.interface=a", "af-packet.0.copy-mode=ips", "af-packet.0.copy-iface=b"}, 0, 2, false},
+        {{"af-packet.0.interface=a", "af-packet.0.copy-mode=tap", "af-packet.0.copy-iface=b"}, 0, 2, true},
+        {{"af-packet.0.interface=a", "af-packet.0.copy-mode=ips"}, -EINVAL, 0, false},
+        {{"capture.pairs=a"}, -EINVAL, 0, false},
+        {{"capture.pairs=a:"}, -EINVAL, 0, false},
+        {{"capture.pairs=:b"}, -EINVAL, 0, false},
+        {{"capture.pairs=a:b:c"}, -EINVAL, 0, false},
+        {{"capture.pairs=a:a"}, -EINVAL, 0, false},
+        {{"capture.pairs=a:b", "capture.pairs.1=b:c"}, -EINVAL, 0, false},
+        {{"capture.pairs=a:b", "capture.interfaces=c"}, -EINVAL, 0, false},
+        {{"capture.pairs=a:b", "capture.bpf-filter=tcp"}, -EINVAL, 0, false},
+        {{"capture.pairs=a:b", "capture.library=pcap"}, -EINVAL, 0, false},
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct port_plan *p = calloc(1, sizeof(*p));
+        struct conf *c = conf_new();
+        for (unsigned k = 0; k < 3 && cases[i].set[k]; k++)
+            assert_int_equal(conf_set(c, cases[i].set[k], &w->d), 0);
+        int rc = port_plan(c, p, &w->d);
+        if (rc != cases[i].rc)
+            fail_msg("%s: %d", cases[i].set[0], rc);
+        if (!rc) {
+            assert_true(p->in_wire);
+            assert_int_equal(p->n, cases[i].ports);
+            assert_int_equal(p->test, cases[i].test);
+            assert_int_equal(p->live.ring, RING_V2);
+            assert_string_equal(p->live.iface[0], "a");
+            assert_string_equal(p->live.iface[1], "b");
+            assert_int_equal(p->after_ns, 100000000);
+        }
+        port_plan_done(p);
+        free(p);
+        conf_free(c);
+    }
+}
+
 static void pid_file(void **state)
 {
     struct world *w = *state;
@@ -356,7 +405,7 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        CASE(ports),  CASE(filter_file), CASE(pid_file), CASE(log_folder),
+        CASE(ports),  CASE(pairs), CASE(filter_file), CASE(pid_file), CASE(log_folder),
         CASE(images), CASE(old_images),  CASE(users),    CASE(found_and_guessed),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
