@@ -227,6 +227,7 @@ struct app_tx {
     struct app_files files[2];
     uint64_t first_number; /* packet that began it */
     uint64_t last_ns;
+    uint8_t store; /* bit dir: its files are kept */
 };
 
 struct app_flow {
@@ -237,6 +238,7 @@ struct app_flow {
     struct app_tx *first, *last;
     uint64_t next_tx_id;
     uint32_t n_tx, n_files;
+    uint8_t store; /* bit dir: files of later transactions are kept */
     uint64_t flow_events; /* bit i: def->events[i], or core events below in core_events */
     uint64_t flow_events_logged;
     uint32_t core_events; /* bits of enum app_core_event */
@@ -314,6 +316,8 @@ struct app_engine *app_engine_new(const struct conf *c, bool inline_mode, struct
 void app_engine_free(struct app_engine *e);
 /* Rules (or outputs) that need digests of files: from now on, for files opened later. */
 void app_engine_want_hash(struct app_engine *e, bool md5, bool sha1, bool sha256);
+/* Files are kept where the outputs say so: rules ask for it, or all are. */
+void app_engine_want_store(struct app_engine *e, bool rules);
 /* `fn` is called before a transaction is freed: detect's part of it goes. */
 void app_engine_on_tx_free(struct app_engine *e, void (*fn)(struct app_tx *tx));
 /* What other workers' engines hold under the same cap (replay). */

@@ -136,18 +136,6 @@ static bool read_protocols(struct app_engine *e, const struct conf *c, struct di
     }
     return !d || d->errors == errors;
 }
-/* A store names files by their SHA-256. */
-static bool has_file_store(const struct conf *c)
-{
-    const struct conf_node *list = conf_node(c, "outputs");
-    for (const struct conf_node *i = list ? list->child : NULL; i; i = i->next) {
-        const char *name = "";
-        const struct conf_node *n = conf_item(i, &name);
-        if (str_eq(str_cstr(name), STR("file-store")) && conf_sub_bool(n, "enabled", false))
-            return true;
-    }
-    return false;
-}
 static void read_files(struct app_engine *e, const struct conf *c)
 {
     struct event_wants w;
@@ -155,7 +143,11 @@ static void read_files(struct app_engine *e, const struct conf *c)
     e->file = (struct app_file_config){
         .md5 = w.file_md5,
         .sha1 = w.file_sha1,
-        .sha256 = w.file_sha256 || has_file_store(c),
+        .sha256 = w.file_sha256 || w.file_store,
+        .store = w.file_store_all,
+        .store_all = w.file_store_all,
+        .store_undecided = 1 << 20,
+        .store_total = 64 << 20,
         .inspect_limit = 100000,
         .min_inspect = 32768,
         .inspect_window = 4096,
@@ -206,6 +198,10 @@ void app_engine_want_hash(struct app_engine *e, bool md5, bool sha1, bool sha256
     e->file.md5 |= md5;
     e->file.sha1 |= sha1;
     e->file.sha256 |= sha256;
+}
+void app_engine_want_store(struct app_engine *e, bool rules)
+{
+    e->file.store |= rules;
 }
 void app_engine_on_tx_free(struct app_engine *e, void (*fn)(struct app_tx *tx))
 {

@@ -38,6 +38,8 @@ struct app_file *app_file_open(struct app_flow *af, struct app_tx *tx, unsigned 
     f->dir = (uint8_t)dir;
     f->state = FILE_OPEN;
     f->body.limit = c->inspect_limit;
+    f->keep.limit = c->store ? UINT32_MAX : 0;
+    f->want_store = c->store && (c->store_all || ((tx->store | af->store) >> dir & 1));
     if (c->md5)
         f->md5 = digest_new(DIGEST_MD5);
     if (c->sha1)
@@ -59,6 +61,58 @@ static void drop_digest(struct digest **d)
         digest_free(*d);
     *d = NULL;
 }
+/* ---- files that may be kept */
+
+static void keep_free(struct app_flow *af, struct app_file *f)
+{
+    af->engine->file.stored -= f->keep.n;
+    app_body_free(af, &f->keep);
+    f->keep.n = 0;
+}
+/* What nobody has decided on yet waits, up to a limit. */
+static void store_add(struct app_flow *af, struct app_file *f, const uint8_t *p, uint32_t n)
+{
+    struct app_file_config *c = &af->engine->file;
+    if (!f->keep.limit || f->lost)
+        return;
+    bool fits = (f->want_store || f->keep.n + (uint64_t)n <= c->store_undecided) && c->stored + n <= c->store_total;
+    uint32_t before = f->keep.n;
+    f->lost = !fits || !app_body_add(af, &f->keep, p, n);
+    c->stored += f->keep.n - before;
+    if (f->lost)
+        keep_free(af, f);
+}
+struct str app_file_unsent(const struct app_file *f)
+{
+    uint32_t gone = (uint32_t)(f->sent - f->keep.offset);
+    return f->lost || gone >= f->keep.n ? (struct str){0} : str_of(f->keep.data + gone, f->keep.n - gone);
+}
+void app_file_sent(struct app_flow *af, struct app_file *f, uint32_t n)
+{
+    struct app_body *b = &f->keep;
+    uint32_t before = b->n;
+    f->sent += n;
+    b->inspected = f->sent;
+    if (f->sent < b->offset + b->n) {
+        app_body_slide(af, b, 0);
+    } else {
+        b->offset += b->n;
+        b->n = 0;
+    }
+    af->engine->file.stored -= before - b->n;
+    if (f->state != FILE_OPEN && !b->n)
+        keep_free(af, f);
+}
+void app_files_want(struct app_flow *af, struct app_tx *tx, unsigned dir, bool flow, uint32_t sid)
+{
+    tx->store |= (uint8_t)(1u << dir);
+    af->store |= (uint8_t)(flow ? 1u << dir : 0u);
+    for (struct app_file *f = tx->files[dir].first; f; f = f->next) {
+        f->want_store = f->keep.limit != 0 || f->want_store;
+        if (f->n_sids < ARRAY_LEN(f->sids))
+            f->sids[f->n_sids++] = sid;
+    }
+}
 void app_file_data(struct app_flow *af, struct app_file *f, const uint8_t *p, uint32_t n)
 {
     if (f->state != FILE_OPEN || !n)
@@ -70,6 +124,7 @@ void app_file_data(struct app_flow *af, struct app_file *f, const uint8_t *p, ui
         digest_add(f->sha1, p, n);
     if (f->sha256)
         digest_add(f->sha256, p, n);
+    store_add(af, f, p, n);
     app_body_slide(af, &f->body, af->engine->file.inspect_window);
     app_body_add(af, &f->body, p, n);
 }
@@ -115,6 +170,7 @@ void app_files_free(struct app_flow *af, struct app_files *files)
     for (struct app_file *f = files->first, *next; f; f = next) {
         next = f->next;
         app_body_free(af, &f->body);
+        keep_free(af, f);
         drop_digest(&f->md5);
         drop_digest(&f->sha1);
         drop_digest(&f->sha256);
@@ -218,6 +274,8 @@ void app_file_members(const struct app_file *f, struct fields *out)
     if (f->has_sha256)
         fields_hex(out, "sha256", f->sha256_value, sizeof f->sha256_value);
     fields_bool(out, "stored", f->stored);
+    if (f->want_store && !f->stored && f->state == FILE_OPEN)
+        fields_bool(out, "storing", true);
     if (f->stored)
         fields_u64(out, "file_id", f->id);
     fields_u64(out, "size", f->size);

@@ -57,16 +57,29 @@ struct app_file {
     uint32_t sids[8]; /* rules that asked for it */
     uint8_t n_sids;
     uint8_t dir;
+    /* To be kept (want_store), or not decided yet: bytes that the engine has not sent on. */
+    struct app_body keep;
+    uint64_t sent;
+    bool lost; /* some were not kept */
 };
 struct app_files {
     struct app_file *first, *last;
 };
 struct app_file_config {
     bool md5, sha1, sha256;
+    bool store, store_all;   /* rules may want files kept; all are */
+    uint32_t store_undecided; /* bytes of a file that wait for a rule */
+    uint64_t store_total, stored; /* of all files: most, and now */
     uint32_t inspect_limit;  /* bytes of a file that are kept for rules */
     uint32_t min_inspect;    /* on ack: not looked at before so many bytes (or the end) are there */
     uint32_t inspect_window; /* bytes kept in front of what is new */
 };
+
+/* Rule `sid` wants the transaction's files of a direction kept: those that are there, and those that come. */
+void app_files_want(struct app_flow *af, struct app_tx *tx, unsigned dir, bool flow, uint32_t sid);
+/* What waits to be sent on; then how much of it was. */
+struct str app_file_unsent(const struct app_file *f);
+void app_file_sent(struct app_flow *af, struct app_file *f, uint32_t n);
 
 /* For parsers; NULL: cap met. */
 struct app_file *app_file_open(struct app_flow *af, struct app_tx *tx, unsigned dir,

@@ -287,6 +287,62 @@ static void fileinfo(void **state)
     talk_end(&f.t);
 }
 
+/* Bytes wait until a rule wants the file (up to a limit), then go on as they come, each once and in order. */
+static void files_wait_for_a_rule(void **state)
+{
+    (void)state;
+    enum { LIMIT = 1 << 20, STEP = 7000 };
+    static uint8_t part[STEP];
+    for (unsigned wanted_at = 0; wanted_at < 40; wanted_at += 13) {
+        struct fixture f;
+        begin(&f, NULL);
+        app_engine_want_store(f.t.engine, true);
+        struct app_file *x = app_file_open(f.af, f.tx, 0, STR("n"));
+        assert_non_null(x);
+        uint64_t seen = 0;
+        for (unsigned k = 0; k < 60; k++) {
+            for (unsigned i = 0; i < STEP; i++)
+                part[i] = (uint8_t)((k * STEP + i) * 2654435761u >> 24);
+            if (k == wanted_at) {
+                assert_false(x->want_store);
+                app_files_want(f.af, f.tx, 0, false, 7);
+                assert_true(x->want_store);
+            }
+            app_file_data(f.af, x, part, STEP);
+            struct str s;
+            while (x->want_store && (s = str_first(app_file_unsent(x), 1000)).n) {
+                for (uint32_t i = 0; i < s.n; i++)
+                    assert_int_equal(s.p[i], (uint8_t)((seen + i) * 2654435761u >> 24));
+                seen += s.n;
+                app_file_sent(f.af, x, s.n);
+            }
+        }
+        app_file_close(f.af, x, FILE_CLOSED);
+        assert_int_equal(seen, 60 * STEP);
+        assert_int_equal(x->sent, seen);
+        assert_false(x->lost);
+        assert_int_equal(f.t.engine->file.stored, 0);
+        assert_int_equal(x->sids[0], 7);
+        talk_end(&f.t);
+    }
+    struct fixture f; /* more than waits: it can't be kept any more */
+    begin(&f, NULL);
+    app_engine_want_store(f.t.engine, true);
+    struct app_file *x = app_file_open(f.af, f.tx, 0, STR("n"));
+    for (unsigned n = 0; n <= LIMIT; n += STEP)
+        app_file_data(f.af, x, part, STEP);
+    assert_true(x->lost);
+    assert_int_equal(f.t.engine->file.stored, 0);
+    app_files_want(f.af, f.tx, 0, true, 7);
+    assert_int_equal(app_file_unsent(x).n, 0);
+    struct app_file *later = app_file_open(f.af, f.tx, 0, STR("n"));
+    assert_true(later->want_store); /* of the same transaction */
+    app_file_data(f.af, later, part, STEP);
+    assert_int_equal(f.t.engine->file.stored, STEP);
+    assert_false(app_file_open(f.af, f.tx, 1, STR("n"))->want_store);
+    talk_end(&f.t);
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -296,6 +352,7 @@ int main(void)
         cmocka_unit_test(body_limit),
         cmocka_unit_test(body_memcap),
         cmocka_unit_test(digests),
+        cmocka_unit_test(files_wait_for_a_rule),
         cmocka_unit_test(gaps_take_digests),
         cmocka_unit_test(holes_behind_what_waits),
         cmocka_unit_test(several_files),

@@ -135,6 +135,8 @@ bool block_byte_jump(const struct block *b, const struct img_test *t)
     else if (t->flags & BYTE_FROM_END)
         end = in->n;
     int64_t to = end + jump;
+    if (to < 0 && (t->flags & BYTE_TO_START))
+        to = 0;
     if (to < 0 || to > in->n)
         return false;
     d->cursor[t->on_base64] = (uint32_t)to;

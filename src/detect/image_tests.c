@@ -49,7 +49,7 @@ bool build_is_tx_test(const struct rule_set *s, const struct rule_test *t)
 {
     if (t->kind == TEST_APP_EVENT)
         return t->app != 0;
-    if (t->kind == TEST_HOOK || t->kind == TEST_APP_STATE)
+    if (t->kind == TEST_HOOK || t->kind == TEST_APP_STATE || t->kind == TEST_FILESTORE)
         return true;
     return build_is_buffer_test(t->kind) && s->where[t->where].buffer >= RULE_BUF_APP;
 }
@@ -253,6 +253,10 @@ struct img_test build_test(struct builder *b, const struct rule_test *t)
     case TEST_KEY_PACKET:
     case TEST_KEY_BUFFER:
         put_key(b, &o, &t->u.key);
+        break;
+    case TEST_FILESTORE:
+        o.u.flags.value = t->u.filestore.dirs;
+        o.u.flags.mode = t->u.filestore.scope;
         break;
     case TEST_TAG:
         o.u.tag = t->u.tag;

@@ -325,6 +325,8 @@ static void judge_tx(struct tx_work *w, uint32_t index)
         return;
     if (!s && !rule_pre_ok(d, r, w->tx, w->dir))
         return;
+    if ((r->flags & RULE_FILESTORE) && !r->n_blocks && !w->tx->files[w->dir].first)
+        return; /* it speaks of a file: there is none yet */
     vars_rule(d);
     if (tx_rule_blocks(w, index, dir, &in_stream) != FOUND || !rule_is_on(d, r))
         return;

@@ -437,6 +437,17 @@ static void activate_rules(struct detect *d, const struct img_rule *r)
         (void)state_with(d->config.state, d->config.worker, d->p->number, d->p->ts_ns, &k, true, activate, &d->p->number);
 }
 
+/* ------------------------------------------------------------------ filestore */
+
+static void files_want(struct detect *d, const struct img_rule *r, const struct img_test *t, struct app_tx *tx)
+{
+    enum { SCOPE_OF_FLOW = 2 };
+    unsigned dirs = t->u.flags.value ? t->u.flags.value : 1u << (d->p->dir & 1);
+    for (unsigned dir = 0; d->p->flow && d->p->flow->app && dir < 2; dir++)
+        if (dirs >> dir & 1)
+            app_files_want(d->p->flow->app, tx, dir, t->u.flags.mode == SCOPE_OF_FLOW, r->sid);
+}
+
 /* ------------------------------------------------------------------ after a match */
 
 void rule_post(struct detect *d, const struct img_rule *r, struct app_tx *tx)
@@ -451,6 +462,8 @@ void rule_post(struct detect *d, const struct img_rule *r, struct app_tx *tx)
             flowint_do(d, &t[k]);
         else if (t[k].kind == TEST_TAG)
             tag_begin(d, r, &t[k]);
+        else if (t[k].kind == TEST_FILESTORE && tx)
+            files_want(d, r, &t[k], tx);
     }
     if (r->activates)
         activate_rules(d, r);

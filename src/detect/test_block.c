@@ -303,6 +303,9 @@ static void numbers_move_the_cursor(void **state)
         {S3, "byte_jump:0,0,from_end,post_offset -3; content:\"END\",within 3;", "xxxEND", true},
         {SU, "byte_jump:0,0,from_end,post_offset -3; content:\"END\"; within:3;", "xxxEND", true},
         {SU, "byte_jump:0,0,from_end,post_offset -3; content:\"END\"; within:3;", "xxENDx", false},
+        {SU, "content:\"ab\"; byte_jump:0,0,relative,post_offset -9; content:\"END\"; within:3;", "ENDab", true},
+        {SU, "content:\"ab\"; byte_jump:0,0,relative,post_offset -9; content:\"END\"; within:3;", "xENDab", false},
+        {S3, "content:\"ab\"; byte_jump:0,0,relative,post_offset -9; content:\"END\",within 3;", "ENDab", false},
     };
     RUN(rows);
 }

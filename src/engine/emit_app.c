@@ -80,12 +80,10 @@ static void log_tx(struct engine *e, const struct packet *p, struct flow *f, str
 
 /* ------------------------------------------------------------------ files */
 
-static void log_file(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx, struct app_file *x)
+static void file_members(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx, struct app_file *x,
+                         struct event *ev)
 {
     struct app_flow *af = f->app;
-    struct event *ev = emit_begin(e, EVENT_FILEINFO, p, f, x->dir);
-    if (!ev)
-        return;
     ev->app_proto = af->proto_any;
     struct fields *out = event_fields(e->out);
     if (af->def && af->def->alert_fields) {
@@ -95,6 +93,14 @@ static void log_file(struct engine *e, const struct packet *p, struct flow *f, s
     app_file_fields(x, out);
     xff_put(e, f, tx, ev, out);
     emit_metadata(e, p, f, out);
+}
+
+static void log_file(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx, struct app_file *x)
+{
+    struct event *ev = emit_begin(e, EVENT_FILEINFO, p, f, x->dir);
+    if (!ev)
+        return;
+    file_members(e, p, f, tx, x, ev);
     event_end(e->out);
     arena_reset(&e->scratch);
 }
@@ -107,6 +113,55 @@ static void log_files(struct engine *e, const struct packet *p, struct flow *f, 
                 continue;
             x->logged = true;
             log_file(e, p, f, tx, x);
+        }
+}
+
+/* ------------------------------------------------------------------ files that are kept */
+
+static bool piece(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx, struct app_file *x, struct str bytes)
+{
+    bool end = !bytes.n;
+    struct event_file h = {.offset = x->sent, .id = x->id, .end = end, .whole = end && !x->lost && x->has_sha256};
+    struct event *ev = emit_begin(e, EVENT_FILE, p, f, x->dir);
+    if (!ev)
+        return false;
+    memcpy(h.sha256, x->sha256_value, sizeof(h.sha256));
+    event_section(e->out, SECTION_FILE, &h, sizeof(h));
+    event_section(e->out, SECTION_PAYLOAD, bytes.p, bytes.n);
+    if (h.whole && e->settings->wants.file_store_info) {
+        x->stored = true;
+        file_members(e, p, f, tx, x, ev);
+    }
+    bool sent = event_end(e->out);
+    arena_reset(&e->scratch);
+    return sent;
+}
+
+static void store_file(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx, struct app_file *x)
+{
+    enum { PIECE = 32768 };
+    struct str bytes;
+    while ((bytes = str_first(app_file_unsent(x), PIECE)).n) {
+        x->lost = !piece(e, p, f, tx, x, bytes);
+        app_file_sent(f->app, x, bytes.n);
+    }
+    if (x->state == FILE_OPEN)
+        return;
+    x->stored = piece(e, p, f, tx, x, (struct str){0}) && !x->lost && x->has_sha256;
+    x->want_store = false;
+    e->files_stored += x->stored;
+    e->files_lost += !x->stored;
+}
+
+static void store_files(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx)
+{
+    for (unsigned dir = 0; dir < 2; dir++)
+        for (struct app_file *x = tx->files[dir].first; x; x = x->next) {
+            if (!x->want_store)
+                continue;
+            if (!x->sent && e->settings->wants.file_store_stream_depth)
+                stream_set_depth(f, e->settings->wants.file_store_stream_depth);
+            store_file(e, p, f, tx, x);
         }
 }
 
@@ -179,6 +234,8 @@ void emit_app(struct engine *e, const struct packet *p, struct flow *f, bool all
         return;
     for (struct app_tx *tx = af->first; tx; tx = tx->next) {
         log_tx(e, p, f, tx, all);
+        if (e->settings->wants.file_store && (tx->files[0].first || tx->files[1].first))
+            store_files(e, p, f, tx);
         if (e->settings->wants.fileinfo && (tx->files[0].first || tx->files[1].first))
             log_files(e, p, f, tx);
     }

@@ -64,6 +64,12 @@ static bool keeping(struct engine *e)
     return !wanted || e->kept;
 }
 
+static void want_of_files(struct engine *e, const struct image_needs *n)
+{
+    app_engine_want_hash(e->app, n->file_md5, n->file_sha1, n->file_sha256);
+    app_engine_want_store(e->app, n->filestore && e->settings->wants.file_store);
+}
+
 struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
 {
     struct engine *e = calloc(1, sizeof(*e));
@@ -105,7 +111,7 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
         detect_watch(e->detect, parts->watch);
     if (e->app) {
         app_engine_on_tx_free(e->app, detect_tx_free);
-        app_engine_want_hash(e->app, needs.file_md5, needs.file_sha1, needs.file_sha256);
+        want_of_files(e, &needs);
     }
     if (e->flows)
         flow_table_peers(e->flows, &parts->peers);
@@ -416,7 +422,7 @@ int engine_swap(struct engine *e, struct overlay *o)
     struct image_needs needs;
     image_needs(overlay_image(o), &needs);
     if (!rc)
-        app_engine_want_hash(e->app, needs.file_md5, needs.file_sha1, needs.file_sha256);
+        want_of_files(e, &needs);
     if (!rc) {
         responder_rules(e->responder, from, overlay_image(o));
         live_take(e, o);

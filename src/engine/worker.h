@@ -62,7 +62,7 @@ struct engine {
     struct overlay *swap_to;
     struct verdict_config verdict; /* as set, on_drop as the overlay has it */
     struct verdict_counters verdicts;
-    uint64_t packets, bytes, alerts, n_twins;
+    uint64_t packets, bytes, alerts, n_twins, files_stored, files_lost;
     struct packet layer[ENGINE_LAYERS];
     struct decision decision;
     const struct conf_node *app_options[APP_COUNT][8]; /* EVE type's options by protocol and log row */

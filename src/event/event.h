@@ -33,6 +33,7 @@
     X(LOSS, "loss")                                                                                \
     X(NOTICE, "notice")                                                                            \
     X(FRAME, NULL) /* every frame, where an output wants them all */                               \
+    X(FILE, NULL)  /* a piece of a file that is to be kept: SECTION_FILE, SECTION_PAYLOAD */             \
     X(FLOW_PACKET, NULL) /* of a flow that alerted, for capture files; outputs: enum event_kept */
 #define EVENT_TYPE_ID(id, name) EVENT_##id,
 enum event_type { EVENT_TYPES(EVENT_TYPE_ID) EVENT_TYPE_COUNT };
@@ -49,6 +50,7 @@ enum event_section {
     SECTION_NAME,       /* EVENT_APP: event_type */
     SECTION_VERDICT,    /* struct event_verdict, then reason text */
     SECTION_HTTP_BODY,  /* reserved for bodies in alerts */
+    SECTION_FILE,       /* struct event_file */
 };
 
 struct event {
@@ -123,6 +125,15 @@ struct event_alert {
 struct event_packet {
     uint32_t link, len, wire_len;
     uint64_t ts_ns;
+};
+/* Pieces come in order, without holes, from offset 0 on. */
+struct event_file {
+    uint64_t offset; /* of this piece */
+    uint32_t id;     /* in its flow */
+    uint8_t end;     /* the last one */
+    uint8_t whole;   /* with end: all pieces were sent, and sha256 is theirs */
+    uint8_t pad[2];
+    uint8_t sha256[32];
 };
 struct event_verdict {
     uint8_t status;        /* enum verdict_status */
@@ -318,7 +329,8 @@ enum log_format {
     LOGFMT_CONSOLE_CMG,
     LOGFMT_STATS,
     LOGFMT_CSV,
-    LOGFMT_PACKETS
+    LOGFMT_PACKETS,
+    LOGFMT_FILES
 };
 struct conf;
 struct logger;
@@ -404,6 +416,9 @@ struct event_wants {
     bool metadata; /* top-level `metadata` (flowbits ...) */
     bool pcap_file;
     bool file_magic, file_md5, file_sha1, file_sha256;
+    bool file_store_info;             /* fileinfo beside each */
+    bool file_store, file_store_all;  /* rules that say so are obeyed; all files are kept */
+    uint32_t file_store_stream_depth; /* of flows with such a file; 0: none */
     /* `types` of each eve-log that is on, in order: bit i of struct event.outputs */
     const struct conf_node *types[EVENT_EVES];
     uint32_t types_n;

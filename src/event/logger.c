@@ -191,6 +191,7 @@ void output_done(struct output *u)
         out_free(u->pcap_link[k].out);
     packet_text_free(u->text);
     host_files_free(u->hosts);
+    file_store_free(u->store);
     cap_filter_free(u->filter);
     free(u->eve);
     free(u->prefix);

@@ -31,6 +31,7 @@ static const struct format_def {
     [LOGFMT_STATS] = {"stats.log", OUT_FILE, true, 0, NULL, NULL},
     [LOGFMT_CSV] = {"alert.csv", OUT_FILE, true, 0, NULL, NULL},
     [LOGFMT_PACKETS] = {"-", OUT_FILE, true, 0, NULL, NULL},
+    [LOGFMT_FILES] = {"filestore", OUT_FILE, false, 0, NULL, NULL},
     [LOGFMT_PCAP] = {"tcpdump.log", OUT_STAMPED, false, 1000 * MIB, NULL, NULL},
 };
 
@@ -361,6 +362,33 @@ static void open_packets(struct opener *o, const struct conf_node *n)
         (void)no_memory(u, o->d);
 }
 
+/* Folders are made when the first file comes. */
+static void open_files(struct opener *o, const struct conf_node *n)
+{
+    enum { OPEN_MOST = 1024, OPEN_DEFAULT = 256 };
+    char dir[PATH_MAX];
+    struct output *u = output_new(o->l, LOGFMT_FILES, o->d);
+    int64_t most = conf_sub_int(n, "max-open-files", 0);
+    if (!u)
+        return;
+    if (conf_sub_int(n, "version", 2) != 2)
+        diag_add(o->d, DIAG_WARNING, n->file, n->line, n->column, NULL, "file-store: files are kept as by version 2");
+    if (conf_sub_bool(n, "write-fileinfo", false) && !(u->eve = malloc(sizeof(*u->eve)))) {
+        (void)no_memory(u, o->d);
+        return;
+    }
+    if (u->eve)
+        eve_options_all(u->eve);
+    if (!path_join(o->dir, conf_sub_str(n, "dir", "filestore"), dir))
+        u->store = file_store_new(dir, most > 0 && most <= OPEN_MOST ? (uint32_t)most : OPEN_DEFAULT,
+                                  conf_sub_bytes(n, "limit", 0));
+    o->l->has_files |= u->store != NULL;
+    if (u->store)
+        o->l->n++;
+    else
+        (void)no_memory(u, o->d);
+}
+
 static void open_stats(struct opener *o, const struct conf_node *n)
 {
     struct output *u = output_new(o->l, LOGFMT_STATS, o->d);
@@ -383,6 +411,7 @@ static const struct {
     {"syslog", open_syslog, KIND_ALERTS}, {"unified2", open_unified2, KIND_ALERTS | KIND_PACKETS},
     {"pcap-log", open_pcap, KIND_PACKETS}, {"unified2-alert", open_unified2, KIND_ALERTS | KIND_PACKETS},
     {"stats", open_stats, 0},   {"csv", open_csv, KIND_ALERTS},     {"packets", open_packets, KIND_PACKETS},
+    {"file-store", open_files, 0},
 };
 
 /* What a unified2 file holds may be one of the two. */

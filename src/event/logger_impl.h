@@ -50,6 +50,7 @@ struct output {
     struct csv_columns csv;
     struct packet_text *text;
     struct packets_style packets; /* LOGFMT_PACKETS */
+    struct file_store *store; /* LOGFMT_FILES */
     struct host_files *hosts;     /* and a file for each host and connection; NULL: one for all */
     struct out_config pcap; /* for link types that come later; path is pcap_path */
     char *pcap_path;
@@ -72,6 +73,14 @@ void host_files_free(struct host_files *h);
 struct out *host_files_get(struct host_files *h, struct logger *l, const struct event_view *v); /* NULL: counted */
 void host_files_each(struct host_files *h, void (*f)(struct out *o));
 
+/* Files that rules want kept (file_store.c). */
+struct file_store;
+struct file_store *file_store_new(const char *dir, uint32_t open_most, uint64_t most_bytes); /* 0: no limit */
+void file_store_free(struct file_store *s);
+/* Negative errno: it is given up.  1: it has its name, which is written to path (PATH_MAX). */
+int file_store_put(struct file_store *s, const struct event_view *v, char *path);
+int file_store_info(const char *path, const struct event_view *v, struct str json); /* beside it */
+
 struct logger {
     struct logger_identity id;
     struct out_state st;
@@ -80,6 +89,8 @@ struct logger {
     struct output output[LOGGER_OUTPUTS];
     unsigned n;
     uint32_t event_id; /* unified2's */
+    bool has_files;    /* a file-store is open */
+    uint64_t files_failed;
     uint8_t own[CONF_RULETYPES + 1]; /* by ruletype: the kinds of which it has outputs of its own */
 };
 

@@ -15,6 +15,7 @@ static_assert(sizeof(struct event) % 8 == 0, "sections are aligned");
 /* Sections as structs; false: not there (event_view has checked their sizes). */
 bool view_alert(const struct event_view *v, struct event_alert *out);
 bool view_packet(const struct event_view *v, struct event_packet *out, struct str *frame);
+bool view_file(const struct event_view *v, struct event_file *out);
 bool view_verdict(const struct event_view *v, struct event_verdict *out, struct str *reason);
 
 #endif

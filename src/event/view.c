@@ -8,6 +8,7 @@ static const uint32_t section_least[16] = {
     [SECTION_ALERT] = sizeof(struct event_alert),
     [SECTION_PACKET] = sizeof(struct event_packet),
     [SECTION_VERDICT] = sizeof(struct event_verdict),
+    [SECTION_FILE] = sizeof(struct event_file),
 };
 
 static bool text_fits(struct str section, struct event_text t)
@@ -98,6 +99,15 @@ bool event_alert_text(const struct event_view *v, struct event_text t, struct st
 bool view_alert(const struct event_view *v, struct event_alert *out)
 {
     struct str s = v->section[SECTION_ALERT];
+    if (!s.n)
+        return false;
+    memcpy(out, s.p, sizeof(*out));
+    return true;
+}
+
+bool view_file(const struct event_view *v, struct event_file *out)
+{
+    struct str s = v->section[SECTION_FILE];
     if (!s.n)
         return false;
     memcpy(out, s.p, sizeof(*out));

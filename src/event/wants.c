@@ -414,6 +414,14 @@ static void want_console(const struct conf_node *n, struct event_wants *w)
         w->packet_bytes = true;
 }
 
+static void want_files(const struct conf_node *n, struct event_wants *w)
+{
+    w->file_store = true;
+    w->file_store_info = on(n, "write-fileinfo", false);
+    w->file_store_all = on(n, "force-filestore", false);
+    w->file_store_stream_depth = (uint32_t)u64_min(conf_sub_bytes(n, "stream-depth", 0), UINT32_MAX);
+}
+
 /* Names in `outputs`; logger_new (logger_conf.c) has the same. */
 static const struct {
     const char *name;
@@ -424,7 +432,7 @@ static const struct {
     {"syslog", want_alert},  {"unified2", want_unified2},
     {"pcap-log", want_pcap}, {"unified2-alert", want_unified2},
     {"stats", want_stats},   {"csv", want_packet},
-    {"packets", want_packets},
+    {"packets", want_packets}, {"file-store", want_files},
 };
 
 const char *output_name(size_t i)

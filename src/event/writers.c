@@ -15,7 +15,7 @@ static bool wants_alert(const struct output *u, const struct event_view *v)
 
 static bool wants_eve(const struct output *u, const struct event_view *v)
 {
-    if (v->head->type == EVENT_FRAME || v->head->type == EVENT_FLOW_PACKET)
+    if (v->head->type == EVENT_FRAME || v->head->type == EVENT_FLOW_PACKET || v->head->type == EVENT_FILE)
         return false;
     if (v->head->outputs && !(v->head->outputs >> u->eve_index & 1))
         return false;
@@ -70,12 +70,34 @@ static void line_end(const struct output *u, struct sbuf *b)
         sbuf_byte(b, '\n');
 }
 
-static void put_eve(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
+/* stats has what only the logger knows: the tape's last object gets one more member. */
+static void stats_of_files(const struct logger *l, struct event_view *v, struct sbuf *tape)
 {
+    struct str s = v->section[SECTION_FIELDS];
+    struct fields f;
+    if (!s.n || s.p[s.n - 1] != FIELDS_END)
+        return;
+    sbuf_str(tape, str_first(s, s.n - 1));
+    fields_init(&f, tape);
+    fields_open(&f, "file_store");
+    fields_u64(&f, "fs_errors", l->files_failed);
+    fields_close(&f);
+    sbuf_byte(tape, FIELDS_END);
+    v->section[SECTION_FIELDS] = sbuf_view(tape);
+}
+
+static void put_eve(struct logger *l, struct output *u, const struct event_view *whole, struct sbuf *b)
+{
+    struct event_view of = *whole, *v = &of;
+    struct sbuf tape;
+    sbuf_init(&tape);
+    if (l->has_files && v->head->type == EVENT_STATS)
+        stats_of_files(l, v, &tape);
     line_begin(u, v, b);
     if (!eve_put(&l->eve, u->eve, v, b))
         l->st.count.broken++;
     line_end(u, b);
+    sbuf_done(&tape);
 }
 
 static void put_line(struct output *u, const struct event_view *v, enum line_dialect d,
@@ -206,6 +228,48 @@ static struct out *pcap_sink(struct logger *l, struct output *u, const struct ev
     return NULL;
 }
 
+static bool wants_files(const struct output *u, const struct event_view *v)
+{
+    (void)u;
+    return v->head->type == EVENT_FILE;
+}
+
+static void put_nothing(struct logger *l, struct output *u, const struct event_view *v, struct sbuf *b)
+{
+    (void)l, (void)u, (void)v, (void)b;
+}
+
+/* The file's fileinfo event, in a file of its own. */
+static int info_put(struct logger *l, const struct output *u, const struct event_view *v, const char *path)
+{
+    struct event head = *v->head;
+    struct event_view of = *v;
+    struct sbuf b;
+    head.type = EVENT_FILEINFO;
+    of.head = &head;
+    sbuf_init(&b);
+    (void)eve_put(&l->eve, u->eve, &of, &b);
+    sbuf_byte(&b, '\n');
+    int rc = b.p ? file_store_info(path, v, sbuf_view(&b)) : -ENOMEM;
+    sbuf_done(&b);
+    return rc;
+}
+
+/* Each file has a sink of its own: nothing is left to write. */
+static struct out *files_sink(struct logger *l, struct output *u, const struct event_view *v)
+{
+    char path[PATH_MAX];
+    int rc = file_store_put(u->store, v, path);
+    if (rc > 0)
+        rc = u->eve ? info_put(l, u, v, path) : 0;
+    if (rc) {
+        l->files_failed++;
+        l->st.count.write_errors++;
+        snprintf(l->st.error, sizeof(l->st.error), "file-store: %s", strerror(-rc));
+    }
+    return NULL;
+}
+
 static const struct writer writers[] = {
     [LOGFMT_EVE] = {wants_eve, put_eve, NULL},
     [LOGFMT_FAST] = {wants_alert, put_fast, NULL},
@@ -218,6 +282,7 @@ static const struct writer writers[] = {
     [LOGFMT_CSV] = {wants_alert, put_csv, NULL},
     [LOGFMT_PACKETS] = {wants_pcap, put_packets, packets_sink},
     [LOGFMT_PCAP] = {wants_pcap, put_pcap, pcap_sink},
+    [LOGFMT_FILES] = {wants_files, put_nothing, files_sink},
 };
 
 const struct writer *writer_of(enum log_format f)

@@ -231,6 +231,8 @@ bool kw_byte_jump(struct parse *p, const struct keyword *k, struct str v)
     uint16_t where;
     uint8_t instance;
     follow_match(p, mentions(v, "relative"), &where, &instance);
+    if (p->d == DIALECT_SURICATA)
+        t.flags |= BYTE_TO_START;
     struct str n = list_next(&v, ','), offset = list_next(&v, ',');
     if (!offset.n)
         return bad(p, "byte_jump:BYTES,OFFSET[,words]", "a part is missing");

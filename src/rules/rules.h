@@ -218,6 +218,7 @@ enum byte_flag {
     BYTE_FROM_BEGIN = 128,
     BYTE_FROM_END = 256,
     BYTE_ENDIAN_GIVEN = 512,
+    BYTE_TO_START = 1024, /* byte_jump: to before the buffer is to its start; else it fails */
 };
 /*
  * byte_test, byte_jump, byte_extract, byte_math, isdataat, base64_decode.
