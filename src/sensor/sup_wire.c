@@ -16,10 +16,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { PIDFD_THREAD = 0200 }; /* O_EXCL */
@@ -29,6 +32,7 @@ struct wire {
     struct wire_bridge bridge[CAPTURE_IFACES / PAIR_ENDS];
     bool began;               /* an engine has judged */
     int thread[WIRE_THREADS]; /* of the engine; -1: none */
+    int lock[CAPTURE_IFACES];
 };
 
 static const char *port(const struct supervisor *s, unsigned i)
@@ -88,6 +92,29 @@ static int no_addresses(struct supervisor *s)
     return 0;
 }
 
+/*
+ * Two sensors on one wire would send each frame twice.  A name in the network namespace's own space
+ * of sockets, one a port: it is free the moment its holder is gone, however he goes.
+ */
+static int lock_port(struct supervisor *s, unsigned i)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "riposte-wire-%u",
+                     if_nametoindex(port(s, i)));
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && !bind(fd, (struct sockaddr *)&a,
+                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n))) {
+        s->wire->lock[i] = fd;
+        return 0;
+    }
+    int rc = -errno;
+    if (fd >= 0)
+        close(fd);
+    diag_add(&s->diags, DIAG_ERROR, port(s, i), 0, 0, "end that one first", "%s",
+             rc == -EADDRINUSE ? "another sensor stands in the wire there" : strerror(-rc));
+    return rc;
+}
+
 int wire_prepare(struct supervisor *s)
 {
     const struct port_plan *p = &s->plan;
@@ -103,6 +130,11 @@ int wire_prepare(struct supervisor *s)
     if (!s->wire)
         return -ENOMEM;
     memset(s->wire->thread, -1, sizeof(s->wire->thread));
+    memset(s->wire->lock, -1, sizeof(s->wire->lock));
+    for (unsigned i = 0; i < p->n && !rc; i++)
+        rc = lock_port(s, i);
+    if (rc)
+        return rc;
     s->wire->gate = gate_new(&o, &s->diags);
     if (!s->wire->gate)
         return -EINVAL;
@@ -232,6 +264,9 @@ void wire_end(struct supervisor *s)
     }
     if (prepared)
         gate_free(s->wire->gate);
+    for (unsigned i = 0; i < CAPTURE_IFACES; i++)
+        if (s->wire->lock[i] >= 0)
+            close(s->wire->lock[i]);
     free(s->wire);
     s->wire = NULL;
 }
