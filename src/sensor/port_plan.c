@@ -344,7 +344,7 @@ int port_plan_check(const struct conf *c, const struct port_plan *p, struct diag
 {
     int rc = 0;
     for (unsigned i = 0; i < p->n && !p->pcap; i++)
-        if (there(p->live.iface[i], "-i", named_at(c, p->live.iface[i]), d))
+        if (there(p->live.iface[i], p->in_wire ? "--pair" : "-i", named_at(c, p->live.iface[i]), d))
             rc = -ENODEV;
     const char *response = conf_str(c, "response.interface");
     if (response && *response && strcmp(response, "none") &&
