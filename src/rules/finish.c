@@ -85,31 +85,17 @@ static struct str cased(struct parse *p, struct str s, bool upper)
     return str_of(b, s.n);
 }
 
-/* Buffers of hex digits take contents in either case (Suricata). */
-static int hex_case(const char *buffer)
-{
-    static const struct {
-        const char *name;
-        bool upper;
-    } t[] = {{"ja3.hash", false},
-             {"ja3s.hash", false},
-             {"tls.cert_fingerprint", false},
-             {"tls.cert_serial", true}};
-    for (unsigned i = 0; i < ARRAY_LEN(t); i++)
-        if (strcmp(buffer, t[i].name) == 0)
-            return t[i].upper;
-    return -1;
-}
-
 /* A buffer that holds one case only: host names refuse the other, digests take either. */
 static bool lower_fits(struct parse *p, const struct rule_test *t, struct test_content *c)
 {
     const struct app_buffer *row = buffer_row(p, buffer_at(p, t->where));
     if (!row || p->c->where[t->where].n_xform)
         return true;
-    int upper = p->d == DIALECT_SURICATA ? hex_case(row->name) : -1;
-    if (upper >= 0) {
-        c->bytes = cased(p, c->bytes, upper);
+    enum hex_case digits = HEX_NONE;
+    if (p->d == DIALECT_SURICATA && !form_fits(p, row->name, c->bytes, &digits))
+        return false;
+    if (digits != HEX_NONE) {
+        c->bytes = cased(p, c->bytes, digits == HEX_UPPER);
         if (!(c->flags & CONTENT_NOCASE))
             c->folded = c->bytes;
         return !p->failed;
@@ -201,6 +187,8 @@ static bool lengths_fit(struct parse *p)
         bool dsize = t->kind == TEST_PACKET && t->u.packet.field == PFIELD_DSIZE;
         if (!dsize && t->kind != TEST_BSIZE)
             continue;
+        if (t->kind == TEST_BSIZE && t->u.uint.op == NUM_LT && !t->u.uint.a)
+            continue; /* urilen:20<>21 loads (urilen_empty) */
         uint64_t most = uint_max(dsize ? &t->u.packet.uint : &t->u.uint);
         if (most > INT32_MAX)
             continue;
@@ -211,6 +199,26 @@ static bool lengths_fit(struct parse *p)
                        "the contents need %lld bytes, the length allows %llu", (long long)need,
                        (unsigned long long)most);
         }
+    }
+    return true;
+}
+
+/* A buffer that is not there holds nothing; or_else means: this, or what is tested beside it. */
+static bool absences_fit(struct parse *p)
+{
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct rule_test *t = &p->t[i];
+        if (t->kind != TEST_BUFFER_ABSENT)
+            continue;
+        bool others = false;
+        for (uint32_t k = 0; k < p->n; k++)
+            others |= k != i && p->t[k].where == t->where && p->t[k].instance == t->instance;
+        if (others == t->u.flag)
+            continue;
+        p->error_at = t->column ? t->column - 1 : 0;
+        return bad(p, others ? "absent:or_else takes both" : "write absent without or_else",
+                   others ? "the buffer is absent and tested otherwise"
+                          : "nothing else is tested in the buffer of absent:or_else");
     }
     return true;
 }
@@ -238,10 +246,10 @@ static bool words_fit(struct parse *p)
                    r->sid, r->gid);
     if (p->d != DIALECT_SURICATA)
         return true;
-    if (p->seen.packet && has_app_buffer(p))
+    if ((p->seen.packet || (r->flags & RULE_PACKET_ONLY)) && has_app_buffer(p))
         return bad(p, "leave one of the two out",
-                   "tests of one packet (dsize, flags, ttl ...) can't stand with buffers of a "
-                   "protocol");
+                   "tests of one packet (dsize, flags, ttl, tcp-pkt, no_stream ...) can't stand with "
+                   "buffers of a protocol");
     if ((p->seen.packet || (r->flags & RULE_PACKET_ONLY)) && (r->flags & RULE_STREAM_ONLY))
         return bad(p, "leave one of the two out",
                    "tests of one packet can't stand with tcp-stream or flow:only_stream");
@@ -346,7 +354,7 @@ static void priority_set(struct parse *p)
 
 bool rule_finish(struct parse *p)
 {
-    if (!words_fit(p) || !contents_fit(p) || !lengths_fit(p) || !direction_set(p) ||
+    if (!words_fit(p) || !contents_fit(p) || !lengths_fit(p) || !absences_fit(p) || !direction_set(p) ||
         !protocol_set(p) || !transports_fit(p) || !activation_fits(p))
         return false;
     priority_set(p);

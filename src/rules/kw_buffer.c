@@ -208,7 +208,8 @@ static bool field_test(struct parse *p, unsigned buffer, const struct app_buffer
     struct test_uint u;
     if (!v.n)
         return bad(p, NULL, STR_FMT " needs a value", STR_ARG(p->opt->name));
-    if (!uint_parse(p, v, UINT_SURICATA, UINT64_MAX, row->names, &u))
+    if (!uint_parse(p, v, UINT_SURICATA, form_max(row->name), row->names, &u) ||
+        !form_named(p, row, v))
         return false;
     int32_t w = where_of_buffer(p, buffer);
     struct rule_test *t = w < 0 ? NULL : test_add_at(p, TEST_BUFFER_UINT, (uint16_t)w, 0);
@@ -298,50 +299,6 @@ bool kw_header_buffer(struct parse *p, const struct keyword *k, struct str v)
         if (t[i].buffer == k->extra && !(p->r->transports & t[i].transports))
             return bad(p, NULL, "the header's protocol has no %s", k->name);
     return sticky_close(p) && sticky_set(p, k->extra);
-}
-
-/* ---- transforms */
-
-static bool transform_value(struct parse *p, const struct keyword *k, struct str v, struct str *arg)
-{
-    *arg = (struct str){0};
-    switch (k->extra) {
-    case XFORM_XOR:
-    case XFORM_PCREXFORM:
-        if (!value_unquote(&v) || !v.n)
-            return bad(p, NULL, "%s needs a value in quotes", k->name);
-        break;
-    case XFORM_FROM_BASE64:
-    case XFORM_GUNZIP:
-    case XFORM_INFLATE:
-        value_unquote(&v);
-        break;
-    default:
-        return !v.n || bad(p, NULL, "%s takes no value", k->name);
-    }
-    *arg = keep(p, v);
-    return !p->failed;
-}
-
-bool kw_transform(struct parse *p, const struct keyword *k, struct str v)
-{
-    struct str arg;
-    if (!p->sticky)
-        return bad(p, "it stands behind a sticky buffer", "%s has no sticky buffer before it",
-                   k->name);
-    if (!transform_value(p, k, v, &arg))
-        return false;
-    struct rule_where w = p->c->where[p->where];
-    if (w.n_xform == RULE_XFORMS)
-        return bad(p, NULL, "more than %d transforms of one buffer", RULE_XFORMS);
-    w.xform[w.n_xform] = (uint8_t)k->extra;
-    w.arg[w.n_xform++] = arg;
-    int32_t at = where_add(p, &w);
-    if (at < 0)
-        return false;
-    p->where = (uint16_t)at; /* tests before it stay with what it was */
-    p->sticky_open = true;
-    return true;
 }
 
 /* ---- length and presence */

@@ -117,8 +117,12 @@ static bool trailing_words(struct parse *p, struct str v, unsigned kind, struct 
 
 static bool words_fit(struct parse *p, struct test_bytes *t)
 {
-    if (t->base && !(t->flags & BYTE_STRING))
-        t->flags |= p->d == DIALECT_SURICATA ? 0 : BYTE_STRING;
+    if (t->base && !(t->flags & BYTE_STRING)) {
+        if (p->d == DIALECT_SURICATA)
+            return bad(p, "write string before hex, dec or oct, or leave the base out",
+                       "a base needs string: bytes are a number without one");
+        t->flags |= BYTE_STRING;
+    }
     if ((t->flags & BYTE_STRING) && (t->flags & BYTE_DCE))
         return bad(p, NULL, "string and dce can't stand together");
     if ((t->flags & BYTE_ENDIAN_GIVEN) && (t->flags & BYTE_DCE))
@@ -131,7 +135,7 @@ static bool words_fit(struct parse *p, struct test_bytes *t)
 }
 
 /* How many bytes may be read: 1..8, in Snort 1, 2, 4; strings longer. */
-static bool size_fits(struct parse *p, const struct test_bytes *t, bool zero)
+static bool size_fits(struct parse *p, const struct test_bytes *t, bool zero, bool extract)
 {
     if (t->n.var >= 0)
         return true;
@@ -139,6 +143,8 @@ static bool size_fits(struct parse *p, const struct test_bytes *t, bool zero)
     int64_t n = t->n.v, most = text ? (snort ? 10 : 23) : snort ? 4 : 8;
     if (n == 0 && zero)
         return true;
+    if (text && !snort && extract)
+        most = t->base == 8 ? 23 : t->base == 16 ? 14 : 20; /* more would not fit into 64 bits */
     if (n < 1 || n > most)
         return bad(p,
                    text ? "give the number of digits to read"
@@ -214,7 +220,7 @@ bool kw_byte_test(struct parse *p, const struct keyword *k, struct str v)
     if (!num_parse(p, n, "the number of bytes", 0, 23, where, &t.n) || !operator(p, op, &t) ||
         !num_parse(p, offset, "the offset", -65535, 65535, where, &t.offset) ||
         !trailing_words(p, v, KIND_TEST, &t, where) || !words_fit(p, &t) ||
-        !size_fits(p, &t, (t.flags & BYTE_STRING) != 0))
+        !size_fits(p, &t, (t.flags & BYTE_STRING) != 0, false))
         return false;
     uint64_t u;
     if (str_u64(value, &u))
@@ -239,7 +245,7 @@ bool kw_byte_jump(struct parse *p, const struct keyword *k, struct str v)
     /* "align" without a number is 4 bytes. */
     if (!num_parse(p, n, "the number of bytes", 0, 23, where, &t.n) ||
         !num_parse(p, offset, "the offset", -65535, 65535, where, &t.offset) ||
-        !trailing_words(p, v, KIND_JUMP, &t, where) || !words_fit(p, &t) || !size_fits(p, &t, true))
+        !trailing_words(p, v, KIND_JUMP, &t, where) || !words_fit(p, &t) || !size_fits(p, &t, true, false))
         return false;
     if (t.n.var < 0 && !t.n.v && !(t.flags & (BYTE_FROM_END | BYTE_FROM_BEGIN)) && !t.post &&
         t.post_var.var < 0)
@@ -273,7 +279,7 @@ bool kw_byte_extract(struct parse *p, const struct keyword *k, struct str v)
     t.n = num_of(count);
     p->where = where;
     bool fine = trailing_words(p, v, KIND_EXTRACT, &t, where) && words_fit(p, &t) &&
-                size_fits(p, &t, (t.flags & BYTE_STRING) != 0) && var_add(p, name, &t.result);
+                size_fits(p, &t, (t.flags & BYTE_STRING) != 0, true) && var_add(p, name, &t.result);
     p->where = here;
     return fine && bytes_add(p, TEST_BYTE_EXTRACT, &t) != NULL;
 }
@@ -324,7 +330,8 @@ static bool math_part(struct parse *p, struct str word, struct str value, struct
     case 6:
         t->flags |= BYTE_STRING;
         t->base = str_eq(value, STR("hex")) ? 16 : str_eq(value, STR("oct")) ? 8 : 10;
-        return true;
+        return t->base != 10 || str_eq(value, STR("dec")) ||
+               bad(p, NULL, "string takes hex, dec or oct");
     case 7:
         return valued_word(p, word, value, KIND_MATH, t, where, &known);
     default:
@@ -359,7 +366,7 @@ bool kw_byte_math(struct parse *p, const struct keyword *k, struct str v)
             return bad(p, NULL, "a relative byte_math has no match before it in its buffer");
     }
     p->where = where;
-    bool fine = words_fit(p, &t) && size_fits(p, &t, false) && var_add(p, result, &t.result);
+    bool fine = words_fit(p, &t) && size_fits(p, &t, false, false) && var_add(p, result, &t.result);
     p->where = here;
     return fine && bytes_add(p, TEST_BYTE_MATH, &t) != NULL;
 }

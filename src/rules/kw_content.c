@@ -235,9 +235,10 @@ bool kw_fast_pattern(struct parse *p, const struct keyword *k, struct str v)
     struct test_content *c = &t->u.content;
     if (c->flags & CONTENT_FAST)
         return bad(p, NULL, "fast_pattern stands twice behind one content");
-    for (uint32_t i = 0; i < p->n && p->d == DIALECT_SNORT2; i++)
+    for (uint32_t i = 0; i < p->n && p->d != DIALECT_SNORT3; i++)
         if (p->t[i].kind == TEST_CONTENT && (p->t[i].u.content.flags & CONTENT_FAST))
-            return bad(p, "leave one of them out", "fast_pattern stands at two contents: Snort 2 takes one in a rule");
+            return bad(p, "leave one of them out",
+                       "fast_pattern stands at two contents: a rule has one");
     c->flags |= CONTENT_FAST;
     if (!v.n)
         return true;
@@ -314,6 +315,8 @@ bool kw_replace(struct parse *p, const struct keyword *k, struct str v)
     struct test_content *c = &t->u.content;
     if (c->flags & CONTENT_NEGATED)
         return bad(p, NULL, "a negated content has nothing to replace");
+    if (p->d == DIALECT_SURICATA && buffer_at(p, t->where) != BUF_PAYLOAD)
+        return bad(p, "replace a content of the payload", "only the payload's bytes can be replaced");
     if (p->d != DIALECT_SNORT3 && bytes.n != c->bytes.n)
         return bad(p, NULL, "the replacement has %u bytes, the content %u", bytes.n, c->bytes.n);
     c->replace = bytes;

@@ -160,7 +160,7 @@ bool kw_xbits(struct parse *p, const struct keyword *k, struct str v)
     if (!command_parse(p, cmd, &b.cmd))
         return false;
     if (b.cmd == BITS_NOALERT)
-        return bits_test(p, &b);
+        return !names.n ? bits_test(p, &b) : bad(p, NULL, "noalert takes no name");
     if (!name_fits(names))
         return bad(p, NULL, "'" STR_FMT "' is no name", STR_ARG(names));
     bool tracked = host;

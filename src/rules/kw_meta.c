@@ -48,6 +48,8 @@ bool kw_number(struct parse *p, const struct keyword *k, struct str v)
                    "'" STR_FMT "' is no number from %u to 4294967295", STR_ARG(v), (unsigned)min);
     uint32_t *const out[] = {&p->r->sid,       &p->r->gid,          &p->r->rev,
                              &p->r->activates, &p->r->activated_by, &p->r->count};
+    if (k->extra == NUMBER_REV && p->r->rev && p->d == DIALECT_SURICATA)
+        return bad(p, "leave one of the two out", "rev stands twice in the rule");
     if (k->extra == NUMBER_SID) {
         if (p->seen.sid)
             return bad(p, "leave one of the two out", "sid stands twice in the rule");

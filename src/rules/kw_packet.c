@@ -29,9 +29,15 @@ static uint64_t field_max(unsigned field)
         return 65535;
     case PFIELD_VXLAN_VNI:
         return 0xffffff;
+    case PFIELD_VLAN_LAYERS:
+        return 3;
     case PFIELD_SEQ:
     case PFIELD_ACK:
     case PFIELD_ICMP6_MTU:
+    case PFIELD_FLOW_AGE:
+    case PFIELD_FLOW_PKTS:
+    case PFIELD_FLOW_PKTS_TS:
+    case PFIELD_FLOW_PKTS_TC:
         return UINT32_MAX;
     default:
         return UINT64_MAX;
@@ -62,6 +68,9 @@ bool kw_packet_uint(struct parse *p, const struct keyword *k, struct str v)
             return bad(p, NULL, "'" STR_FMT "' is no type of service", STR_ARG(v));
         return packet_test(p, k->extra, &u);
     }
+    if (k->extra == PFIELD_TOS && p->d == DIALECT_SURICATA &&
+        (str_chr(v, '<') >= 0 || str_chr(v, '>') >= 0 || str_chr(v, '-') >= 0))
+        return bad(p, "tos:N or tos:!N", "tos compares with one value only");
     enum uint_style style = uint_style(p);
     if (style == UINT_SNORT2 && (k->extra == PFIELD_ITYPE || k->extra == PFIELD_ICODE))
         style = UINT_SNORT3; /* without the ends, as Snort 3 */
@@ -216,6 +225,19 @@ bool kw_ftpbounce(struct parse *p, const struct keyword *k, struct str v)
     return test_add_at(p, TEST_FTPBOUNCE, 0, 0) != NULL;
 }
 
+/* Suricata: a protocol without operator stands alone. */
+static bool protocol_alone(struct parse *p)
+{
+    unsigned named = 0, all = 0;
+    for (uint32_t i = 0; i < p->n && p->d == DIALECT_SURICATA; i++)
+        if (p->t[i].kind == TEST_PACKET && p->t[i].u.packet.field == PFIELD_IP_PROTO) {
+            named += p->t[i].u.packet.uint.op == NUM_EQ;
+            all++;
+        }
+    return !named || all == 1 ||
+           bad(p, "leave the others out", "a second ip_proto stands beside one that names the protocol");
+}
+
 /* [!<>]NUMBER or a name */
 bool kw_ip_proto(struct parse *p, const struct keyword *k, struct str v)
 {
@@ -240,9 +262,9 @@ bool kw_ip_proto(struct parse *p, const struct keyword *k, struct str v)
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (str_eq(word, str_cstr(names[i].lower)) || str_eq(word, str_cstr(names[i].upper))) {
             u = (struct test_uint){.op = negated ? NUM_NE : NUM_EQ, .a = names[i].n};
-            return packet_test(p, PFIELD_IP_PROTO, &u);
+            return packet_test(p, PFIELD_IP_PROTO, &u) && protocol_alone(p);
         }
-    return kw_packet_uint(p, k, v);
+    return kw_packet_uint(p, k, v) && protocol_alone(p);
 }
 
 /* extra: 4 or 6 times 256, and the protocol; 0: IPv4's own */
@@ -307,6 +329,8 @@ bool kw_stream_size(struct parse *p, const struct keyword *k, struct str v)
         return bad(p, "stream_size:server|client|both|either,<,N",
                    "the comparison is not understood");
     }
+    if (size > UINT32_MAX)
+        return bad(p, "give a number in that range", "the size is no number from 0 to %u", UINT32_MAX);
     struct rule_test *t = test_add_at(p, TEST_STREAM_SIZE, 0, 0);
     if (!t)
         return false;
@@ -329,7 +353,7 @@ bool kw_flow_count(struct parse *p, const struct keyword *k, struct str v)
     else if (!str_eq(side, STR("either")))
         return bad(p, "toserver, toclient or either, then a number", "unknown side '" STR_FMT "'",
                    STR_ARG(side));
-    return uint_parse(p, v, UINT_SURICATA, UINT64_MAX, NULL, &u) && packet_test(p, field, &u);
+    return uint_parse(p, v, UINT_SURICATA, field_max(field), NULL, &u) && packet_test(p, field, &u);
 }
 static_assert(PFIELD_FLOW_PKTS_TS == PFIELD_FLOW_PKTS + 1, "kw_flow_count counts on it");
 static_assert(PFIELD_FLOW_PKTS_TC == PFIELD_FLOW_PKTS + 2, "kw_flow_count counts on it");

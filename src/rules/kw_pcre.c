@@ -47,6 +47,31 @@ static bool buffer_letter(struct parse *p, char c, int *buffer)
     return true;
 }
 
+/* A capital letter that is none of an escape: \W, \xAB. */
+static bool has_capital(struct str s)
+{
+    for (uint32_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '\\') {
+            i++;
+            if (i < s.n && s.p[i] == 'x')
+                i += 2;
+        } else if (s.p[i] >= 'A' && s.p[i] <= 'Z') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* W of Suricata is the host's name in small letters. */
+static bool host_fits(struct parse *p, const struct test_pcre *t, int buffer)
+{
+    if (p->d != DIALECT_SURICATA || buffer < 0 || buffer != app_buffer_find_pcre('W', APP_SURICATA) ||
+        (t->options & PCRE2_CASELESS) || !has_capital(t->pattern))
+        return true;
+    return bad(p, "write the expression in small letters",
+               "the host's name is in small letters: the expression has capitals");
+}
+
 static bool letters(struct parse *p, struct str f, struct test_pcre *t, int *buffer)
 {
     static const struct {
@@ -238,7 +263,7 @@ static bool pcre_add(struct parse *p, struct str v, bool negated)
     struct test_pcre t = {.flags = negated ? REGEX_NEGATED : 0};
     t.pattern = keep(p, pattern);
     if (p->failed || !letters(p, flags, &t, &buffer) || !captures(p, tail, &t) ||
-        !compiles(p, &t) || !place(p, &t, buffer, &where, &instance))
+        !host_fits(p, &t, buffer) || !compiles(p, &t) || !place(p, &t, buffer, &where, &instance))
         return false;
     struct rule_test *test = test_add_at(p, TEST_PCRE, where, instance);
     if (!test)

@@ -16,6 +16,10 @@ enum {
 };
 #define UDP  "alert udp any any -> any any"
 #define ICMP "alert icmp any any -> any any"
+#define HTTP "alert http any any -> any any"
+#define TLS  "alert tls any any -> any any"
+#define MD5  "e7eca2baf4458d095b7f45da28c16c34"
+#define SHA1 "4A:A3:66:76:82:CB:6B:23:BB:C3:58:47:23:A4:63:A7:78:A4:A1:18"
 #define C    "content:\"abc\"; "
 
 struct refused_case {
@@ -196,7 +200,7 @@ static const struct refused_case cases[] = {
     {NULL, C "tag:session,packets 5,seconds 60;", S3, NONE, NULL},
     {NULL, C "tag:host_src,bytes 4000;", ALL, S2 | SU, "tag"},
     {NULL, C "tag:host_foo,bytes 4000;", S3, S3, "tag"},
-    {NULL, C "fast_pattern; content:\"def\"; fast_pattern;", S2 | SU, S2, "fast_pattern; sid"},
+    {NULL, C "fast_pattern; content:\"def\"; fast_pattern;", S2 | SU, S2 | SU, "fast_pattern; sid"},
     {NULL, C "content:\"def\"; fast_pattern:only;", S2, NONE, NULL},
     {NULL, C "resp:rst_snd; resp:rst_rcv;", SN, NONE, NULL}, /* both are sent */
     {NULL, C "tag:session,5,packets;", ALL, NONE, NULL},
@@ -221,6 +225,79 @@ static const struct refused_case cases[] = {
     {NULL, C "target:foo;", SU, SU, "target"},
     {NULL, C "activates:0;", S2, S2, "activates"},
     {NULL, C "nosuchword:5;", ALL, ALL, "nosuchword"},
+    /* bounds that a field never goes beyond, or always keeps (Suricata) */
+    {NULL, "ttl:>255;", ALL, SU, "ttl"},
+    {NULL, "ttl:<0;", ALL, SU, "ttl"},
+    {NULL, "ttl:>=0;", SU, SU, "ttl"},
+    {NULL, "ttl:<=255;", SU, SU, "ttl"},
+    {NULL, "ttl:>254;", ALL, NONE, NULL},
+    {NULL, "ttl:<1;", ALL, NONE, NULL},
+    {NULL, "dsize:>65535;", SU, SU, "dsize"},
+    {NULL, "dsize:<0;", SU, SU, "dsize"},
+    {NULL, "tcp.mss:>65535;", SU, SU, "tcp.mss"},
+    {NULL, "tcp.wscale:>255;", SU, SU, "tcp.wscale"},
+    {NULL, "vlan.layers:4;", SU, SU, "vlan.layers"},
+    {NULL, "vlan.layers:3;", SU, NONE, NULL},
+    {NULL, "flow.age:4294967296;", SU, SU, "flow.age"},
+    {NULL, "tos:>5;", ALL, SU, "tos"},
+    {NULL, "tos:!5;", ALL, NONE, NULL},
+    {NULL, "stream_size:client,>,4294967296;", ALL, ALL, "stream_size"},
+    {ICMP, "itype:>255;", SU, SU, "itype"},
+    {HTTP, "urilen:>65535;", SU, SU, "urilen"},
+    {HTTP, "urilen:20<>21; content:\"abc\"; http_uri;", SU, NONE, NULL},
+    {HTTP, "http.uri; bsize:<0;", SU, SU, "bsize"},
+    {"alert dns any any -> any any", "dns.rcode:70000;", SU, SU, "dns.rcode"},
+    {"alert dns any any -> any any", "dns.opcode:256;", SU, SU, "dns.opcode"},
+    {TLS, "tls.version:9;", SU, SU, "tls.version"},
+    {TLS, "tls.version:0x7f12;", SU, NONE, NULL},
+    {"alert ip any any -> any any", "ip_proto:6; ip_proto:17;", SU, SU, "ip_proto:17"},
+    {"alert ip any any -> any any", "ip_proto:!6; ip_proto:!17;", SU, NONE, NULL},
+    /* contents that a buffer never holds (Suricata) */
+    {HTTP, "http.method; content:\"GET \";", SU, SU, "content"},
+    {HTTP, "http.method; content:\"|09|GET\";", SU, SU, "content"},
+    {HTTP, "http.method; content:\"A B\";", SU, NONE, NULL},
+    {HTTP, "content:\"GET \"; http_method;", SU, SU, "content"},
+    {NULL, "content:\"GET \"; http_method;", S2, NONE, NULL},
+    {TLS, "ja3.hash; content:\"abcdef\";", SU, SU, "content"},
+    {TLS, "ja3.hash; content:\"zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\";", SU, SU, "content"},
+    {TLS, "ja3.hash; content:\"" MD5 "\"; nocase;", SU, NONE, NULL},
+    {TLS, "ja3s.hash; content:\"zz\";", SU, SU, "content"},
+    {TLS, "ja3s.hash; content:\"" MD5 "\";", SU, NONE, NULL},
+    {"alert ssh any any -> any any", "ssh.hassh; content:\"ABC\";", SU, SU, "content"},
+    {"alert ssh any any -> any any", "ssh.hassh.server; content:\"" MD5 "\";", SU, NONE, NULL},
+    {TLS, "tls.cert_fingerprint; content:\"aa:bb\";", SU, SU, "content"},
+    {TLS, "tls.cert_fingerprint; content:\"" SHA1 "\";", SU, NONE, NULL},
+    {TLS, "tls.cert_serial; content:\"abcd\";", SU, SU, "content"},
+    {TLS, "tls.cert_serial; content:\"ab\";", SU, NONE, NULL},
+    {TLS, "tls.cert_serial; content:\"ab:cd\";", SU, NONE, NULL},
+    {NULL, "pcre:\"/Ab/W\";", SU, SU, "pcre"},
+    {NULL, "pcre:\"/Ab/Wi\";", SU, NONE, NULL},
+    {NULL, "pcre:\"/a\\W\\xAB/W\";", SU, NONE, NULL},
+    {HTTP, "http.uri; content:\"a\"; replace:\"b\";", SU, SU, "replace"},
+    /* words that exclude each other, sizes, transforms */
+    {NULL, "byte_test:4,>,5,0,hex;", ALL, SU, "byte_test"},
+    {NULL, "byte_jump:4,0,dec;", ALL, SU, "byte_jump"},
+    {NULL, "byte_extract:21,0,x,string,dec;", SU, SU, "byte_extract"},
+    {NULL, "byte_extract:15,0,x,string,hex;", SU, SU, "byte_extract"},
+    {NULL, "byte_extract:23,0,x,string,oct;", SU, NONE, NULL},
+    {NULL, "byte_math:bytes 4,offset 0,oper +,rvalue 1,result x,string foo;", ALL, ALL, "byte_math"},
+    {NULL, C "rev:1; rev:2;", ALL, SU, "rev:2"},
+    {NULL, "xbits:noalert,a,track ip_src;", SU, SU, "xbits"},
+    {HTTP, "http.uri; absent; content:\"a\";", SU, SU, "absent"},
+    {HTTP, "http.uri; absent:or_else;", SU, SU, "absent"},
+    {HTTP, "http.uri; absent:or_else; content:\"a\";", SU, NONE, NULL},
+    {"alert tcp-pkt any any -> any any", "http.uri; content:\"a\";", SU, SU, NULL},
+    {NULL, "flow:no_stream; http.uri; content:\"a\";", SU, SU, NULL},
+    {HTTP, "http.uri; xor:\"zz\"; content:\"a\";", SU, SU, "xor"},
+    {HTTP, "http.uri; xor:\"0\"; content:\"a\";", SU, SU, "xor"},
+    {HTTP, "http.uri; xor:\"0dF0\"; content:\"a\";", SU, NONE, NULL},
+    {HTTP, "http.uri; pcrexform:\"((\"; content:\"a\";", SU, SU, "pcrexform"},
+    {HTTP, "http.uri; pcrexform:\"ab\"; content:\"a\";", SU, SU, "pcrexform"},
+    {HTTP, "http.uri; pcrexform:\"a(b)\"; content:\"a\";", SU, NONE, NULL},
+    {HTTP, "http.uri; from_base64:mode foo; content:\"a\";", SU, SU, "from_base64"},
+    {HTTP, "http.uri; from_base64:offset 1, bytes 8, mode strict; content:\"a\";", SU, NONE, NULL},
+    {HTTP, "http.uri; gunzip:max-size x; content:\"a\";", SU, SU, "gunzip"},
+    {HTTP, "http.uri; gunzip:max-size 1024; content:\"a\";", SU, NONE, NULL},
 };
 
 static void check(const struct refused_case *c, enum rule_dialect d)

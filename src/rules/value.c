@@ -96,6 +96,27 @@ static bool mask_parse(struct parse *p, struct str v, uint64_t max, struct test_
            number(p, str_skip(v, (uint32_t)eq + 1), max, NULL, &out->b);
 }
 
+/* Comparisons that no number, or every number of the field, holds (Suricata refuses both). */
+static bool bound_fits(struct parse *p, uint64_t max, const struct test_uint *u)
+{
+    static const struct {
+        uint8_t op;
+        bool top, never; /* at the top or at 0; it holds never or always */
+        const char *sign;
+    } t[] = {{NUM_GT, true, true, ">"},
+             {NUM_LT, false, true, "<"},
+             {NUM_LE, true, false, "<="},
+             {NUM_GE, false, false, ">="}};
+    /* Below the width of the number the peers see no bound for <=. */
+    bool whole = max == UINT8_MAX || max == UINT16_MAX || max == UINT32_MAX || max == UINT64_MAX;
+    for (unsigned i = 0; i < ARRAY_LEN(t); i++)
+        if (u->op == t[i].op && u->a == (t[i].top ? max : 0) && (t[i].never || !t[i].top || whole))
+            return bad(p, t[i].never ? "give a bound within the field's range" : "leave it out",
+                       "the field goes from 0 to %llu: %s%llu holds %s", (unsigned long long)max,
+                       t[i].sign, (unsigned long long)u->a, t[i].never ? "never" : "always");
+    return true;
+}
+
 bool uint_parse(struct parse *p, struct str v, enum uint_style style, uint64_t max,
                 const struct app_enum *names, struct test_uint *out)
 {
@@ -132,7 +153,7 @@ bool uint_parse(struct parse *p, struct str v, enum uint_style style, uint64_t m
         out->op = NUM_LE; /* ttl:-5 */
         v = str_skip(v, 1);
     }
-    return number(p, v, max, names, &out->a);
+    return number(p, v, max, names, &out->a) && (style != UINT_SURICATA || bound_fits(p, max, out));
 }
 
 uint64_t uint_max(const struct test_uint *u)
