@@ -304,6 +304,21 @@ static bool pcrexform(struct detect *d, struct str arg, struct input *in)
     return true;
 }
 
+/* Out of "Name: value" lines the value of one; none: there is no buffer. */
+static bool header_field(struct detect *d, struct str arg, struct input *in)
+{
+    (void)d;
+    struct str left = str_of(in->p, in->n);
+    while (left.n) {
+        struct str value, line = str_split(left, '\n', &left), name = str_split(line, ':', &value);
+        if (str_ieq(str_trim(name), arg) && name.n < line.n) {
+            value = str_trim(value);
+            return give(in, value.p, value.n);
+        }
+    }
+    return false;
+}
+
 static transform_fn *const transforms[XFORM_COUNT] = {
     [XFORM_DOTPREFIX] = dotprefix,
     [XFORM_LOWER] = lower,
@@ -324,6 +339,7 @@ static transform_fn *const transforms[XFORM_COUNT] = {
     [XFORM_GUNZIP] = gunzip,
     [XFORM_INFLATE] = zlib_deflate,
     [XFORM_PCREXFORM] = pcrexform,
+    [XFORM_FIELD] = header_field,
 };
 
 bool transform_apply(struct detect *d, const struct img_where *w, struct input *in)

@@ -152,6 +152,29 @@ static bool sticky_named(struct parse *p, const char *buffer)
     return b >= 0 && buffer_bind(p, RULE_BUF_APP + (unsigned)b, buffer) && sticky_set(p, RULE_BUF_APP + (unsigned)b);
 }
 
+static bool is_token(struct str s)
+{
+    for (uint32_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] >= 127 || s.p[i] == ',' || s.p[i] == ':' || s.p[i] == '"')
+            return false;
+    return s.n > 0;
+}
+
+/* A header that has no buffer of its own: its line of http.header. */
+static bool field_of_lines(struct parse *p, struct str name)
+{
+    if (!sticky_named(p, "http.header"))
+        return false;
+    struct rule_where w = p->c->where[p->where];
+    w.xform[w.n_xform] = XFORM_FIELD;
+    w.arg[w.n_xform++] = keep(p, name);
+    int32_t at = where_add(p, &w);
+    if (at < 0)
+        return false;
+    p->where = (uint16_t)at;
+    return !p->failed;
+}
+
 /* Arguments that every buffer of HTTP in Snort 3 may have, or those of URIs. */
 static bool argument_known(struct str word, bool uri)
 {
@@ -184,6 +207,8 @@ static bool field_sticky(struct parse *p, struct str v)
              {"server", "http.server"},
              {"location", "http.location"},
              {"content-length", "http.content_len"},
+             {"cookie", "http.cookie"},
+             {"set-cookie", "http.cookie"},
              {"connection", "http.connection"}};
     struct str all = v = str_trim(v), name = p->opt->name, word = word_next(&v);
     bool uri = str_eq(name, STR("http_uri")), header = str_eq(name, STR("http_header"));
@@ -192,8 +217,13 @@ static bool field_sticky(struct parse *p, struct str v)
         if (str_eq(all, str_cstr(parts[i].part)))
             return sticky_named(p, parts[i].buffer);
     for (unsigned i = 0; header && str_eq(word, STR("field")) && i < ARRAY_LEN(t); i++)
-        if (str_ieq(v, str_cstr(t[i].field)))
+        if (str_ieq(v, str_cstr(t[i].field))) {
+            if (str_ieq(v, STR("cookie")) || str_ieq(v, STR("set-cookie")))
+                p->header_dirs &= v.n == 6 ? 1u : 2u; /* one buffer, which has both */
             return sticky_named(p, t[i].buffer);
+        }
+    if (header && str_eq(word, STR("field")) && is_token(v))
+        return field_of_lines(p, v);
     uint32_t n = 0;
     while (n < all.n && all.p[n] != ' ' && all.p[n] != ',')
         n++;
@@ -208,7 +238,7 @@ static bool field_test(struct parse *p, unsigned buffer, const struct app_buffer
     struct test_uint u;
     if (!v.n)
         return bad(p, NULL, STR_FMT " needs a value", STR_ARG(p->opt->name));
-    if (!uint_parse(p, v, UINT_SURICATA, form_max(row->name), row->names, &u) ||
+    if (!uint_parse(p, v, uint_style(p), form_max(row->name), row->names, &u) ||
         !form_named(p, row, v))
         return false;
     int32_t w = where_of_buffer(p, buffer);

@@ -215,6 +215,19 @@ bool kw_nothing(struct parse *p, const struct keyword *k, struct str v)
 }
 
 /* Known, but what it needs is not built: table rows give the reason as help. */
+/* Snort 3 */
+bool kw_enable(struct parse *p, const struct keyword *k, struct str v)
+{
+    (void)k;
+    bool no = str_eq(v, STR("no"));
+    if (!no && !str_eq(v, STR("yes")) && !str_eq(v, STR("inherit")))
+        return bad(p, "yes, no or inherit", "'" STR_FMT "' is no state of a rule", STR_ARG(v));
+    if (no && p->c->o->keep_disabled)
+        p->r->flags |= RULE_DISABLED;
+    p->skip |= no && !p->c->o->keep_disabled;
+    return true;
+}
+
 bool kw_refuse(struct parse *p, const struct keyword *k, struct str v)
 {
     (void)v;

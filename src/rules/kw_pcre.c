@@ -11,6 +11,7 @@
 #include "rules/kw.h"
 
 #include <pcre2.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Delimiters off: pattern, and what follows the last one. */
@@ -249,6 +250,39 @@ bool regex_test(struct parse *p, const char *buffer, struct str pattern, bool ne
         return false;
     test->u.pcre = t;
     return true;
+}
+
+/* Snort 3: "1.0 1.1" */
+bool kw_version_match(struct parse *p, const struct keyword *k, struct str v)
+{
+    (void)k;
+    static const char *const versions[] = {"0.9", "1.0", "1.1"};
+    char text[64] = "^HTTP/(?:";
+    unsigned seen = 0;
+    value_unquote(&v);
+    while (v.n) {
+        struct str word = word_next(&v);
+        unsigned i = 0;
+        v = str_trim(v);
+        while (i < ARRAY_LEN(versions) && !str_eq(word, str_cstr(versions[i])))
+            i++;
+        if (i == ARRAY_LEN(versions))
+            return bad(p, "0.9, 1.0, 1.1", "the version '" STR_FMT "' is not built", STR_ARG(word));
+        seen |= 1u << i;
+    }
+    for (unsigned i = 0, n = 0; i < ARRAY_LEN(versions); i++)
+        if (seen >> i & 1) {
+            size_t at = strlen(text);
+            snprintf(text + at, sizeof(text) - at, "%s%c\\.%c", n++ ? "|" : "", versions[i][0],
+                     versions[i][2]);
+        }
+    strcat(text, ")$");
+    uint32_t n = (uint32_t)strlen(text);
+    uint8_t *kept = arena_alloc_raw(p->c->arena, n + 1);
+    if (!seen || !kept)
+        return kept ? bad(p, "0.9, 1.0, 1.1", "no version is named") : no_memory(p);
+    memcpy(kept, text, n + 1);
+    return regex_test(p, "http.protocol", str_of(kept, n), false);
 }
 
 static bool pcre_add(struct parse *p, struct str v, bool negated)

@@ -294,7 +294,9 @@ static int parse_as(struct chunk *c, const struct raw_rule *raw, enum rule_diale
     if (!header_parse(p, head, 0) || !parse_body(p, n))
         return 0;
     p->error_at = 0;
-    return rule_finish(p) && settle(p);
+    if (!rule_finish(p) || !settle(p))
+        return 0;
+    return p->skip ? -1 : 1; /* enable:no */
 }
 
 static enum rule_dialect dialect_told(const struct raw_rule *raw)

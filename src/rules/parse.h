@@ -244,7 +244,7 @@ struct parse {
     uint32_t header_dirs; /* directions that the buffers allow: bit 0 to server, bit 1 to client */
     uint16_t app;         /* by header or buffer */
     bool app_by_header;
-    bool skip; /* requires: not met */
+    bool skip; /* requires: not met; enable:no */
     const char *reason, *hint;
     uint32_t error_at;
     bool failed;

@@ -141,7 +141,8 @@ const char *rule_buffer_name(unsigned buffer);
     X(FROM_BASE64, "from_base64")           \
     X(GUNZIP, "gunzip")                     \
     X(INFLATE, "zlib_deflate")              \
-    X(PCREXFORM, "pcrexform")
+    X(PCREXFORM, "pcrexform")               \
+    X(FIELD, "field") /* Snort 3: the value of one header out of lines; no such line: no buffer */
 #define RULE_TRANSFORM_ID(id, word) XFORM_##id,
 enum rule_transform { XFORM_NONE, RULE_TRANSFORMS(RULE_TRANSFORM_ID) XFORM_COUNT };
 #undef RULE_TRANSFORM_ID

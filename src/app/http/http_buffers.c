@@ -57,6 +57,15 @@ HEADER(get_content_length, "content-length")
 HEADER(get_server, "server")
 HEADER(get_location, "location")
 
+static bool get_header_count(const struct app_get *q, unsigned index, uint64_t *out)
+{
+    const struct http_tx *t = http_of(q->tx);
+    const htp_table_t *table = http_headers(t, q->dir);
+    if (index || t->head.progress[q->dir] < HTTP_HEADERS)
+        return false;
+    *out = table ? htp_table_size(table) : 0;
+    return true;
+}
 static bool get_cookie(const struct app_get *q, unsigned index, struct app_view *out)
 {
     return give_header(q, index, q->dir ? "set-cookie" : "cookie", out);
@@ -163,6 +172,8 @@ const struct app_buffer http_buffers[] = {
      .priority = 2, .help = "the headers as sent"},
     {ONE("http.header_names", B, http_get_header_names), AT_HEADERS, .su_old = "http_header_names",
      .priority = 2, .help = "names of the headers in order, each between line ends"},
+    {.name = "http num headers", .s3 = "http_num_headers", .dirs = B, .kind = APP_BUF_UINT,
+     .get_uint = get_header_count, AT_HEADERS, .help = "Snort 3: number of the headers"},
     {ONE("http.user_agent", S, get_user_agent), AT_HEADERS, .su_mod = "http_user_agent",
      .su_pcre = 'V', .priority = 2, .help = "User-Agent"},
     {ONE("http.host", S, http_get_host), AT_HEADERS, .su_mod = "http_host", .su_pcre = 'W',
