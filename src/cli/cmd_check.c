@@ -270,7 +270,7 @@ static void print_text(const struct args *a, const struct rule_set *s)
     }
     printf("%u rules loaded, %u disabled, %u refused\n", s->n_rules, s->disabled, s->n_refusals);
     if (s->n_replaced || s->skipped)
-        printf("of the disabled %u are replaced by a later one with their sid, of %u the requires is not met\n", s->n_replaced,
+        printf("of the disabled %u are replaced by a later one with their sid, of %u the requires is not met (or: enable:no)\n", s->n_replaced,
                s->skipped);
     if (not_on_mirror)
         printf("%u can't be prevented from a mirror port: %u are attacks of one packet, %u of QUIC, which no forged answer ends%s\n",
