@@ -95,6 +95,7 @@ enum app_buffer_flag {
     APP_BUF_TRIM_FP = 2,
     APP_BUF_NO_MPM = 4,    /* too poor for a prefilter (method, status) */
     APP_BUF_MORE = 16,     /* numbers: more may come until the direction is over */
+    APP_BUF_MD5 = 32,      /* an MD5 in 32 small hex digits: Suricata refuses other contents */
     APP_BUF_ANY_PROTO = 8, /* the same name is declared by several protocols (file.data) */
 };
 

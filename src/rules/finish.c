@@ -92,7 +92,7 @@ static bool lower_fits(struct parse *p, const struct rule_test *t, struct test_c
     if (!row || p->c->where[t->where].n_xform)
         return true;
     enum hex_case digits = HEX_NONE;
-    if (p->d == DIALECT_SURICATA && !form_fits(p, row->name, c->bytes, &digits))
+    if (p->d == DIALECT_SURICATA && !form_fits(p, row, c->bytes, &digits))
         return false;
     if (digits != HEX_NONE) {
         c->bytes = cased(p, c->bytes, digits == HEX_UPPER);

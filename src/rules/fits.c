@@ -67,15 +67,16 @@ static const struct form {
     {"http.method", HEX_NONE, method_fits},
     {"ja3.hash", HEX_LOWER, digest_fits},
     {"ja3s.hash", HEX_LOWER, digest_fits},
-    {"ssh.hassh", HEX_LOWER, digest_fits},
-    {"ssh.hassh.server", HEX_LOWER, digest_fits},
     {"tls.cert_fingerprint", HEX_LOWER, fingerprint_fits},
     {"tls.cert_serial", HEX_UPPER, serial_fits},
 };
 
-bool form_fits(struct parse *p, const char *buffer, struct str s, enum hex_case *digits)
+bool form_fits(struct parse *p, const struct app_buffer *row, struct str s, enum hex_case *digits)
 {
-    *digits = HEX_NONE;
+    const char *buffer = row->name;
+    *digits = row->flags & APP_BUF_MD5 ? HEX_LOWER : HEX_NONE;
+    if (row->flags & APP_BUF_MD5)
+        return digest_fits(p, buffer, s);
     for (unsigned i = 0; i < ARRAY_LEN(forms); i++)
         if (strcmp(buffer, forms[i].buffer) == 0) {
             *digits = forms[i].digits;

@@ -276,7 +276,8 @@ bool kw_version_match(struct parse *p, const struct keyword *k, struct str v)
             snprintf(text + at, sizeof(text) - at, "%s%c\\.%c", n++ ? "|" : "", versions[i][0],
                      versions[i][2]);
         }
-    strcat(text, ")$");
+    size_t end = strlen(text);
+    snprintf(text + end, sizeof(text) - end, ")$");
     uint32_t n = (uint32_t)strlen(text);
     uint8_t *kept = arena_alloc_raw(p->c->arena, n + 1);
     if (!seen || !kept)

@@ -354,7 +354,7 @@ int32_t port_intern(struct parse *p, struct str text);
 bool rule_finish(struct parse *p); /* checks, direction, flags, type, prefilter (finish.c) */
 /* Can the buffer hold the content at all?  *digits: the case of its hex digits (fits.c). */
 enum hex_case { HEX_NONE, HEX_LOWER, HEX_UPPER };
-bool form_fits(struct parse *p, const char *buffer, struct str s, enum hex_case *digits);
+bool form_fits(struct parse *p, const struct app_buffer *row, struct str s, enum hex_case *digits);
 uint64_t form_max(const char *buffer); /* the largest number in a field of the application layer */
 /* Is the number of a field that has names one of them, or in hex? */
 bool form_named(struct parse *p, const struct app_buffer *row, struct str v);

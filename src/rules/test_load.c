@@ -334,7 +334,7 @@ static void lints(void **state)
         {"content:\"abcd\"; noalert;", "no-effect"},
         {"content:\"abcd\"; ttl:>9; ttl:<5;", "empty-range"},
         {"content:\"abcd\"; ttl:>5; ttl:<9;", ""},
-        {"content:\"abcd\"; ttl:>255;", "empty-range"},
+        {"content:\"abcd\"; ttl:>254; ttl:<9;", "empty-range"},
         {"content:\"abcd\"; startswith; content:\"abXd\"; depth:4;", "contents-contradict"},
         {"content:\"abcd\"; startswith; content:\"cdef\"; offset:2; depth:4;", ""},
         {"content:\"abcd\"; startswith; content:\"xdef\"; offset:2; depth:4;", "contents-contradict"},

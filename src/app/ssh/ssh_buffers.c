@@ -66,7 +66,8 @@ enum { TO_SERVER = 1, TO_CLIENT = 2, BOTH = 3 };
 #define ROW(text, old, d, k, fn, what)                                                             \
     {                                                                                              \
         .name = text, .su_old = old, .dirs = d, .kind = k,                                         \
-        .at = {SSH_BANNER_DONE, SSH_BANNER_DONE}, .priority = 2, .get = fn, .help = what           \
+        .at = {SSH_BANNER_DONE, SSH_BANNER_DONE}, .priority = 2, .get = fn, .help = what,          \
+        .flags = (fn) == get_hassh ? APP_BUF_MD5 : 0                                               \
     }
 
 const struct app_buffer ssh_buffers[] = {
