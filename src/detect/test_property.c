@@ -341,6 +341,8 @@ static bool holds(const struct world *w, int k, int cursor, const int64_t var[VA
         if (!field(w, t, cursor, &v, &end))
             return false;
         end = (t->from_start ? 0 : end) + (int64_t)v + t->post;
+        if (end < 0 && !w->m->snort) /* Suricata: to the start */
+            end = 0;
         return end >= 0 && end <= w->n && holds(w, k + 1, (int)end, var);
     case T_BYTE_EXTRACT: {
         int64_t mine[VARS] = {var[0], var[1]};
