@@ -76,7 +76,7 @@ void image_note(const struct image *i, uint32_t n, struct diag *out, bool *refus
 void image_rule_file(const struct image *i, uint32_t n, struct rule_file_info *out);
 /* Where the cache keeps the image of this content: $XDG_CACHE_HOME/riposte, else the system's. -errno. */
 int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, size_t room) MUST_CHECK;
-#define IMAGE_VERSION 10
+#define IMAGE_VERSION 11
 
 /* A rule's facts, borrowed from the image. */
 struct image_rule_info {
@@ -212,11 +212,20 @@ struct firewall_word {
 /* "packet:filter", "http:request_line" */
 void firewall_at_text(const struct firewall_at *at, char out[96]);
 
+/* Bytes that a rule wants in the place of what it found in this packet's payload. */
+struct replacement {
+    uint32_t rule, at;
+    struct str bytes; /* the image's */
+};
+enum { REPLACEMENTS_MOST = 64 }; /* of a packet; further ones are not asked for */
+
 struct matches {
     struct match *m;
     uint32_t n, room;
     uint32_t overflow; /* not kept for want of room: counted */
     struct firewall_word firewall;
+    const struct replacement *replace; /* in the order of the matches */
+    uint32_t n_replace;
 };
 
 struct detect_config {

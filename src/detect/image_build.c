@@ -223,7 +223,7 @@ static void payload_scope(struct builder *b, const struct rule *r, struct img_ru
     }
     if (!payload || !(r->transports & RULE_TCP))
         return;
-    if (r->flags & (RULE_PACKET_ONLY | RULE_NO_STREAM))
+    if ((r->flags & (RULE_PACKET_ONLY | RULE_NO_STREAM)) || o->replaces) /* bytes are replaced where they lie: in a packet */
         o->needs_packet = 2;
     else if (r->flags & RULE_STREAM_ONLY)
         o->needs_stream = 1;
@@ -263,6 +263,7 @@ static void put_rule(struct builder *b, uint32_t index)
             b->needs |= NEED_FILES | (t->u.listed.type == LISTED_MD5    ? NEED_MD5
                                       : t->u.listed.type == LISTED_SHA1 ? NEED_SHA1
                                                                         : NEED_SHA256);
+        o.replaces |= t->kind == TEST_CONTENT && (t->u.content.flags & CONTENT_REPLACE);
         o.tells |= t->kind == TEST_DATASET && t->u.listed.context.n;
         if (build_is_buffer_test(t->kind) || build_is_post_test(t) || t->kind == TEST_THRESHOLD || t->kind == TEST_HOOK ||
             t->kind == TEST_DETECTION_FILTER)

@@ -148,7 +148,8 @@ struct img_rule {
     struct img_text text; /* in the packed block */
     uint32_t text_block;
     uint16_t longest; /* bytes of its longest content */
-    uint16_t pad2;
+    uint8_t replaces; /* a content of its payload has a replacement */
+    uint8_t pad2;
     uint64_t text_hash;
     uint32_t threshold, detection_filter; /* index + 1 in SEC_THRESHOLDS; 0: none */
     uint16_t apps[6];
@@ -206,6 +207,7 @@ struct img_test {
         struct {
             struct img_text bytes; /* folded when nocase */
             struct img_num offset, depth, distance, within;
+            struct img_text replace; /* with CONTENT_REPLACE: what stands for it in the wire */
         } content;
         struct {
             struct img_text pattern;

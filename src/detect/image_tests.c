@@ -72,6 +72,8 @@ static void put_content(struct builder *b, struct img_test *o, const struct test
     o->u.content.depth = num_of(c->depth);
     o->u.content.distance = num_of(c->distance);
     o->u.content.within = num_of(c->within);
+    if (c->flags & CONTENT_REPLACE)
+        o->u.content.replace = build_text(b, c->replace);
 }
 
 static void put_pcre(struct builder *b, struct img_test *o, const struct test_pcre *p)

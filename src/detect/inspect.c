@@ -98,6 +98,8 @@ void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *t
     d->count.matched++;
     if (d->watch)
         watch_matched(d, rule);
+    if (d->rules[rule].replaces)
+        replace_note(d, rule);
     if (m->n == m->room) {
         m->overflow++;
         d->count.alert_queue_overflow++;
@@ -334,7 +336,7 @@ static bool packet_begin(struct detect *d, struct packet *p)
     d->p = p;
     d->classes_known = d->pairs_known = false;
     d->has_stream = d->flow_start = false;
-    d->matches.n = d->matches.overflow = 0;
+    d->matches.n = d->matches.overflow = d->matches.n_replace = 0;
     d->matches.firewall = (struct firewall_word){.rule = -1};
     d->n_told = d->told_from = d->n_packet_vars = 0;
     d->transport = transport_of(p);
@@ -484,6 +486,7 @@ struct detect *detect_new(const struct detect_config *c, struct overlay *o)
     arena_init(&d->arena, 1 << 16, 0);
     d->matches.m = calloc(MATCHES_ROOM, sizeof(*d->matches.m));
     d->matches.room = MATCHES_ROOM;
+    d->matches.replace = d->replace;
     if (!d->matches.m || put_on(d, o)) {
         detect_free(d);
         return NULL;
@@ -551,6 +554,7 @@ int detect_swap(struct detect *d, struct overlay *o)
     }
     take_off(d);
     *d = fresh;
+    d->matches.replace = d->replace;
     d->generation++;
     return 0;
 }

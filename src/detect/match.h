@@ -150,6 +150,7 @@ struct detect {
     } taken[TAKEN_MOST], packet_var[VARS_PACKET];
     uint32_t n_taken, n_packet_vars;
     bool aside; /* a look of the watch: nothing may stay of it */
+    struct replacement replace[REPLACEMENTS_MOST];
     struct packet *p;
     uint16_t addr_class[2], port_class[2]; /* source, destination */
     bool classes_known;
@@ -198,6 +199,8 @@ struct block_span {
 };
 bool block_match_path(struct detect *d, const struct img_test *t, unsigned n, const struct input *in,
                       struct block_span *path);
+/* replace.c: what the rule, which has matched, wants to be replaced */
+void replace_note(struct detect *d, uint32_t rule);
 /* cost.c */
 int cost_init(struct detect *d) MUST_CHECK;
 void cost_done(struct detect *d);

@@ -31,6 +31,8 @@ static void inspect(struct engine *e, struct packet *p, struct decision *d)
     const struct matches *m = detect_packet(e->detect, p, e->streams);
     if (m->n || m->firewall.asked)
         verdict_decide(&e->verdict, e->detect, p, m, d);
+    if (m->n_replace)
+        packet_replace(e, p, m, d);
 }
 
 /* Firewall rules that are asked early; false: the packet ends here. */

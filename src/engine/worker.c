@@ -28,31 +28,10 @@ static void stream_to_app(void *ctx, struct flow *f, struct packet *p, unsigned 
     app_stream_data(e->app, f, p, dir, data, n, piece);
 }
 
-/*
- * Inline, an earlier copy of the data wins: what leaves carries it.  The frame stays as it came (it may be a
- * mapped file or a ring slot); a changed copy leaves in its place.
- */
+/* Inline, an earlier copy of the data wins: what leaves carries it. */
 static void stream_rewrite(void *ctx, struct packet *p, uint32_t offset, const uint8_t *data, uint32_t n)
 {
-    struct engine *e = ctx;
-    const struct frame *f = p->frame;
-    if (!e->burst || !p->payload || !p->l4 || offset > p->payload_len || n > p->payload_len - offset ||
-        p->l4 < f->data || p->l4 + p->l4_len > f->data + f->len)
-        return;
-    size_t slot = (size_t)(f - e->burst->frame);
-    uint8_t *copy = e->changed[slot];
-    if (!copy) {
-        copy = arena_alloc_raw(&e->burst_memory, f->len);
-        if (!copy)
-            return;
-        memcpy(copy, f->data, f->len);
-        e->changed[slot] = copy;
-    }
-    memcpy(copy + (p->payload - f->data) + offset, data, n);
-    uint8_t *l4 = copy + (p->l4 - f->data);
-    be16_put(l4 + 16, 0);
-    be16_put(l4 + 16, csum_l4(p->ver, &p->src, &p->dst, p->proto, l4, p->l4_len));
-    p->flags |= PKT_MODIFIED;
+    (void)packet_patch(ctx, p, offset, data, n);
 }
 
 /* Only where the packet of an alert is not the one that brought the bytes. */

@@ -75,6 +75,10 @@ void live_take(struct engine *e, const struct overlay *o); /* live.c */
 void alone(struct engine *e); /* all that comes before is done; near a cap the others stand meanwhile */
 void place_set(struct engine *e, uint64_t order, uint64_t order2);
 void place_turn(struct engine *e, uint64_t turn); /* all before it is done */
+/* patch.c: what leaves instead; false: it can't be changed (not whole in this frame) */
+bool packet_patch(struct engine *e, struct packet *p, uint32_t offset, const uint8_t *data, uint32_t n);
+/* What the rules that matched want to be replaced, and what may be said of it. */
+void packet_replace(struct engine *e, struct packet *p, const struct matches *m, struct decision *d);
 /* judge.c */
 void judge_packet(struct engine *e, struct packet *p, struct decision *d);
 void judge_flow_end(void *ctx, struct flow *f);

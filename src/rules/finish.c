@@ -138,6 +138,18 @@ static bool fast_fits(struct parse *p, uint32_t i)
     return true;
 }
 
+/* What stands for a content in the wire: of the payload as it came. */
+static bool replace_fits(struct parse *p, const struct rule_test *t)
+{
+    unsigned buffer = buffer_at(p, t->where);
+    const struct test_content *c = &t->u.content;
+    if (!(c->flags & CONTENT_REPLACE))
+        return true;
+    if ((buffer != BUF_PAYLOAD && buffer != BUF_RAW_PAYLOAD) || p->c->where[t->where].n_xform)
+        return bad(p, "look for the bytes in the payload", "replace: only bytes of a packet's payload can be replaced");
+    return true;
+}
+
 static bool contents_fit(struct parse *p)
 {
     for (uint32_t i = 0; i < p->n; i++) {
@@ -146,7 +158,7 @@ static bool contents_fit(struct parse *p)
             continue;
         p->error_at = t->column ? t->column - 1 : 0;
         if (!transform_fits(p, &p->c->where[t->where], &t->u.content) ||
-            !lower_fits(p, t, &t->u.content) || !fast_fits(p, i))
+            !lower_fits(p, t, &t->u.content) || !fast_fits(p, i) || !replace_fits(p, t))
             return false;
     }
     p->error_at = 0;

@@ -99,6 +99,10 @@ static const struct refused_case cases[] = {
     {NULL, "content:\"abc\",offset 2,depth 9,nocase;", S3, NONE, NULL},
     {NULL, C "fast_pattern:5,5;", S2 | SU, S2 | SU, "fast_pattern"},
     {NULL, C "replace:\"ab\";", S2 | SU, S2 | SU, "replace"},
+    {NULL, C "replace:\"abd\";", ALL, NONE, NULL},
+    {NULL, C "http_uri; replace:\"abd\";", S2 | SU, S2 | SU, "content"},
+    {NULL, "http.uri; content:\"abc\"; replace:\"abd\";", SU, SU, "content"},
+    {NULL, "content:!\"abc\"; replace:\"abd\";", S2 | SU, S2 | SU, "replace"},
     /* bytes */
     {NULL, "byte_test:0,>,5,0;", ALL, ALL, "byte_test"},
     {NULL, "byte_test:11,>,5,0;", ALL, ALL, "byte_test"},

@@ -453,7 +453,9 @@ void verdict_count(struct verdict_counters *n, const struct packet *p, const str
         n->firewall_accepted++;
     if (d->drop && !firewall)
         n->blocked++;
-    if (!d->drop)
+    if (!d->drop && (p->flags & PKT_MODIFIED))
+        n->replaced++;
+    else if (!d->drop)
         n->accepted++;
     if (d->reject && !firewall)
         n->rejected++;
