@@ -142,13 +142,15 @@ bool payload_block(struct detect *d, const struct img_rule *r, const struct img_
     const struct img_test *t = &d->image->tests[b->first];
     bool tcp = d->transport == TR_TCP;
     if (tcp && r->needs_packet != 2 && d->has_stream) {
-        struct input in = {d->stream.data, d->stream.n, d->stream.offset, d->stream.eof, d->stream.fresh};
+        uint32_t fresh = u32_max(d->stream.fresh, once_fresh(d, (uint32_t)(r - d->rules)));
+        struct input in = {d->stream.data, d->stream.n, d->stream.offset, d->stream.eof, fresh};
         if (block_match(d, t, b->n, &in)) {
             *in_stream = true;
             return true;
         }
         if (d->stream.fresh && d->config.on_ack && counts_from_start(d, b)) {
-            in = (struct input){d->stream.data + d->stream.fresh, d->stream.n - d->stream.fresh, 0, d->stream.eof, 0};
+            uint32_t seen = fresh - d->stream.fresh;
+            in = (struct input){d->stream.data + d->stream.fresh, d->stream.n - d->stream.fresh, 0, d->stream.eof, seen};
             if (in.n && block_match(d, t, b->n, &in)) {
                 *in_stream = true;
                 return true;
@@ -202,6 +204,8 @@ static void judge(struct detect *d, uint32_t index)
         return;
     rule_post(d, r, NULL);
     unsigned flags = in_stream ? MATCH_STREAM : 0;
+    if (!in_stream)
+        once_seen(d, index);
     if (r->type == TYPE_IP_ONLY || r->type == TYPE_LIKE_IP_ONLY)
         flags |= MATCH_IP_ONLY;
     flags |= match_voice(r);

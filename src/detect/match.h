@@ -65,6 +65,7 @@ struct detect_flow {
     uint32_t n_numbers, room_numbers, n_vars;
     struct flow_var *vars;
     struct tag tag;
+    struct flow_once *once; /* once.c */
     struct flow_threshold {
         uint32_t gid, sid, salt, count;
         uint64_t start_ns;
@@ -199,6 +200,10 @@ struct block_span {
 };
 bool block_match_path(struct detect *d, const struct img_test *t, unsigned n, const struct input *in,
                       struct block_span *path);
+/* once.c: Snort's rules see a packet and, later, the stream with its bytes; these count once */
+void once_seen(struct detect *d, uint32_t rule); /* it matched in this packet */
+uint32_t once_fresh(const struct detect *d, uint32_t rule); /* in the view, bytes before it were seen so; 0: none */
+void once_free(struct detect_flow *m);
 /* replace.c: what the rule, which has matched, wants to be replaced */
 void replace_note(struct detect *d, uint32_t rule);
 /* cost.c */

@@ -56,6 +56,7 @@ void detect_flow_free(struct detect *d, struct flow *f)
     free(m->bits);
     free(m->numbers);
     free(m->thresholds);
+    once_free(m);
     m->bits = NULL;
     m->next_free = d->free_flows;
     d->free_flows = m;

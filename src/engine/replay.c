@@ -287,6 +287,8 @@ static void crew_finish(struct crew *c, struct capture *cap, uint64_t first_ns, 
         engine_counters(c->hand[k].engine, &one);
         engine_counters_add(&r->counters, &one);
     }
+    /* As one table has it: how many there were is no property of the traffic. */
+    r->counters.flow.memuse_bytes = flow_table_bytes(&c->settings->flow, r->counters.flow.active);
     crew_drain(c, true);
     (void)cap;
     for (unsigned k = 0; k < c->n && c->o->cost; k++) {

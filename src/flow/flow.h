@@ -154,6 +154,8 @@ struct flow_counters {
 };
 
 struct flow_table;
+/* What a table with so many flows takes. */
+uint64_t flow_table_bytes(const struct flow_config *c, uint64_t flows);
 struct flow_table *flow_table_new(const struct flow_config *c); /* NULL: no memory */
 void flow_table_free(struct flow_table *t);
 /* Touches the slots that these packets will need. */

@@ -25,6 +25,17 @@ static uint32_t pow2_up(uint32_t n)
     return p;
 }
 
+static uint32_t buckets_of(const struct flow_config *c)
+{
+    return pow2_up(c->buckets ? c->buckets : 65536);
+}
+
+uint64_t flow_table_bytes(const struct flow_config *c, uint64_t flows)
+{
+    uint64_t blocks = (flows + BLOCK_FLOWS) / BLOCK_FLOWS; /* index 0 is "none" */
+    return (uint64_t)buckets_of(c) * 4 + blocks * sizeof(struct flow_slot) * BLOCK_FLOWS;
+}
+
 struct flow_table *flow_table_new(const struct flow_config *c)
 {
     struct flow_table *t =
@@ -33,7 +44,7 @@ struct flow_table *flow_table_new(const struct flow_config *c)
         return NULL;
     memset(t, 0, sizeof(*t));
     t->cfg = *c;
-    uint32_t buckets = pow2_up(c->buckets ? c->buckets : 65536);
+    uint32_t buckets = buckets_of(c);
     uint64_t cap = c->memcap_bytes ? c->memcap_bytes : 128u << 20;
     uint64_t rest = cap > (uint64_t)buckets * 4 ? cap - (uint64_t)buckets * 4 : 0;
     uint64_t blocks = rest / (sizeof(struct flow_slot) * BLOCK_FLOWS);
