@@ -76,7 +76,7 @@ void image_note(const struct image *i, uint32_t n, struct diag *out, bool *refus
 void image_rule_file(const struct image *i, uint32_t n, struct rule_file_info *out);
 /* Where the cache keeps the image of this content: $XDG_CACHE_HOME/riposte, else the system's. -errno. */
 int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, size_t room) MUST_CHECK;
-#define IMAGE_VERSION 11
+#define IMAGE_VERSION 12
 
 /* A rule's facts, borrowed from the image. */
 struct image_rule_info {

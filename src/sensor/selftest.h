@@ -30,7 +30,7 @@ int tcp_open(const struct tcp_end *to, struct tcp_end *own) MUST_CHECK;
 int tcp_numbers(int fd, uint32_t *send_next, uint32_t *receive_next) MUST_CHECK;
 /* Sends a byte and looks what comes: 1 reset, 0 it lives on, -errno. */
 int tcp_is_dead(int fd) MUST_CHECK;
-/* MAC address of a neighbour, as ARP knows it. */
+/* MAC address of a neighbour, as the kernel knows it (ARP, ND). */
 bool neighbour_mac(const struct tcp_end *e, uint8_t mac[6]);
 
 #endif

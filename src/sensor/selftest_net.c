@@ -7,6 +7,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <linux/neighbour.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/tcp.h>
 #include <poll.h>
 #include <sched.h>
@@ -230,23 +233,53 @@ int tcp_is_dead(int fd)
     return n < 0 && errno == ECONNRESET ? 1 : 0;
 }
 
+/* The entry's MAC if it is the one of that address. */
+static bool neighbour_is(const struct nlmsghdr *h, const struct ip_addr *want, uint8_t ver, uint8_t mac[6])
+{
+    const struct ndmsg *m = NLMSG_DATA(h);
+    const uint8_t *found = NULL;
+    bool same = false;
+    size_t skip = ver == 4 ? 12 : 0;
+    if (h->nlmsg_type != RTM_NEWNEIGH || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
+        return false;
+    int left = (int)(h->nlmsg_len - NLMSG_LENGTH(sizeof(*m)));
+    for (const struct rtattr *a = (const void *)((const char *)m + NLMSG_ALIGN(sizeof(*m))); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+        if (a->rta_type == NDA_DST && RTA_PAYLOAD(a) == 16 - skip)
+            same = !memcmp(RTA_DATA(a), want->b + skip, 16 - skip);
+        if (a->rta_type == NDA_LLADDR && RTA_PAYLOAD(a) == 6)
+            found = RTA_DATA(a);
+    }
+    if (!same || !found)
+        return false;
+    memcpy(mac, found, 6);
+    return true;
+}
+
 bool neighbour_mac(const struct tcp_end *e, uint8_t mac[6])
 {
-    char line[256], want[64], host[64], m[32];
-    bool found = false;
-    end_text(e, want);
-    want[strcspn(want, ":")] = 0;
-    FILE *f = e->ver == 4 ? fopen("/proc/net/arp", "re") : NULL;
-    while (f && !found && fgets(line, sizeof(line), f)) {
-        unsigned b[6];
-        if (sscanf(line, "%63s %*s %*s %31s", host, m) != 2 || strcmp(host, want) != 0 ||
-            sscanf(m, "%x:%x:%x:%x:%x:%x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]) != 6)
-            continue;
-        for (unsigned i = 0; i < 6; i++)
-            mac[i] = (uint8_t)b[i];
-        found = true;
+    _Alignas(8) char room[16384];
+    struct {
+        struct nlmsghdr h;
+        struct ndmsg m;
+    } ask = {.h = {.nlmsg_len = sizeof(ask), .nlmsg_type = RTM_GETNEIGH, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+             .m = {.ndm_family = e->ver == 4 ? AF_INET : AF_INET6}};
+    bool found = false, done = false;
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0)
+        return false;
+    struct timeval wait = {.tv_sec = 1};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+    done = send(fd, &ask, sizeof(ask), 0) != (ssize_t)sizeof(ask);
+    while (!found && !done) {
+        ssize_t n = recv(fd, room, sizeof(room), 0);
+        if (n <= 0)
+            break;
+        unsigned left = (unsigned)n;
+        for (const struct nlmsghdr *h = (const void *)room; NLMSG_OK(h, left) && !found && !done; h = NLMSG_NEXT(h, left)) {
+            done = h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR;
+            found = neighbour_is(h, &e->a, e->ver, mac);
+        }
     }
-    if (f)
-        fclose(f);
+    close(fd);
     return found;
 }

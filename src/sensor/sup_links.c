@@ -50,8 +50,17 @@ static bool response_there(struct supervisor *s)
 {
     const char *name = s->plan.response;
     uint32_t index = if_nametoindex(name);
-    if (index == s->response_index && !s->response_gone)
+    if (index == s->response_index && !s->response_gone) {
+        s->response_renamed = false;
         return true;
+    }
+    char other[IF_NAMESIZE];
+    if (!index && !s->response_gone && if_indextoname(s->response_index, other)) {
+        if (!s->response_renamed)
+            log_at(LOG_AT_WARNING, "response", "%s is called %s now: answers go on leaving it until the engine begins anew", name, other);
+        s->response_renamed = true;
+        return true;
+    }
     if (!index) {
         if (!s->response_gone)
             log_at(LOG_AT_WARNING, "response", "%s is gone: nothing is answered until it comes back", name);
@@ -96,6 +105,7 @@ void links_look(struct supervisor *s)
     if (!s->running || now - s->links_look_ns < NS_PER_SEC)
         return;
     s->links_look_ns = now;
+    char other[IF_NAMESIZE];
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
@@ -103,7 +113,7 @@ void links_look(struct supervisor *s)
         if (!(s->dead >> i & 1))
             link_look(s, fd, i, s->plan.live.iface[i]);
     if (s->plan.response && !s->plan.raw && response_there(s))
-        link_look(s, fd, RESPONSE_BIT, s->plan.response);
+        link_look(s, fd, RESPONSE_BIT, if_indextoname(s->response_index, other) ? other : s->plan.response);
     close(fd);
     arena_reset(&s->arena); /* still away: said once is enough */
     diags_init(&s->diags, &s->arena);

@@ -120,7 +120,7 @@ struct supervisor {
     uint64_t links_down; /* interfaces without link or set down; bit CAPTURE_IFACES: the response port */
     uint64_t links_look_ns;
     uint32_t response_index; /* of the port that the sending sockets are bound to */
-    bool response_gone;
+    bool response_gone, response_renamed;
     uint64_t lost_frames;             /* in the rings of engines that died */
     struct worker_counts past, ended; /* sums of engines that ended; of the last one */
     struct logger_counters past_log;

@@ -140,6 +140,11 @@ static void ask(struct decision *o, const struct match *m, unsigned answer)
     a->response |= (uint8_t)answer;
 }
 
+static bool snort_dialect(const struct image_rule_info *r)
+{
+    return r->dialect == DIALECT_SNORT2 || r->dialect == DIALECT_SNORT3;
+}
+
 static void apply(struct deciding *w, const struct image_rule_info *r, const struct match *m,
                   unsigned action, unsigned response, bool by_rate)
 {
@@ -170,6 +175,8 @@ static void apply(struct deciding *w, const struct image_rule_info *r, const str
         answer |= RESP_RST_BOTH;
     if (does & DOES_REJECT)
         o->reject = true;
+    if ((m->flags & MATCH_NOALERT) && snort_dialect(r)) /* Snort: what is no event answers nothing */
+        answer = 0;
     if (answer)
         ask(o, m, answer);
 }
@@ -207,11 +214,6 @@ static bool write_alert(struct deciding *w, const struct match *m, unsigned acti
     a->would = (effects[action] & DOES_DROP) && (w->c->place == PLACE_MIRROR || w->c->would);
     a->blocked = (effects[action] & DOES_DROP) && w->c->place == PLACE_INLINE && !w->c->would;
     return true;
-}
-
-static bool snort_dialect(const struct image_rule_info *r)
-{
-    return r->dialect == DIALECT_SNORT2 || r->dialect == DIALECT_SNORT3;
 }
 
 /*

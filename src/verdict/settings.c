@@ -181,7 +181,11 @@ void response_policy_tune(void *policy, const struct image *i, uint32_t rule,
                           struct overlay_rule *r)
 {
     const struct response_policy *p = policy;
+    struct image_rule_info info;
     if (r->response)
+        return;
+    image_rule(i, rule, &info);
+    if (info.flags & RULE_NOALERT) /* it marks what is mostly harmless, and nobody would see why it died */
         return;
     for (unsigned k = 0; k < p->n; k++) /* the first that fits */
         if (query_match(p->by_query[k].query, i, rule, r)) {

@@ -123,9 +123,20 @@ static void chain_remove(struct responder *r, const struct answered *a)
         *x = a->next;
 }
 
+/* The oldest, but a connection only where there is nothing among the oldest that anyone can forge. */
+static struct answered *oldest(const struct responder *r)
+{
+    enum { LOOKED_AT = 64 };
+    uint32_t x = r->oldest;
+    for (unsigned k = 0; x && k < LOOKED_AT; k++, x = r->row[x - 1].newer)
+        if (r->row[x - 1].proto != IPPROTO_NUM_TCP || !r->row[x - 1].flow)
+            return &r->row[x - 1];
+    return &r->row[r->oldest - 1];
+}
+
 static struct answered *recycle(struct responder *r)
 {
-    struct answered *a = &r->row[r->oldest - 1];
+    struct answered *a = oldest(r);
     if (!a->over)
         watch_finish(r, a, EFFECT_UNKNOWN);
     if (a->asked_ns + r->config.table_ns > r->now_ns)

@@ -148,7 +148,7 @@ static void report(struct responder *r, const struct answered *a, const struct r
     struct response_report rep = {
         .flow = a->flow,
         .rule = by->rule,
-        .kind = by->kind,
+        .kind = by->kind & (uint8_t)(a->sent | a->sent >> SIDE_1), /* what left */
         .attempts = (uint16_t)by->sends,
         .effect = a->effect,
         .status = a->status,
