@@ -3,6 +3,7 @@
 #include "verdict/respond.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,7 +130,7 @@ static struct answered *oldest(const struct responder *r)
     enum { LOOKED_AT = 64 };
     uint32_t x = r->oldest;
     for (unsigned k = 0; x && k < LOOKED_AT; k++, x = r->row[x - 1].newer)
-        if (r->row[x - 1].proto != IPPROTO_NUM_TCP || !r->row[x - 1].flow)
+        if (r->row[x - 1].proto != IPPROTO_TCP || !r->row[x - 1].flow)
             return &r->row[x - 1];
     return &r->row[r->oldest - 1];
 }
