@@ -100,8 +100,8 @@ static const struct refused_case cases[] = {
     {NULL, C "fast_pattern:5,5;", S2 | SU, S2 | SU, "fast_pattern"},
     {NULL, C "replace:\"ab\";", S2 | SU, S2 | SU, "replace"},
     {NULL, C "replace:\"abd\";", ALL, NONE, NULL},
-    {NULL, C "http_uri; replace:\"abd\";", S2 | SU, S2 | SU, "content"},
-    {NULL, "http.uri; content:\"abc\"; replace:\"abd\";", SU, SU, "content"},
+    {NULL, C "http_uri; replace:\"abd\";", S2 | SU, S2 | SU, NULL},
+    {NULL, "http.uri; content:\"abc\"; replace:\"abd\";", SU, SU, "replace"},
     {NULL, "content:!\"abc\"; replace:\"abd\";", S2 | SU, S2 | SU, "replace"},
     /* bytes */
     {NULL, "byte_test:0,>,5,0;", ALL, ALL, "byte_test"},
