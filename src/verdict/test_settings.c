@@ -240,7 +240,10 @@ static void by_default(void **state)
                              "    - {query: \"all\"}\n"
                              "    - {query: \"classtype:trojan-activity,policy-violation\", resp: reset_both}\n",
                              &d);
-    struct image *i = image_of(rules_text, &d);
+    char text[sizeof(rules_text) + 200];
+    snprintf(text, sizeof(text), "%salert tcp any any -> any any (msg:\"marks\"; content:\"g7h8\"; flowbits:set,x; flowbits:noalert; "
+             "classtype:trojan-activity; sid:500;)\n", rules_text);
+    struct image *i = image_of(text, &d);
     assert_int_equal(d.errors, 0);
     struct response_policy *p = response_policy_new(c, &d);
     assert_int_equal(d.errors, 3); /* no such key, no such word, no resp */
@@ -250,7 +253,7 @@ static void by_default(void **state)
     static const struct {
         uint32_t gid, sid;
         uint8_t response;
-    } want[] = {{1, 100, RESP_RST_BOTH}, {1, 200, RESP_ICMP_PORT}, {1, 300, RESP_ICMP_HOST}, {3, 400, 0}};
+    } want[] = {{1, 100, RESP_RST_BOTH}, {1, 200, RESP_ICMP_PORT}, {1, 300, RESP_ICMP_HOST}, {3, 400, 0}, {1, 500, 0}};
     for (size_t k = 0; k < ARRAY_LEN(want); k++) {
         int64_t at = image_find_sid(i, want[k].gid, want[k].sid);
         assert_true(at >= 0);
