@@ -14,6 +14,11 @@ install_packages() {
 		dpkg-query -W -f='${Status}\n' "$p" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$p")
 	done
 	[ ${#missing[@]} -eq 0 ] && return 0
+	# Vectorscan stands in Hyperscan's place and must be named to go; what needs either runs on with Hyperscan.
+	for p in libvectorscan-dev libvectorscan5; do
+		dpkg-query -W -f='${Status}\n' "$p" 2>/dev/null | grep -q '^install ok installed$' &&
+			[[ " ${missing[*]} " == *" libhyperscan-dev "* ]] && missing+=("$p-")
+	done
 	[ -r /etc/debian_version ] || die "This is no Debian: install the counterparts of these packages: ${missing[*]}"
 	[ "$(id -u)" -eq 0 ] || die "Not root, and packages are missing. As root: apt-get install ${missing[*]}"
 	printf 'installing: %s\n' "${missing[*]}"

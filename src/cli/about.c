@@ -3,6 +3,7 @@
 
 #include "app/app.h"
 #include "config/config.h"
+#include "detect/detect.h"
 #include "rules/rules.h"
 
 #include <pcap/pcap.h>
@@ -20,9 +21,9 @@ static int build_info(void)
            "compiler: " __VERSION__ "\n"
            "capture: AF_PACKET (TPACKET_V2, V3), libpcap (%s), pcap and pcapng files\n"
            "responses: link layer, raw IP\n"
-           "patterns: vectorscan; regular expressions: PCRE2 with JIT\n"
+           "patterns: libhs %s; regular expressions: PCRE2 with JIT\n"
            "outputs: eve-log, fast, full, csv, console, syslog, unified2, pcap-log, stats\n",
-           pcap_lib_version());
+           pcap_lib_version(), pattern_library());
     return 0;
 }
 

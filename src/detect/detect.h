@@ -4,7 +4,7 @@
  *
  * image   a position-independent file, mapped read-only and shared by all processes that use it:
  *         rules in order of evaluation, their tests as a program, one pattern database for each distinct
- *         set of literals (vectorscan, serialised), the pcre programs, names and texts.
+ *         set of literals (Hyperscan, serialised), the pcre programs, names and texts.
  * overlay a flat array by rule index (enabled, action, response ...) plus the variables of the vIPS,
  *         resolved: one search tells for an address, one look for a port, which expressions hold.
  * detect  one a worker: scratch, candidates.  Image and overlay are swapped between two bursts.
@@ -50,6 +50,7 @@ struct image_made {
 };
 int image_make(struct rule_set *s, const char *path, const struct image_options *o, struct image_made *made,
                struct diags *d) MUST_CHECK;
+const char *pattern_library(void); /* version of what is linked */
 unsigned image_threads(void); /* as many as there are cores for us, and as pay */
 /* Maps and checks a file: version, size, checksum, CPU features. NULL with d. */
 struct image *image_open(const char *path, struct diags *d);

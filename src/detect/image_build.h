@@ -70,6 +70,10 @@ void *old_images_find(struct old_images *o, const struct img_pattern *p, uint32_
 uint64_t pattern_set_hash(const struct img_pattern *p, uint32_t n, const uint8_t *data);
 bool pattern_set_same(const struct img_pattern *a, const uint8_t *a_data, const struct img_pattern *b,
                       const uint8_t *b_data, uint32_t n);
+/* image_library.c: how often the pattern library's answer differs from a naive search, over random sets of literals and
+ * texts at 64 alignments; any but 0 makes rules silent. -ENOMEM: it can't be told. */
+int64_t pattern_library_misses(uint64_t seed, unsigned sets) MUST_CHECK;
+enum { LIBRARY_SETS = 40, LIBRARY_SEED = 1 }; /* of the check at each compile */
 /* image_write.c */
 int build_out_open(struct builder *b, const char *path) MUST_CHECK;
 void build_section_out(struct builder *b, enum image_section s); /* written now, and its memory given up */

@@ -3,7 +3,7 @@
  * What stands in an image file.  Private to detect.
  *
  * header | sections, each aligned to 64 bytes.  Everything is found by section and index or by a byte
- * offset in SEC_DATA; nothing holds an address.  Pattern databases lie as vectorscan uses them (already
+ * offset in SEC_DATA; nothing holds an address.  Pattern databases lie as Hyperscan uses them (already
  * deserialised) at multiples of 64 bytes, so that a page-aligned map is ready at once.
  *
  * The reader trusts a file whose checksum is right no further than the checks in image_file.c: every

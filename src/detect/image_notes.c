@@ -5,6 +5,7 @@
  */
 #include "detect/image_build.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct img_text put_cstr(struct builder *b, const char *s)
@@ -22,6 +23,18 @@ static void put_note(struct builder *b, const struct img_note *facts, const char
     build_put(b, SEC_NOTES, &x, sizeof(x), 1);
 }
 
+/* Said at every start from this image, not at its compile alone. */
+static void library_note(struct builder *b)
+{
+    if (pattern_library_misses(LIBRARY_SEED, LIBRARY_SETS) <= 0)
+        return;
+    char reason[160];
+    snprintf(reason, sizeof(reason), "the pattern library %s misses literals on this CPU: rules stay silent at random",
+             pattern_library());
+    struct img_note x = {.level = DIAG_WARNING};
+    put_note(b, &x, NULL, reason, "install libhyperscan5 in its place");
+}
+
 void build_notes(struct builder *b)
 {
     const struct rule_set *s = b->set;
@@ -34,6 +47,7 @@ void build_notes(struct builder *b)
         else
             b->notes_left++;
     }
+    library_note(b);
     for (n = 0; n < s->n_refusals; n++) {
         const struct rule_refusal *r = &s->refusals[n];
         struct img_note x = {
