@@ -101,6 +101,9 @@ bool emit_xff(struct engine *e, const struct flow *f, const struct app_tx *tx, s
 /* emit_alert.c */
 void emit_alerts(struct engine *e, struct packet *p, const struct decision *d);
 void emit_drop(struct engine *e, struct packet *p, const struct decision *d);
+void emit_over_budget(struct engine *e, const struct image_rule_info *r, const struct rule_over *x);
+/* emit_packet.c */
+void emit_packet_section(struct engine *e, const struct packet *p, uint32_t most); /* at most `most` bytes of it */
 bool tagged(struct engine *e, const struct packet *p); /* counts it: once a packet */
 void emit_tagged(struct engine *e, struct packet *p);
 void emit_flow_packet(struct engine *e, const struct packet *p); /* of a flow that alerted */
@@ -109,7 +112,6 @@ void emit_frame(struct engine *e, const struct packet *p); /* the frame that the
 void emit_packet_header(struct engine *e, const struct packet *p); /* of an anomaly */
 void emit_arp(struct engine *e, struct packet *p);
 void emit_anomalies(struct engine *e, struct packet *p);
-void emit_over_budget(struct engine *e, const struct image_rule_info *r, const struct rule_over *x);
 void emit_response(void *ctx, const struct response_report *r);
 /* emit_flow.c */
 void emit_flow(struct engine *e, const struct flow *f);

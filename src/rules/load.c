@@ -23,22 +23,6 @@
 
 enum { CHUNK_RULES_MIN = 256, CHUNKS_A_THREAD = 8, INCLUDE_DEPTH = 16, INCLUDE_FILES = 4096 };
 
-struct rules_loader_file {
-    uint8_t *bytes;
-    size_t n;
-    const char *name; /* NULL: none is asked for */
-    int rc;           /* why it could not be read */
-};
-enum { SIDE_CLASS, SIDE_REFERENCE, SIDE_THRESHOLD, SIDE_FILES };
-struct rule_loader {
-    struct rules_options o;
-    struct whole *set; /* what it becomes */
-    struct source *src;
-    uint32_t n, room;
-    struct rules_loader_file side[SIDE_FILES];
-    struct file_vars vars;
-};
-
 /* ---- input */
 
 static void side_read(struct rule_loader *l, unsigned which, const char *told, const char *setting)
@@ -48,7 +32,7 @@ static void side_read(struct rule_loader *l, unsigned which, const char *told, c
         path = conf_str(l->o.conf, setting);
     if (!path || !*path)
         return;
-    struct rules_loader_file *f = &l->side[which];
+    struct side_file *f = &l->side[which];
     struct str name = arena_dup(&l->set->pub.arena, path, strlen(path));
     f->name = name.p ? (const char *)name.p : "?";
     int rc = f->rc = source_read(path, &f->bytes, &f->n);
@@ -275,143 +259,6 @@ int rules_add_firewall(struct rule_loader *l, const struct conf *c, const char *
     return rc ? rc : bad;
 }
 
-struct var_hash {
-    uint64_t h;
-    bool port;
-    const struct rule_loader *l;
-};
-
-/*
- * Of a variable count its name, whether it holds a negation (the type of rules on addresses hangs
- * on that) and whether it can be resolved; not its value, so that sensors with other networks share
- * an image.
- */
-static void hash_var(void *ctx, const char *name, const char *text)
-{
-    struct var_hash *x = ctx;
-    const struct rules_options *o = &x->l->o;
-    struct str expr = str_cstr(text);
-    struct arena a;
-    struct ip_ranges r;
-    uint8_t bits[8192];
-    arena_init(&a, 0, 0);
-    int rc = x->port ? port_resolve(expr, o->var, o->ctx, !o->var, bits, NULL)
-                     : addr_resolve(&a, expr, o->var, o->ctx, !o->var, &r, NULL);
-    arena_done(&a);
-    uint8_t facts[2] = {expr_negated(expr, x->port, o->var, o->ctx, 0), rc == 0};
-    x->h = hash_bytes(name, strlen(name), x->h);
-    x->h = hash_bytes(facts, sizeof(facts), x->h);
-}
-
-/* Groups of actions by the word that action-order uses for them, in the order that holds without
- * it. */
-static const struct {
-    const char *word;
-    uint32_t actions;
-} action_groups[] = {
-    {"pass", 1u << ACTION_PASS | 1u << ACTION_ACCEPT},
-    {"drop", 1u << ACTION_DROP | 1u << ACTION_SDROP | 1u << ACTION_BLOCK | 1u << ACTION_BLACKLIST},
-    {"reject", 1u << ACTION_REJECT | 1u << ACTION_REJECTSRC | 1u << ACTION_REJECTDST |
-                   1u << ACTION_REJECTBOTH | 1u << ACTION_RESET | 1u << ACTION_REACT},
-    {"alert", 1u << ACTION_ALERT | 1u << ACTION_LOG | 1u << ACTION_ACTIVATE | 1u << ACTION_DYNAMIC |
-                  1u << ACTION_REPLACE | 1u << ACTION_CONFIG | 1u << ACTION_FILE_ID},
-};
-
-static_assert((int)RULE_TYPES_OWN == (int)CONF_RULETYPES, "one number for both");
-
-/*
- * Rank of each action; words that are no action are told by the configuration's own check.  Actions of
- * its own come last, in their order, unless they are named.
- */
-static void action_ranks(const struct conf *conf, uint8_t rank[ACTION_COUNT], uint8_t own[RULE_TYPES_OWN + 1])
-{
-    for (unsigned i = 0; i <= RULE_TYPES_OWN; i++)
-        own[i] = (uint8_t)(128 + i);
-    const struct conf_node *list = conf ? conf_node(conf, "action-order") : NULL;
-    uint8_t group[ARRAY_LEN(action_groups)] = {0, 1, 2, 3}, n = 0;
-    for (const struct conf_node *k = list ? list->child : NULL; k && n < 128; k = k->next) {
-        int type = k->value ? conf_ruletype_find(conf, str_cstr(k->value)) : -1;
-        if (type >= 0)
-            own[type + 1] = n++;
-        for (unsigned g = 0; k->value && g < ARRAY_LEN(action_groups); g++)
-            if (!strcmp(k->value, action_groups[g].word))
-                group[g] = n++;
-    }
-    for (unsigned a = 0; a < ACTION_COUNT; a++)
-        for (unsigned g = 0; g < ARRAY_LEN(action_groups); g++)
-            if (action_groups[g].actions >> a & 1)
-                rank[a] = group[g];
-}
-
-static uint64_t hash_node(const struct conf_node *n, uint64_t h)
-{
-    for (; n; n = n->next) {
-        h = hash_bytes(n->name, strlen(n->name), h);
-        if (n->value)
-            h = hash_bytes(n->value, strlen(n->value), h);
-        h = hash_node(n->child, h + 1);
-    }
-    return h;
-}
-
-/* Settings that say which lists are read and where they are. */
-static uint64_t hash_lists(const struct conf *c, uint64_t h)
-{
-    static const char *const words[] = {"data-dir", "default-reputation-path", "reputation-categories-file"};
-    for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
-        const char *v = conf_str(c, words[i]);
-        h = hash_bytes(v ? v : "", v ? strlen(v) : 0, h + i);
-    }
-    const struct key_word *w;
-    for (unsigned at = 0; (w = key_word_next(&at));) {
-        const char *v = w->def.setting ? conf_str(c, w->def.setting) : NULL;
-        h = hash_bytes(v ? v : "", v ? strlen(v) : 0, h + at);
-    }
-    const struct conf_node *files = conf_node(c, "reputation-files"), *sets = conf_node(c, "datasets");
-    h = hash_node(files ? files->child : NULL, h + 1);
-    if (files && files->value)
-        h = hash_bytes(files->value, strlen(files->value), h);
-    return hash_node(sets ? sets->child : NULL, h + 1);
-}
-
-uint64_t rules_input_hash(const struct rule_loader *l)
-{
-    struct var_hash x = {.h = 1, .l = l};
-    uint8_t rank[ACTION_COUNT] = {0}, own[RULE_TYPES_OWN + 1];
-    action_ranks(l->o.conf, rank, own);
-    x.h = hash_bytes(rank, sizeof(rank), x.h);
-    x.h = hash_bytes(own, sizeof(own), x.h);
-    for (uint32_t i = 0; i < l->n; i++) {
-        const struct source *s = &l->src[i];
-        uint8_t head[2] = {s->dialect, (uint8_t)(s->firewall | l->o.keep_disabled << 1)};
-        x.h = hash_bytes(head, sizeof(head), x.h);
-        x.h = hash_bytes(s->name, strlen(s->name), x.h);
-        x.h = hash_bytes(s->bytes, s->n, x.h);
-    }
-    for (unsigned i = 0; i < SIDE_FILES; i++)
-        if (l->side[i].name) { /* the name and what went wrong stand in what the image tells */
-            x.h = hash_bytes(l->side[i].name, strlen(l->side[i].name), x.h);
-            x.h = hash_bytes(&l->side[i].rc, sizeof(l->side[i].rc), x.h + i);
-            if (l->side[i].bytes)
-                x.h = hash_bytes(l->side[i].bytes, l->side[i].n, x.h + i);
-        }
-    if (!l->o.conf)
-        return x.h;
-    x.h = hash_lists(l->o.conf, x.h);
-    const struct conf_node *types = conf_node(l->o.conf, "ruletypes");
-    x.h = hash_node(types ? types->child : NULL, x.h);
-    for (unsigned kind = 0; kind < CONF_LINE_KINDS; kind++) {
-        const struct conf_line *lines;
-        size_t n = conf_lines(l->o.conf, (enum conf_line_kind)kind, &lines);
-        for (size_t i = 0; i < n; i++)
-            x.h = hash_bytes(lines[i].text, strlen(lines[i].text), x.h + kind);
-    }
-    (void)conf_each_var(l->o.conf, false, hash_var, &x);
-    x.port = true;
-    (void)conf_each_var(l->o.conf, true, hash_var, &x);
-    return x.h;
-}
-
 /* ---- companions */
 
 static int classes_load(struct rule_loader *l, const struct raw_rules *raw, struct classes *k)
@@ -420,7 +267,7 @@ static int classes_load(struct rule_loader *l, const struct raw_rules *raw, stru
     struct diags *d = &w->pub.diags;
     if (classes_init(k, &w->pub.arena) < 0)
         return -ENOMEM;
-    const struct rules_loader_file *f = &l->side[SIDE_CLASS];
+    const struct side_file *f = &l->side[SIDE_CLASS];
     if (f->bytes && classes_read(k, str_of(f->bytes, f->n), f->name, d) == -ENOMEM)
         return -ENOMEM;
     f = &l->side[SIDE_REFERENCE];
@@ -444,7 +291,7 @@ static int thresholds_load(struct rule_loader *l, const struct raw_rules *raw, s
 {
     struct whole *w = l->set;
     struct threshold_file t = {0};
-    const struct rules_loader_file *f = &l->side[SIDE_THRESHOLD];
+    const struct side_file *f = &l->side[SIDE_THRESHOLD];
     int rc = 0;
     if (f->bytes)
         rc = thresholds_read(&w->pub.arena, addr, str_of(f->bytes, f->n), f->name, 1, false, &t,
@@ -595,7 +442,7 @@ struct rule_set *rules_finish(struct rule_loader *l, unsigned threads)
     struct classes k;
     struct work work = {0};
     w->pub.content_hash = rules_input_hash(l);
-    action_ranks(l->o.conf, w->pub.action_rank, w->pub.ruletype_rank);
+    rules_action_ranks(l->o.conf, w->pub.action_rank, w->pub.ruletype_rank);
     int rc = split_all(l, &raw);
     if (rc == 0)
         rc = classes_load(l, &raw, &k);

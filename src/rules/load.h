@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Private: a rule set with what it owns, and the joining of chunks. */
+/* Private: what is loaded, a rule set with what it owns, and the joining of chunks. */
 #ifndef RULES_LOAD_H
 #define RULES_LOAD_H
 
@@ -15,9 +15,28 @@ struct whole {
 };
 static_assert(offsetof(struct whole, pub) == 0, "rules_free casts back");
 
+/* What is read before anything is parsed. */
+struct side_file {
+    uint8_t *bytes;
+    size_t n;
+    const char *name; /* NULL: none is asked for */
+    int rc;           /* why it could not be read */
+};
+enum { SIDE_CLASS, SIDE_REFERENCE, SIDE_THRESHOLD, SIDE_FILES };
+struct rule_loader {
+    struct rules_options o;
+    struct whole *set; /* what it becomes */
+    struct source *src;
+    uint32_t n, room;
+    struct side_file side[SIDE_FILES];
+    struct file_vars vars;
+};
+
 /* Rules, refusals and names of all chunks in one set; *addr stays open for threshold files. */
 int chunks_join(struct whole *w, struct chunk *chunks, uint32_t n, const struct classes *k,
                 const struct rules_options *o, struct strtab *addr) MUST_CHECK;
+/* Rank of each action by the configuration's action-order (load_hash.c). */
+void rules_action_ranks(const struct conf *conf, uint8_t rank[ACTION_COUNT], uint8_t own[RULE_TYPES_OWN + 1]);
 /* Says which lines of threshold files name no rule of the set. */
 int thresholds_settle(struct whole *w, const struct threshold_file *t) MUST_CHECK;
 /* Tables that are known only now, and what is to be said of variables. */
