@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Events that rules give: alert, drop. */
-#include "engine/kept.h"
 #include "engine/worker.h"
 
 #include "base/jread.h"

@@ -284,6 +284,75 @@ static void rule_counts(struct fields *out, const struct image *i)
     fields_array_end(out);
 }
 
+static void capture_stats(struct fields *out, const struct engine_counters *c, const struct capture_counters *cap)
+{
+    if (!cap)
+        return;
+    fields_open(out, "capture");
+    fields_u64(out, "kernel_packets", cap->kernel_packets);
+    fields_u64(out, "kernel_drops", cap->kernel_drops);
+    if (c->twins)
+        fields_u64(out, "duplicates", c->twins);
+    fields_close(out);
+}
+
+static void stream_events(struct fields *out, const struct engine_counters *c)
+{
+    fields_open(out, "stream");
+    for (unsigned k = 0; k < STREAM_EVENT_COUNT; k++)
+        fields_u64(out, stream_event_name(k), c->stream.event[k]);
+    fields_close(out);
+}
+
+static void flow_stats(struct fields *out, const struct engine_counters *c, bool null)
+{
+    rows(out, "flow", flow_rows, ARRAY_LEN(flow_rows), c, null);
+    fields_open(out, "end");
+    fields_open(out, "state");
+    fields_u64(out, "new", c->flow.end_new);
+    fields_u64(out, "established", c->flow.end_established);
+    fields_u64(out, "closed", c->flow.end_closed);
+    fields_close(out);
+    fields_close(out);
+    fields_close(out);
+}
+
+static void defrag_stats(struct fields *out, const struct decode_counters *c)
+{
+    fields_open(out, "defrag");
+    fields_open(out, "ipv4");
+    fields_u64(out, "fragments", c->frag_ipv4);
+    fields_u64(out, "reassembled", c->frag_ipv4_whole);
+    fields_close(out);
+    fields_open(out, "ipv6");
+    fields_u64(out, "fragments", c->frag_ipv6);
+    fields_u64(out, "reassembled", c->frag_ipv6_whole);
+    fields_close(out);
+    fields_u64(out, "max_trackers_reached", c->frag_max_hit);
+    fields_u64(out, "memuse", c->frag_mem_bytes);
+    fields_close(out);
+}
+
+/* The object that rows() has left open, with why frames were dropped. */
+static void drop_reasons(struct fields *out, const struct engine_counters *c, unsigned first, unsigned end)
+{
+    fields_open(out, "drop_reason");
+    for (unsigned k = first; k < end; k++)
+        fields_u64(out, drop_reason_counter(k), c->verdict.drop_reason[k]);
+    fields_close(out);
+    fields_close(out);
+}
+
+static void app_stats(struct fields *out, const struct app_counters *c)
+{
+    fields_open(out, "app_layer");
+    app_rows(out, "flow", c->flow, true);
+    app_rows(out, "tx", c->tx, false);
+    app_errors(out, c);
+    fields_u64(out, "memuse", c->memuse_bytes);
+    fields_close(out);
+}
+
 void engine_stats(struct engine *e, const struct engine_counters *c, const struct capture_counters *cap,
                   uint64_t uptime_s)
 {
@@ -296,14 +365,7 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
     struct fields *out = event_fields(e->out);
     fields_open(out, "stats");
     fields_u64(out, "uptime", uptime_s);
-    if (cap) {
-        fields_open(out, "capture");
-        fields_u64(out, "kernel_packets", cap->kernel_packets);
-        fields_u64(out, "kernel_drops", cap->kernel_drops);
-        if (c->twins)
-            fields_u64(out, "duplicates", c->twins);
-        fields_close(out);
-    }
+    capture_stats(out, c, cap);
     rows(out, "decoder", decoder_rows, ARRAY_LEN(decoder_rows), c, w->stats_null);
     fields_u64(out, "avg_pkt_size", c->decode.pkts ? c->decode.bytes / c->decode.pkts : 0);
     if (w->stats_decoder_events)
@@ -311,33 +373,10 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
     fields_close(out);
     rows(out, "tcp", tcp_rows, ARRAY_LEN(tcp_rows), c, w->stats_null);
     fields_close(out);
-    if (w->stats_stream_events) {
-        fields_open(out, "stream");
-        for (unsigned k = 0; k < STREAM_EVENT_COUNT; k++)
-            fields_u64(out, stream_event_name(k), c->stream.event[k]);
-        fields_close(out);
-    }
-    rows(out, "flow", flow_rows, ARRAY_LEN(flow_rows), c, w->stats_null);
-    fields_open(out, "end");
-    fields_open(out, "state");
-    fields_u64(out, "new", c->flow.end_new);
-    fields_u64(out, "established", c->flow.end_established);
-    fields_u64(out, "closed", c->flow.end_closed);
-    fields_close(out);
-    fields_close(out);
-    fields_close(out);
-    fields_open(out, "defrag");
-    fields_open(out, "ipv4");
-    fields_u64(out, "fragments", c->decode.frag_ipv4);
-    fields_u64(out, "reassembled", c->decode.frag_ipv4_whole);
-    fields_close(out);
-    fields_open(out, "ipv6");
-    fields_u64(out, "fragments", c->decode.frag_ipv6);
-    fields_u64(out, "reassembled", c->decode.frag_ipv6_whole);
-    fields_close(out);
-    fields_u64(out, "max_trackers_reached", c->decode.frag_max_hit);
-    fields_u64(out, "memuse", c->decode.frag_mem_bytes);
-    fields_close(out);
+    if (w->stats_stream_events)
+        stream_events(out, c);
+    flow_stats(out, c, w->stats_null);
+    defrag_stats(out, &c->decode);
     if (w->stats_exceptions)
         exception_stats(out, e->settings, &c->verdict, w->stats_null);
     fields_open(out, "flow_bypassed");
@@ -347,29 +386,16 @@ void engine_stats(struct engine *e, const struct engine_counters *c, const struc
     rows(out, "detect", detect_rows, ARRAY_LEN(detect_rows), c, w->stats_null);
     rule_counts(out, overlay_image(detect_overlay(e->detect)));
     fields_close(out);
-    fields_open(out, "app_layer");
-    app_rows(out, "flow", c->app.flow, true);
-    app_rows(out, "tx", c->app.tx, false);
-    app_errors(out, &c->app);
-    fields_u64(out, "memuse", c->app.memuse_bytes);
-    fields_close(out);
+    app_stats(out, &c->app);
     rows(out, "response", response_rows, ARRAY_LEN(response_rows), c, w->stats_null);
     fields_close(out);
     if (e->settings->inline_mode) {
         rows(out, "ips", ips_rows, ARRAY_LEN(ips_rows), c, w->stats_null);
-        fields_open(out, "drop_reason");
-        for (unsigned k = 1; k < DROP_FW_RULES; k++)
-            fields_u64(out, drop_reason_counter(k), c->verdict.drop_reason[k]);
-        fields_close(out);
-        fields_close(out);
+        drop_reasons(out, c, 1, DROP_FW_RULES);
     }
     if (e->settings->firewall) {
         rows(out, "firewall", firewall_rows, ARRAY_LEN(firewall_rows), c, w->stats_null);
-        fields_open(out, "drop_reason");
-        for (unsigned k = DROP_FW_RULES; k < DROP_REASON_COUNT; k++)
-            fields_u64(out, drop_reason_counter(k), c->verdict.drop_reason[k]);
-        fields_close(out);
-        fields_close(out);
+        drop_reasons(out, c, DROP_FW_RULES, DROP_REASON_COUNT);
     }
     fields_close(out);
     event_end(e->out);
