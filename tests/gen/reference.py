@@ -93,6 +93,15 @@ class Naive(judge.Judge):
             return text_number(self.d[at:at + op.f['n']], op.f['base'], at)
         return super().number(op, cursor, names)
 
+    def jump(self, op, i, cursor, names):
+        """To before the buffer is to its start in Suricata; in Snort it fails."""
+        got = self.number(op, cursor, names)
+        if got is None:
+            return False
+        to = judge.jumped(op, got, len(self.d))
+        to = 0 if to < 0 and self.dialect == 'suricata' else to
+        return 0 <= to <= len(self.d) and self.run(i + 1, to, names)
+
     def test(self, op, i, cursor, names):
         """Numbers are without a sign: what byte_math took below nothing is very much."""
         got = self.number(op, cursor, names)
