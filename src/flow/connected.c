@@ -312,6 +312,8 @@ static enum verdict seq_check(struct pass *c, const struct state_events *ev)
     }
     if (p->payload_len && seq_le(end, h->last_ack)) {
         p->flags |= PKT_RETRANSMIT;
+        if (half_offset(h, end) <= (int64_t)h->app)
+            p->flags |= PKT_STREAM_ADD; /* it was in the stream when it came first: stream rules have seen it */
         if (c->s->state != TCP_ESTABLISHED)
             stream_event(c, STREAM_EV_PKT_RETRANSMISSION);
         stream_event(c, STREAM_EV_PKT_SPURIOUS_RETRANSMISSION);

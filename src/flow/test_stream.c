@@ -235,6 +235,26 @@ static void inline_first_copy_leaves(void **state)
     w_done(&w);
 }
 
+/* What stream rules have seen they don't see in the packet again. */
+static void again_is_of_the_stream(void **state)
+{
+    (void)state;
+    struct world w;
+    w_init(&w, &acked, NULL);
+    w_open(&w);
+    w_seg(&w, 'c', "PA", 1001, 5001, "mark");
+    assert_true(w.p.flags & PKT_STREAM_ADD);
+    w_seg(&w, 's', "A", 5001, 1005, "");
+    w_seg(&w, 'c', "PA", 1001, 5001, "mark");
+    assert_true(w.p.flags & PKT_RETRANSMIT);
+    assert_true(w.p.flags & PKT_STREAM_ADD);
+    assert_string_equal(w_text(&w, 0), "mark");
+    w_seg(&w, 'c', "PA", 1005, 5001, "next");
+    w_seg(&w, 's', "A", 5001, 1009, "");
+    assert_string_equal(w_text(&w, 0), "marknext");
+    w_done(&w);
+}
+
 static void drop_invalid(void **state)
 {
     (void)state;
@@ -423,6 +443,7 @@ int main(void)
         cmocka_unit_test(exact_numbers),     cmocka_unit_test(bad_checksums_stay_out),
         cmocka_unit_test(zero_window_probe), cmocka_unit_test(inline_first_copy_leaves),
         cmocka_unit_test(drop_invalid),      cmocka_unit_test(caps),
+        cmocka_unit_test(again_is_of_the_stream),
         cmocka_unit_test(many_islands),      cmocka_unit_test(super_frame),
         cmocka_unit_test(swap_in_the_sink),  cmocka_unit_test(disabled_halves_hold_no_memory),
     };
