@@ -130,6 +130,8 @@ struct capture_live_options {
  * times as far as they wait together.
  */
 int capture_live_socket(const struct capture_live_options *o, unsigned iface, struct diags *d) MUST_CHECK;
+/* In the place of one whose interface is away: attached like it, dead until capture_live_replace. */
+int capture_live_away(const struct capture_live_options *o, unsigned iface, struct diags *d) MUST_CHECK;
 struct capture *capture_live_attach(const struct capture_live_options *o, const int *fd, unsigned n,
                                     struct diags *d);
 /*

@@ -188,6 +188,10 @@ int live_open(struct live *l, const struct capture_live_options *o, const int *f
         snprintf(l->name[i], IFNAMSIZ, "%s", o->iface[i]);
         l->n_ports++;
         rc = port_open(&l->port[i], fd[i], o->ring, l->ring_bytes);
+        if (rc == -ENODEV) { /* bound to nothing: away from the start */
+            l->port[i].count.dead = true;
+            rc = 0;
+        }
         if (rc < 0)
             diag_add(d, DIAG_ERROR, o->iface[i], 0, 0, NULL, "can't map the ring: %s",
                      strerror(-rc));

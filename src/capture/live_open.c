@@ -219,6 +219,16 @@ int capture_live_socket(const struct capture_live_options *o, unsigned iface, st
     return r;
 }
 
+int capture_live_away(const struct capture_live_options *o, unsigned iface, struct diags *d)
+{
+    struct opening w = {.o = o, .index = iface, .d = d};
+    if (iface >= CAPTURE_IFACES || !o->iface[iface])
+        return -EINVAL;
+    w.iface = o->iface[iface];
+    w.fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    return w.fd < 0 ? complain(&w, -errno, "can't open a packet socket", NULL) : w.fd;
+}
+
 /*
  * libpcap writes code for a live handle that also sees tags which the kernel took off; the filter
  * looks at the frame alone, never at the vnet header.

@@ -96,11 +96,37 @@ static int open_port(struct supervisor *s, unsigned iface)
     return capture_live_socket(&o, iface, &s->diags);
 }
 
+static bool is_up(const char *name)
+{
+    struct ifreq r = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    strncpy(r.ifr_name, name, sizeof(r.ifr_name) - 1);
+    bool up = fd >= 0 && !ioctl(fd, SIOCGIFFLAGS, &r) && r.ifr_flags & IFF_UP;
+    if (fd >= 0)
+        close(fd);
+    return up;
+}
+
+/* An engine that starts anew looks at the ports that are there; the others are taken up when they come back. */
+static int open_away(struct supervisor *s, unsigned iface)
+{
+    if (!(s->dead >> iface & 1))
+        log_at(LOG_AT_WARNING, "capture", "%s is away: the engine starts without it; it is taken up when it comes back",
+               s->plan.live.iface[iface]);
+    s->dead |= 1u << iface;
+    return capture_live_away(&s->plan.live, iface, &s->diags);
+}
+
+static bool may_be_away(const struct supervisor *s)
+{
+    return s->running && !s->plan.in_wire && s->plan.n > 1;
+}
+
 static int open_captures(struct supervisor *s)
 {
     for (unsigned i = 0; i < s->plan.n && !s->plan.pcap; i++)
         for (unsigned w = 0; w < s->plan.workers; w++) {
-            int fd = open_port(s, i);
+            int fd = may_be_away(s) && (s->dead >> i & 1 || !is_up(s->plan.live.iface[i])) ? open_away(s, i) : open_port(s, i);
             if (fd < 0)
                 return fd;
             s->now.capture[w][i] = fd;
@@ -233,17 +259,6 @@ void ports_lost(struct supervisor *s, uint32_t mask)
                 shut(&s->now.capture[w][i]);
         }
     s->dead |= fresh;
-}
-
-static bool is_up(const char *name)
-{
-    struct ifreq r = {0};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    strncpy(r.ifr_name, name, sizeof(r.ifr_name) - 1);
-    bool up = fd >= 0 && !ioctl(fd, SIOCGIFFLAGS, &r) && r.ifr_flags & IFF_UP;
-    if (fd >= 0)
-        close(fd);
-    return up;
 }
 
 static bool port_back(struct supervisor *s, unsigned i)
