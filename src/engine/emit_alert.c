@@ -235,7 +235,7 @@ static void verdict_section(struct engine *e, const struct decision *d, const st
     unsigned status = a ? a->status : STATUS_DONE;
     const struct answer *own = e->settings->replay ? NULL : answer_of(d, a);
     unsigned asked = own ? own->response : d->response, dir = own ? own->dir : d->response_dir;
-    const char *why = own ? own->why : d->response_why;
+    const char *why = own ? own->why : e->settings->replay && status == STATUS_WOULD ? NULL : d->response_why; /* it answers nobody */
     struct event_verdict v;
     memset(&v, 0, sizeof(v));
     v.status = (uint8_t)status;

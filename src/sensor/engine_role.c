@@ -47,6 +47,29 @@ static struct overlay *overlay_from(struct engine_proc *p, struct conf *conf, in
     return o;
 }
 
+/* Rules whose authors want connections ended, where nobody can: said once a load, and in each of their alerts. */
+static void tell_unanswered(struct engine_proc *p, const struct conf *c, const struct overlay *o)
+{
+    const struct msg_setup *x = &p->child.setup;
+    if (!o || x->in_wire || x->answers)
+        return;
+    struct diags none;
+    struct arena a;
+    arena_init(&a, 0, 0);
+    diags_init(&none, &a);
+    uint8_t on_drop = response_on_drop(c, &none); /* what is wrong with it has been said */
+    arena_done(&a);
+    uint32_t all = image_n_rules(overlay_image(o)), n = 0;
+    for (uint32_t i = 0; i < all; i++) {
+        const struct overlay_rule *r = overlay_rule(o, i);
+        n += r->enabled && response_on_mirror(r->action, r->response, on_drop);
+    }
+    if (n)
+        diag_add(&p->child.diags, DIAG_WARNING, NULL, 0, 0, "name one with --response IF or response.interface",
+                 "%u rule%s an answer, and there is no response port: their alerts say `would`", n,
+                 n == 1 ? " wants" : "s want");
+}
+
 static void wait_ms(unsigned ms)
 {
     struct timespec t = {.tv_nsec = (long)ms * 1000000};
@@ -91,6 +114,7 @@ static void take_rules(struct engine_proc *p, struct message *m)
     int image_fd = msg_take_fd(m, 0);
     struct conf *conf = child_conf(msg_take_fd(m, 1));
     struct overlay *o = conf ? overlay_from(p, conf, image_fd, r.version) : NULL;
+    tell_unanswered(p, conf, o);
     close(image_fd);
     conf_free(conf);
     child_tell(&p->child);

@@ -40,6 +40,8 @@ struct msg_setup {
     uint32_t outgoing; /* mask of interfaces whose own frames are taken */
     uint32_t realtime; /* 1: workers run before all ordinary processes */
     uint32_t in_wire;  /* 1: interfaces are ends of wires, by pairs */
+    uint32_t answers;  /* 1: there are sockets to answer by */
+    uint32_t pad;
     uint64_t after_ns; /* fail-open.after */
     uint64_t ring_bytes, event_bytes; /* capture ring, event ring (whole mapping) */
     char iface[CAPTURE_IFACES][MSG_NAME];

@@ -10,7 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -97,6 +100,26 @@ bool link_is_up(const struct supervisor *s, unsigned iface)
 bool link_response_up(const struct supervisor *s)
 {
     return !s->response_gone && link_is_up(s, RESPONSE_BIT);
+}
+
+/* A port that comes back begins to speak within a second (multicast listener reports): it is silenced before. */
+void links_listen(struct supervisor *s)
+{
+    struct sockaddr_nl a = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+    s->link_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    if (s->link_fd >= 0 && bind(s->link_fd, (struct sockaddr *)&a, sizeof(a))) {
+        close(s->link_fd);
+        s->link_fd = -1;
+    }
+}
+
+/* What it says is not looked at: the ports are.  Too much to read (ENOBUFS) says the same. */
+void links_heard(struct supervisor *s)
+{
+    char any[4096];
+    for (unsigned k = 0; k < 1000 && (recv(s->link_fd, any, sizeof(any), 0) > 0 || errno == EINTR || errno == ENOBUFS); k++)
+        ;
+    s->links_look_ns = s->dead_look_ns = 0;
 }
 
 void links_look(struct supervisor *s)

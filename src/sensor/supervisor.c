@@ -75,6 +75,7 @@ static int fill_setup(struct supervisor *s)
     x->outgoing = p->with_address;
     x->realtime = p->realtime;
     x->in_wire = p->in_wire;
+    x->answers = p->response || p->raw;
     x->after_ns = p->after_ns;
     x->ring_bytes = p->live.ring_bytes;
     x->event_bytes = rec_ring_bytes(p->event_bytes);
@@ -103,7 +104,10 @@ static int signals(struct supervisor *s)
     if (sigprocmask(SIG_BLOCK, &set, NULL))
         return -errno;
     s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return s->signal_fd < 0 ? -errno : 0;
+    if (s->signal_fd < 0)
+        return -errno;
+    links_listen(s);
+    return 0;
 }
 
 /* Our own messages: to DIR/riposte.log when there is no terminal to write to. */
@@ -369,10 +373,11 @@ static int timeout_ms(const struct supervisor *s)
     return next <= now ? 0 : (int)((next - now) / NS_PER_MS) + 1;
 }
 
+enum { WATCHED = 3 + 6 + WIRE_THREADS + SUP_CLIENTS };
 struct watch {
-    struct pollfd f[2 + 6 + WIRE_THREADS + SUP_CLIENTS];
-    struct proc *proc[2 + 6 + WIRE_THREADS + SUP_CLIENTS];
-    struct control_client *client[2 + 6 + WIRE_THREADS + SUP_CLIENTS];
+    struct pollfd f[WATCHED];
+    struct proc *proc[WATCHED];
+    struct control_client *client[WATCHED];
     unsigned n;
 };
 
@@ -394,6 +399,7 @@ static void turn(struct supervisor *s)
     struct proc *const all[] = {&s->engine, &s->logger, &s->compiler};
     watch_add(&w, s->signal_fd, POLLIN, NULL, NULL);
     watch_add(&w, s->control_fd, POLLIN, NULL, NULL);
+    watch_add(&w, s->link_fd, POLLIN, NULL, NULL);
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         watch_add(&w, all[i]->channel, POLLIN, all[i], NULL);
         watch_add(&w, all[i]->pidfd, POLLIN, NULL, NULL);
@@ -418,6 +424,8 @@ static void turn(struct supervisor *s)
             control_serve(s, w.client[i], w.f[i].revents);
         else if (w.f[i].fd == s->control_fd)
             control_accept(s);
+        else if (w.f[i].fd == s->link_fd)
+            links_heard(s);
     }
     take_signals(s);
     reap(s);
@@ -489,7 +497,8 @@ static struct supervisor *supervisor_new(const struct sensor_options *o)
         *all[i] = (struct proc){.role = (enum role)i, .pidfd = -1, .channel = -1};
     int *const none[] = {&s->conf_fd,  &s->page_fd,        &s->log_page_fd,     &s->dir_fd,
                          &s->log_fd,   &s->image_fd,       &s->signal_fd,       &s->control_fd,
-                         &s->ready_fd, &s->reload.conf_fd, &s->reload.image_fd, &s->pid_fd};
+                         &s->ready_fd, &s->reload.conf_fd, &s->reload.image_fd, &s->pid_fd,
+                         &s->link_fd};
     for (size_t i = 0; i < ARRAY_LEN(none); i++)
         *none[i] = -1;
     struct generation *const gen[] = {&s->now, &s->old};
@@ -511,7 +520,7 @@ static struct supervisor *supervisor_new(const struct sensor_options *o)
 static void supervisor_free(struct supervisor *s)
 {
     int *const fds[] = {&s->conf_fd, &s->page_fd,  &s->log_page_fd, &s->dir_fd,
-                        &s->log_fd,  &s->image_fd, &s->signal_fd,   &s->pid_fd};
+                        &s->log_fd,  &s->image_fd, &s->signal_fd,   &s->pid_fd,  &s->link_fd};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         if (*fds[i] >= 0)
             close(*fds[i]);

@@ -126,6 +126,7 @@ struct supervisor {
     struct logger_counters past_log;
     struct wire *wire; /* NULL: mirror ports */
     int signal_fd, control_fd, ready_fd, pid_fd;
+    int link_fd; /* the kernel tells here that some link has changed */
     char control[4096], pidfile[4096];
     struct control_client client[SUP_CLIENTS];
     struct sup_survey survey;
@@ -179,6 +180,8 @@ uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped, uint64_t *b
 
 /* sup_links.c */
 void links_began(struct supervisor *s); /* the sockets of a generation are open */
+void links_listen(struct supervisor *s); /* without it they are looked at each second */
+void links_heard(struct supervisor *s);  /* the kernel told: looked at on this turn */
 void links_look(struct supervisor *s);
 bool link_is_up(const struct supervisor *s, unsigned iface);
 bool link_response_up(const struct supervisor *s);

@@ -458,7 +458,7 @@ enum verdict_status responder_answer(struct responder *r, const struct decision 
     }
     if (!r->out) {
         COUNT(r, rule, no_port, 1);
-        *why = NULL;
+        *why = "there is no response port";
         return STATUS_WOULD;
     }
     struct answered *a = answered_find(r, p, &side);

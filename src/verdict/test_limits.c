@@ -215,6 +215,7 @@ static void no_port(void **state)
     const char *why;
     struct packet p = *w->p;
     assert_int_equal(responder_answer(r, &d, &p, &why), STATUS_WOULD);
+    assert_string_equal(why, "there is no response port");
     assert_int_equal(responder_counters(r)->no_port, 1);
     responder_tick(r, UINT64_MAX);
     assert_int_equal(w->n_reports, 0);
