@@ -425,6 +425,35 @@ static void recycling(void **state)
     responder_free(r);
 }
 
+/* What anyone can forge pushes out what anyone can forge, not the connection that is being watched. */
+static void forgeries_and_a_connection(void **state)
+{
+    (void)state;
+    struct lab *w = lab_new(&(struct response_config){.chase = true, .table_rows = 16});
+    lab_open(w);
+    w->response = RESP_RST_BOTH;
+    lab_tcp(w, 'c', "PA", 1001, 5001, 100, 0);
+    unsigned before = w->n_sent;
+    assert_true(before >= 2);
+    uint16_t sp = w->sp;
+    w->dp = 53;
+    for (unsigned k = 0; k < 200; k++) {
+        w->sp = (uint16_t)(1000 + k);
+        w->response = RESP_ICMP_PORT;
+        lab_udp(w, 'c', 30);
+    }
+    assert_int_equal(w->n_sent, before + 200);
+    for (unsigned k = 0; k < w->n_reports; k++)
+        assert_int_equal(w->report[k].dp, 53);
+    /* It is still known: asked for again, it is damped. */
+    w->sp = sp;
+    w->dp = 80;
+    w->response = RESP_RST_BOTH;
+    lab_tcp(w, 'c', "PA", 1101, 5001, 10, 0);
+    assert_int_equal(responder_counters(w->r)->damped, 1);
+    lab_free(w);
+}
+
 /* In no second more than the limit, whatever the pattern; half of it for what can be forged. */
 static void total_rate(void **state)
 {
@@ -574,6 +603,7 @@ int main(void)
         cmocka_unit_test(what_is_new_goes_out),
         cmocka_unit_test(rules_of_one_packet),
         cmocka_unit_test(recycling),
+        cmocka_unit_test(forgeries_and_a_connection),
         cmocka_unit_test(total_rate),
         cmocka_unit_test(rate_by_target),
         cmocka_unit_test(divided),
