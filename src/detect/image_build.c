@@ -226,7 +226,7 @@ static void payload_scope(struct builder *b, const struct rule *r, struct img_ru
     if ((r->flags & (RULE_PACKET_ONLY | RULE_NO_STREAM)) || o->replaces) /* bytes are replaced where they lie: in a packet */
         o->needs_packet = 2;
     else if (r->flags & RULE_STREAM_ONLY)
-        o->needs_stream = 1;
+        o->needs_stream = r->flags & RULE_NEVER_ALONE ? 2 : 1;
     else if (position && r->type != TYPE_STREAM)
         o->needs_packet = 1;
     if (o->needs_packet != 2)

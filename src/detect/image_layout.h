@@ -135,7 +135,7 @@ struct img_rule {
     uint32_t block_first;
     uint16_t n_blocks;
     uint8_t needs_packet; /* TCP payload is also judged packet by packet */
-    uint8_t needs_stream; /* only in the stream */
+    uint8_t needs_stream; /* 1: a packet of a stream is not looked at by itself; 2: nor is any other */
 
     /* behind line 0: facts */
     uint32_t gid, sid, rev, priority;

@@ -159,7 +159,7 @@ bool payload_block(struct detect *d, const struct img_rule *r, const struct img_
     }
     if (tcp && r->needs_packet != 2 && (p->flags & PKT_STREAM_ADD) && (!r->needs_packet || r->needs_stream))
         return false;
-    if (tcp && r->needs_stream && !(p->flags & PKT_STREAM_ADD) && p->flow)
+    if (tcp && r->needs_stream == 2 && !(p->flags & PKT_STREAM_ADD) && p->flow)
         return false;
     struct input in;
     return packet_buffer(p, BUF_PAYLOAD, &in) && block_match(d, t, b->n, &in);

@@ -73,10 +73,40 @@ static void know_pairs(struct detect *d)
         pairs_add(d, d->stream.data, d->stream.n);
 }
 
+/* Bytes that a map of pairs would have to be made of. */
+static uint32_t pair_bytes(const struct detect *d)
+{
+    const struct packet *p = d->p;
+    uint32_t n = p->payload && !(p->flags & PKT_PSEUDO) ? p->payload_len : 0;
+    return n + (d->has_stream && d->stream.data != p->payload ? d->stream.n : 0);
+}
+
+/*
+ * In a super-frame the map of pairs costs more than all else, and where addresses and ports leave few rules, their own
+ * searches are cheaper: most of them look at a few bytes.  False: there are too many.
+ */
+static bool few_rules(struct detect *d, const struct img_list *l)
+{
+    enum { FEW = 16 };
+    const uint32_t *r = d->image->refs + l->refs;
+    uint32_t few[FEW], n = 0;
+    for (uint32_t k = 0; k < l->n_refs; k++) {
+        if (!gate_holds(d, r[k]) || !rule_header_ok(d, &d->rules[r[k]], r[k]))
+            continue;
+        if (n == FEW)
+            return false;
+        few[n++] = r[k];
+    }
+    while (n)
+        candidates_add(&d->cand, few[--n]);
+    return true;
+}
+
 void candidates_payload(struct detect *d, const struct img_list *l)
 {
+    enum { LONG = 8192 };
     struct candidates *c = &d->cand;
-    if (!l)
+    if (!l || (!d->pairs_known && pair_bytes(d) > LONG && few_rules(d, l)))
         return;
     const uint32_t *r = d->image->refs + l->refs, *pair = d->image->pairs + l->pairs;
     for (uint32_t k = 0; k < l->n_refs; k++) {

@@ -308,7 +308,7 @@ static void payload_steps(struct detect *d, const struct img_rule *r, const stru
         stream = true;
     }
     bool alone = !(tcp && r->needs_packet != 2 && (p->flags & PKT_STREAM_ADD) && (!r->needs_packet || r->needs_stream)) &&
-                 !(tcp && r->needs_stream && !(p->flags & PKT_STREAM_ADD) && p->flow);
+                 !(tcp && r->needs_stream == 2 && !(p->flags & PKT_STREAM_ADD) && p->flow);
     unsigned depth = best.depth;
     bool had = best.any;
     if (alone && packet_buffer(p, BUF_PAYLOAD, &in))

@@ -22,30 +22,38 @@ static const struct said left_open[] = {{'c', "S", ""}, {'s', "SA", ""}, {'c', "
 
 #define SU DIALECT_SURICATA
 #define S2 DIALECT_SNORT2
+#define DEPTH "stream.reassembly.depth=5"
 static const struct {
     enum rule_dialect dialect;
     const char *rule;
     const struct said *said;
-    bool midstream;
+    const char *set; /* a setting */
     const char *alerts; /* packets, counted from 1 */
 } rows[] = {
     /* stream_size counts sequence numbers, the SYN as well: a side that said nothing has used one. */
-    {SU, "(stream_size:server,=,0;", silent_server, false, "1"},
-    {SU, "(flow:established,to_server; stream_size:server,=,1;", silent_server, false, "4 6"},
-    {SU, "(flow:to_server; stream_size:client,=,6;", silent_server, false, "4"},
-    {SU, "(dsize:2; stream_size:server,=,3; stream_size:client,=,11;", silent_server, false, "7"},
-    {SU, "(stream_size:both,<,2;", silent_server, false, "1 2 3"},
-    {SU, "(flow:to_client; stream_size:either,=,3;", silent_server, false, "7 9"},
-    {SU, "(dsize:5; stream_size:client,=,6; stream_size:server,=,1;", in_the_middle, true, "1"},
+    {SU, "(stream_size:server,=,0;", silent_server, NULL, "1"},
+    {SU, "(flow:established,to_server; stream_size:server,=,1;", silent_server, NULL, "4 6"},
+    {SU, "(flow:to_server; stream_size:client,=,6;", silent_server, NULL, "4"},
+    {SU, "(dsize:2; stream_size:server,=,3; stream_size:client,=,11;", silent_server, NULL, "7"},
+    {SU, "(stream_size:both,<,2;", silent_server, NULL, "1 2 3"},
+    {SU, "(flow:to_client; stream_size:either,=,3;", silent_server, NULL, "7 9"},
+    {SU, "(dsize:5; stream_size:client,=,6; stream_size:server,=,1;", in_the_middle, "stream.midstream=true", "1"},
     /* The end of a flow that stays open is no packet with headers of zeros. */
-    {SU, "(ttl:<2;", left_open, false, ""},
-    {SU, "(window:0;", left_open, false, ""},
-    {SU, "(ack:0;", left_open, false, "1"},
-    {SU, "(flags:!P;", left_open, false, "1 2 3"},
-    {SU, "(id:0; flags:A;", left_open, false, ""},
-    {SU, "(content:\"hello\";", left_open, false, "4"},
+    {SU, "(ttl:<2;", left_open, NULL, ""},
+    {SU, "(window:0;", left_open, NULL, ""},
+    {SU, "(ack:0;", left_open, NULL, "1"},
+    {SU, "(flags:!P;", left_open, NULL, "1 2 3"},
+    {SU, "(id:0; flags:A;", left_open, NULL, ""},
+    {SU, "(content:\"hello\";", left_open, NULL, "4"},
+    /* What is behind the depth is in no stream: it is looked at by itself, but by flow:only_stream. */
+    {SU, "(content:\"again\";", silent_server, DEPTH, "6"},
+    {SU, "alert tcp-stream any any -> any any (content:\"again\";", silent_server, DEPTH, "6"},
+    {SU, "(flow:only_stream; content:\"again\";", silent_server, DEPTH, ""},
+    {SU, "(flow:no_stream; content:\"again\";", silent_server, DEPTH, "6"},
+    {SU, "(flow:only_stream; content:\"hello\";", silent_server, DEPTH, "6"},
+    {SU, "(flow:no_stream; content:\"hello\";", silent_server, DEPTH, "4"},
     /* A relative content behind nothing starts with each packet's payload in Snort. */
-    {S2, "(flow:established; content:\"ag\"; within:2;", silent_server, false, "6"},
+    {S2, "(flow:established; content:\"ag\"; within:2;", silent_server, NULL, "6"},
 };
 
 static uint8_t flags_of(const char *letters)
@@ -115,11 +123,11 @@ static void which_packets_alert(void **state)
         assert_non_null(mkdtemp(dir));
         sbuf_init(&got);
         et_open(&t);
-        if (rows[k].midstream)
-            assert_int_equal(conf_set(t.conf, "stream.midstream=true", &t.diags), 0);
+        if (rows[k].set)
+            assert_int_equal(conf_set(t.conf, rows[k].set, &t.diags), 0);
         snprintf(capture, sizeof(capture), "%s/in.pcap", dir);
         write_capture(capture, rows[k].said);
-        snprintf(rule, sizeof(rule), "alert tcp any any -> any any %s sid:1;)", rows[k].rule);
+        snprintf(rule, sizeof(rule), "%s%s sid:1;)", rows[k].rule[0] == '(' ? "alert tcp any any -> any any " : "", rows[k].rule);
         struct overlay *v = et_overlay_in(&t, rule, rows[k].dialect, 1);
         static const char *const vips[] = {"default", NULL};
         struct logger_identity id = {.vips = vips};

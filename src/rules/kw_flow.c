@@ -17,7 +17,7 @@ bool kw_flow(struct parse *p, const struct keyword *k, struct str v)
              {"established", RULE_ESTABLISHED, RULE_NOT_ESTABLISHED | RULE_STATELESS},
              {"not_established", RULE_NOT_ESTABLISHED, RULE_ESTABLISHED | RULE_STATELESS},
              {"stateless", RULE_STATELESS, RULE_ESTABLISHED | RULE_NOT_ESTABLISHED},
-             {"only_stream", RULE_STREAM_ONLY, RULE_NO_STREAM},
+             {"only_stream", RULE_STREAM_ONLY | RULE_NEVER_ALONE, RULE_NO_STREAM},
              {"no_stream", RULE_NO_STREAM, RULE_STREAM_ONLY},
              {"only_frag", RULE_ONLY_FRAG, RULE_NO_FRAG},
              {"no_frag", RULE_NO_FRAG, RULE_ONLY_FRAG}};

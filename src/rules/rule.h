@@ -52,7 +52,7 @@ enum rule_transport { /* bits of rule.transports */
 };
 enum rule_flag {
     RULE_PACKET_ONLY = 1u << 0,  /* tcp-pkt, dsize ...: never on the stream */
-    RULE_STREAM_ONLY = 1u << 1,  /* tcp-stream */
+    RULE_STREAM_ONLY = 1u << 1,  /* tcp-stream, flow:only_stream: what is in a stream is looked at there */
     RULE_PKTHDR = 1u << 2,       /* header word pkthdr: any frame, decode events */
     RULE_BOTH_WAYS = 1u << 3,    /* <> */
     RULE_NOALERT = 1u << 4,
@@ -73,6 +73,7 @@ enum rule_flag {
     RULE_STATELESS = 1u << 19,
     RULE_ESTABLISHED = 1u << 20,
     RULE_NOT_ESTABLISHED = 1u << 21,
+    RULE_NEVER_ALONE = 1u << 23, /* flow:only_stream: a packet that is in no stream is not looked at either */
     RULE_BYPASS = 1u << 22, /* its flow is let on without being looked at, from the match on */
 };
 
