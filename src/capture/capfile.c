@@ -212,6 +212,21 @@ static enum capture_state file_recv(struct capture *base, struct burst *b, int w
     return c->open || c->next < c->files.n || c->folder ? CAPTURE_MORE : CAPTURE_END;
 }
 
+/* A map's frames stay until its file is closed, which only file_recv does. */
+static void file_more(struct capture *base, struct burst *b)
+{
+    struct capfile *c = (struct capfile *)base;
+    if (!c->open || !c->src.map || c->out_path)
+        return;
+    cap_src_turn(&c->src);
+    for (unsigned tries = 0; b->n < BURST_MAX && tries < 64 * BURST_MAX && !c->pending_error;
+         tries++)
+        if (one_frame(c, b, 0) != STEP_ON)
+            break;
+    if (b->n)
+        b->now_ns = b->frame[b->n - 1].ts_ns;
+}
+
 /* forwarded.pcap has the link type of the first file; classic pcap knows one a file. */
 static bool out_open(struct capfile *c, uint16_t link)
 {
@@ -260,6 +275,7 @@ static void file_close(struct capture *base)
 
 static const struct capture_ops file_ops = {
     .recv = file_recv,
+    .more = file_more,
     .leave = file_leave,
     .iface_name = file_iface_name,
     .close = file_close,

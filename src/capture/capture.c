@@ -111,17 +111,35 @@ static void count_burst(struct capture *c, const struct burst *b)
     c->n.bytes += bytes;
 }
 
-enum capture_state capture_recv(struct capture *c, struct burst *b, int wait_ms)
+static void burst_begin(struct capture *c, struct burst *b)
 {
     b->n = 0;
     b->now_ns = c->now_ns;
-    enum capture_state st = c->ops->recv(c, b, wait_ms);
+}
+
+static void burst_end(struct capture *c, struct burst *b)
+{
     for (unsigned i = 0; i < b->n; i++) {
         b->verdict[i] = VERDICT_PASS;
         b->hold_id[i] = 0;
     }
     count_burst(c, b);
     c->now_ns = b->now_ns;
+}
+
+void capture_more(struct capture *c, struct burst *b)
+{
+    burst_begin(c, b);
+    if (c->ops->more && !c->hold.n)
+        c->ops->more(c, b);
+    burst_end(c, b);
+}
+
+enum capture_state capture_recv(struct capture *c, struct burst *b, int wait_ms)
+{
+    burst_begin(c, b);
+    enum capture_state st = c->ops->recv(c, b, wait_ms);
+    burst_end(c, b);
     if (c->hold.n)
         capture_expire(c, b->n ? b->frame[0].ts_ns : b->now_ns);
     if (st == CAPTURE_END && c->hold.n) {

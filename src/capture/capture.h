@@ -56,6 +56,11 @@ enum capture_state { CAPTURE_MORE, CAPTURE_END, CAPTURE_ERROR };
  * an interface that went away gives empty bursts and is looked for again.
  */
 enum capture_state capture_recv(struct capture *c, struct burst *b, int wait_ms) MUST_CHECK;
+/*
+ * More frames at once, behind those of the last capture_recv or capture_more, whose frames stay: none
+ * where that can't be (a stream, the end of a file, live).  For captures whose frames go nowhere.
+ */
+void capture_more(struct capture *c, struct burst *b);
 /* Carries out the verdicts of the burst that capture_recv gave last, in order. */
 void capture_verdict(struct capture *c, struct burst *b);
 /* Lets a held frame go: PASS, DROP or MODIFIED.  False if it has gone already. */

@@ -9,6 +9,8 @@
 struct capture_ops {
     /* Fills the burst; `n` is 0, verdicts are PASS, now_ns is the last one's. */
     enum capture_state (*recv)(struct capture *c, struct burst *b, int wait_ms);
+    /* The same, while the frames of the burst before stay.  May be NULL. */
+    void (*more)(struct capture *c, struct burst *b);
     /* Verdicts of the burst are carried out: its frames may be given back.  May be NULL. */
     void (*done)(struct capture *c, struct burst *b);
     /* A frame goes on its way.  NULL: frames go nowhere (a mirror) and holding makes no sense. */

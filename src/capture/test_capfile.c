@@ -494,6 +494,52 @@ static void broken_compression(void **state)
     tmp_remove(&t);
 }
 
+/* capture_more: frames stay until the next capture_recv; a map gives more, a stream does not. */
+static void more_at_once(void **state)
+{
+    (void)state;
+    enum { FRAMES = 3 * BURST_MAX + 10 };
+    static uint8_t bytes[1 << 16];
+    static struct burst b[8];
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    struct pcap_writer *w = pcap_writer_open(tmp_path(&t, "x", path), LINK_RAW, false);
+    assert_non_null(w);
+    for (uint32_t i = 0; i < FRAMES; i++)
+        assert_int_equal(pcap_writer_put(w, i * 1000ull, &i, sizeof i, sizeof i), 0);
+    assert_int_equal(pcap_writer_close(w), 0);
+    size_t len = file_get(path, bytes, sizeof bytes);
+    for (unsigned gz = 0; gz < 2; gz++) {
+        if (gz)
+            file_put_gz(path, bytes, len);
+        struct capture *c = capture_file_open(path, NULL, &diags);
+        assert_non_null(c);
+        assert_int_equal(capture_recv(c, &b[0], 0), CAPTURE_MORE);
+        unsigned n = 1;
+        for (; n < 8; n++) {
+            capture_more(c, &b[n]);
+            if (!b[n].n)
+                break;
+        }
+        assert_int_equal(n, gz ? 1 : 4);
+        uint32_t number = 0;
+        for (unsigned k = 0; k < n; k++)
+            for (unsigned i = 0; i < b[k].n; i++, number++) {
+                assert_int_equal(b[k].frame[i].number, number + 1);
+                assert_memory_equal(b[k].frame[i].data, &number, sizeof number);
+            }
+        assert_int_equal(b[n - 1].now_ns, (number - 1) * 1000ull);
+        for (unsigned k = 0; k < n; k++)
+            capture_verdict(c, &b[k]);
+        drain(c, &got);
+        assert_int_equal(number + got.frames, FRAMES);
+        assert_int_equal(got.errors, 0);
+        assert_int_equal(capture_counters(c)->received, FRAMES);
+        capture_close(c);
+    }
+    tmp_remove(&t);
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -501,7 +547,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(pcap_of_every_kind), T(pcapng_of_both_orders), T(pcapng_names),
         T(every_cut),          T(broken_files),          T(odd_times),
-        T(broken_compression),
+        T(more_at_once),       T(broken_compression),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

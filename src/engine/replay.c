@@ -2,9 +2,9 @@
 /*
  * Replay of capture files: reader, workers and logger in one process.
  *
- * With one worker everything runs in the caller's thread.  With more, each burst is shown to all workers, who
- * judge the packets of their own flows side by side; the logger merges their rings by packet when all have done
- * with a burst.  Shared state waits for all packets of lower number, so the events are the same.
+ * With one worker everything runs in the caller's thread.  With more, some bursts, a round, are shown to all
+ * workers, who judge the packets of their own flows side by side; the logger merges their rings by packet when
+ * all have done with a round.  Shared state waits for all packets of lower number, so the events are the same.
  */
 #include "engine/engine.h"
 
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { REPLAY_WORKERS = 64, FOLLOW_WAIT_MS = 200 };
+enum { REPLAY_WORKERS = ENGINE_WORKERS_MOST, FOLLOW_WAIT_MS = 200, ROUND_BURSTS = 16 };
 #define RING_PAYLOAD (8u << 20)
 
 struct crew;
@@ -38,8 +38,9 @@ struct crew {
     struct hand hand[REPLAY_WORKERS];
     struct rec_ring *rings[REPLAY_WORKERS];
     unsigned n;
-    struct burst burst;
-    _Atomic uint8_t verdict[BURST_MAX];
+    struct burst burst[ROUND_BURSTS]; /* of a round */
+    unsigned bursts;
+    _Atomic uint8_t verdict[ROUND_BURSTS][BURST_MAX];
     pthread_barrier_t begin, end;
     bool serial; /* caps are near: one worker at a time */
     bool stop; /* the next round is the last: flows end */
@@ -136,16 +137,29 @@ static bool hand_evict(void *ctx)
     return any;
 }
 
-/* Between two bursts: may the next meet a cap? */
-static void caps_look(struct crew *c)
+/* Between two rounds: may so many frames meet a cap? */
+static bool near_caps(struct crew *c, unsigned frames)
 {
     struct engine_use sum = {0};
-    static const struct engine_use none;
     for (unsigned k = 0; k < c->n; k++)
         engine_use(c->hand[k].engine, &sum);
-    c->serial = engine_near_caps(c->hand[0].engine, &sum);
+    return engine_near_caps(c->hand[0].engine, &sum, frames);
+}
+
+/* Between two rounds: one at a time? */
+static void caps_look(struct crew *c)
+{
+    static const struct engine_use none;
+    c->serial = near_caps(c, (c->bursts ? c->bursts : 1) * BURST_MAX);
     for (unsigned k = 0; k < c->n && !c->serial; k++)
         engine_others(c->hand[k].engine, &none);
+}
+
+static void hand_round(struct hand *h)
+{
+    struct crew *c = h->crew;
+    for (unsigned k = 0; k < c->bursts; k++)
+        engine_burst(h->engine, &c->burst[k], c->verdict[k]);
 }
 
 static void *hand_main(void *ctx)
@@ -158,7 +172,7 @@ static void *hand_main(void *ctx)
             engine_finish(h->engine);
             return NULL;
         }
-        engine_burst(h->engine, &c->burst, c->verdict);
+        hand_round(h);
         pthread_barrier_wait(&c->end);
     }
 }
@@ -236,6 +250,7 @@ static void crew_stop(struct crew *c)
         return;
     }
     c->stop = true;
+    c->bursts = 0;
     caps_look(c);
     pthread_barrier_wait(&c->begin);
     engine_finish(c->hand[0].engine);
@@ -256,19 +271,45 @@ static void crew_done(struct crew *c)
     pthread_mutex_destroy(&c->drain);
 }
 
-static void crew_burst(struct crew *c)
+/*
+ * More frames for the round that has one burst: who waits for others at its end does so less often.  In the wire a
+ * burst's verdicts are carried out before the next; near a cap rounds are short, so that fewer are walked in turn.
+ */
+static void crew_gather(struct crew *c, struct capture *cap)
+{
+    c->bursts = 1;
+    if (c->n == 1 || c->o->simulate_ips || near_caps(c, ROUND_BURSTS * BURST_MAX))
+        return;
+    uint64_t bytes = 0;
+    for (;;) {
+        const struct burst *b = &c->burst[c->bursts - 1];
+        for (unsigned k = 0; k < b->n; k++)
+            bytes += b->frame[k].len;
+        if (c->bursts == ROUND_BURSTS || bytes > ENGINE_ROUND_BYTES)
+            return;
+        capture_more(cap, &c->burst[c->bursts]);
+        if (!c->burst[c->bursts].n)
+            return;
+        c->bursts++;
+    }
+}
+
+static void crew_round(struct crew *c)
 {
     if (c->n == 1) {
-        engine_burst(c->hand[0].engine, &c->burst, NULL);
+        engine_burst(c->hand[0].engine, &c->burst[0], NULL);
         return;
     }
-    memset(c->verdict, 0, sizeof(c->verdict));
+    memset(c->verdict, 0, sizeof(c->verdict[0]) * c->bursts);
+    for (unsigned k = 0; k < c->bursts; k++)
+        engine_mark(c->hand[0].engine, &c->burst[k]);
     caps_look(c);
     pthread_barrier_wait(&c->begin);
-    engine_burst(c->hand[0].engine, &c->burst, c->verdict);
+    hand_round(&c->hand[0]);
     pthread_barrier_wait(&c->end);
-    for (unsigned k = 0; k < c->burst.n; k++)
-        c->burst.verdict[k] = c->verdict[k];
+    for (unsigned k = 0; k < c->bursts; k++)
+        for (unsigned i = 0; i < c->burst[k].n; i++)
+            c->burst[k].verdict[i] = c->verdict[k][i];
 }
 
 static void crew_drain(struct crew *c, bool all)
@@ -320,17 +361,20 @@ static void sums(struct replay_result *r)
     r->lost = r->counters.events_lost;
 }
 
-/* capture.packet-count: the burst is cut where that many have been seen.  True: this is the last. */
+/* capture.packet-count: the round is cut where that many have been seen.  True: this is the last. */
 static bool count_off(struct crew *c, uint64_t *left)
 {
-    if (!*left)
-        return false;
-    if (c->burst.n < *left) {
-        *left -= c->burst.n;
-        return false;
+    for (unsigned k = 0; k < c->bursts && *left; k++) {
+        struct burst *b = &c->burst[k];
+        if (b->n >= *left) {
+            b->n = (unsigned)*left;
+            b->now_ns = b->frame[b->n - 1].ts_ns;
+            c->bursts = k + 1;
+            return true;
+        }
+        *left -= b->n;
     }
-    c->burst.n = (unsigned)*left;
-    return true;
+    return false;
 }
 
 int replay_run(const struct replay_options *o, struct replay_result *r, struct diags *d)
@@ -353,22 +397,25 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
     bool last = false;
     uint64_t left = (uint64_t)conf_int(o->conf, "capture.packet-count"); /* 0: all */
     while (!rc && st != CAPTURE_END && !last && !(o->stop && *o->stop)) {
-        st = capture_recv(cap, &c->burst, o->follow ? FOLLOW_WAIT_MS : 0);
+        st = capture_recv(cap, &c->burst[0], o->follow ? FOLLOW_WAIT_MS : 0);
         /* A file that breaks off is told; what was whole before is judged, and the next file is read. */
         if (st == CAPTURE_ERROR && ++broken)
             diag_add(d, DIAG_WARNING, o->capture, 0, 0, NULL, "%s", capture_error(cap));
-        if (!c->burst.n && o->follow && c->idle++ == 0) { /* who waits reads what was found */
+        if (!c->burst[0].n && o->follow && c->idle++ == 0) { /* who waits reads what was found */
             crew_drain(c, true);
             logger_flush(o->logger);
         }
-        if (!c->burst.n)
+        if (!c->burst[0].n)
             continue;
         c->idle = 0;
-        first_ns = first_ns ? first_ns : c->burst.frame[0].ts_ns;
+        first_ns = first_ns ? first_ns : c->burst[0].frame[0].ts_ns;
+        crew_gather(c, cap);
         last = count_off(c, &left);
-        last_ns = u64_max(last_ns, last ? c->burst.frame[c->burst.n - 1].ts_ns : c->burst.now_ns);
-        crew_burst(c);
-        capture_verdict(cap, &c->burst);
+        crew_round(c);
+        for (unsigned k = 0; k < c->bursts; k++) {
+            last_ns = u64_max(last_ns, c->burst[k].now_ns);
+            capture_verdict(cap, &c->burst[k]);
+        }
         crew_drain(c, false);
     }
     if (!rc) {

@@ -2,9 +2,9 @@
 /*
  * The worker: a burst through its stages.  Time is the packets'; each second of it the tables are swept.
  *
- * Replay with several workers shows every frame to every worker; each judges the packets of its own flows.
- * So every worker's clock follows every packet, fragments and tunnels need no handing over, and any number
- * of workers writes the same events.
+ * Replay with several workers shows every frame to every worker; each judges the packets of its own flows, and
+ * passes by what is plainly another's (share.c).  So every worker's clock follows every packet, fragments and
+ * tunnels need no handing over, and any number of workers writes the same events.
  */
 #include "engine/worker.h"
 
@@ -18,8 +18,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { CSUM_SAMPLE = 1000 };
 
 static void stream_to_app(void *ctx, struct flow *f, struct packet *p, unsigned dir, const uint8_t *data, uint32_t n,
                           unsigned piece)
@@ -256,7 +254,7 @@ static bool is_mine(struct engine *e, struct packet *p)
         q.ver = p->quote.ver;
         h = packet_hash(&q, seed, vlan);
     }
-    return (uint64_t)h * e->parts.n_workers >> 32 == e->parts.worker;
+    return share_owner(e, h) == e->parts.worker;
 }
 
 /* Captures of local senders have unfinished checksums: when many of the first are bad, none is tested. */
@@ -293,20 +291,8 @@ static bool inner_dropped(const struct engine *e, const _Atomic uint8_t *verdict
     return atomic_load_explicit(verdict, memory_order_relaxed) == VERDICT_DROP;
 }
 
-static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t *verdict)
+static void judge_layers(struct engine *e, const struct frame *f, _Atomic uint8_t *verdict)
 {
-    place_turn(e, e->place.turn + 1);
-    alone(e);
-    e->number = f->number;
-    e->seq = 0;
-    time_to(e, f->ts_ns);
-    if (e->swap_to && f->number >= e->swap_at) {
-        struct overlay *o = e->swap_to;
-        e->swap_to = NULL;
-        if (engine_swap(e, o))
-            e->swaps_failed++;
-        overlay_close(o);
-    }
     /* What another worker handed over is no copy: that one looked. */
     bool twin = e->twins && !e->hand.taken && twins_seen(e->twins, f);
     e->n_twins += twin;
@@ -343,9 +329,29 @@ static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t
         if (d->drop) /* whatever another worker made of the frame */
             atomic_store_explicit(verdict, VERDICT_DROP, memory_order_relaxed);
     }
+    handover_frame_done(e);
+}
+
+static void judge_frame(struct engine *e, const struct frame *f, _Atomic uint8_t *verdict)
+{
+    place_turn(e, e->place.turn + 1);
+    alone(e);
+    e->number = f->number;
+    e->seq = 0;
+    time_to(e, f->ts_ns);
+    if (e->swap_to && f->number >= e->swap_at) {
+        struct overlay *o = e->swap_to;
+        e->swap_to = NULL;
+        if (engine_swap(e, o))
+            e->swaps_failed++;
+        overlay_close(o);
+    }
+    if (share_anothers(e, f))
+        decoder_pass(e->decoder, f);
+    else
+        judge_layers(e, f, verdict);
     e->packets += !e->hand.taken;
     e->bytes += e->hand.taken ? 0 : f->len;
-    handover_frame_done(e);
     place_done(e);
 }
 
@@ -419,65 +425,6 @@ void engine_swap_at(struct engine *e, uint64_t number, struct overlay *o)
 {
     e->swap_at = number;
     e->swap_to = overlay_ref(o);
-}
-
-/* ------------------------------------------------------------------ caps of all workers */
-
-void engine_use(const struct engine *e, struct engine_use *sum)
-{
-    sum->flows += flow_counters(e->flows)->active;
-    sum->stream += stream_counters(e->streams)->memuse_bytes;
-    sum->reassembly += stream_counters(e->streams)->reassembly_memuse_bytes;
-    sum->app += app_counters(e->app)->memuse_bytes;
-}
-
-void engine_others(struct engine *e, const struct engine_use *others)
-{
-    flow_others(e->flows, others->flows);
-    stream_others(e->streams, others->stream, others->reassembly);
-    app_others(e->app, others->app);
-}
-
-/* What a burst adds at most, generously: packets of 64 KB that are kept, held twice, unpacked. */
-bool engine_near_caps(const struct engine *e, const struct engine_use *sum)
-{
-    enum { PACKETS = BURST_MAX * ENGINE_LAYERS };
-    const struct stream_config *s = &e->settings->stream;
-    uint64_t app = conf_bytes(e->settings->conf, "app-layer.memcap");
-    return flow_near_cap(e->flows, sum->flows, PACKETS) ||
-           (s->memcap_bytes && sum->stream + PACKETS * 8192ull > s->memcap_bytes) ||
-           (s->reassembly_memcap_bytes && sum->reassembly + (32ull << 20) > s->reassembly_memcap_bytes) ||
-           (app && sum->app + (96ull << 20) > app);
-}
-
-void engine_emergency(struct engine *e, bool counted) { flow_emergency(e->flows, counted); }
-
-struct evicted {
-    struct engine *owner, *as;
-};
-
-static void evict_end(void *ctx, struct flow *f)
-{
-    struct evicted *v = ctx;
-    uint64_t seq = v->owner->seq;
-    v->owner->seq = v->as->seq;
-    judge_flow_end(v->owner, f);
-    v->as->seq = v->owner->seq;
-    if (v->owner != v->as)
-        v->owner->seq = seq;
-}
-
-bool engine_evict(struct engine *const *all, unsigned n, struct engine *as)
-{
-    struct flow_table *t[FLOW_TABLES];
-    struct evicted v[FLOW_TABLES];
-    void *ctx[FLOW_TABLES];
-    for (unsigned k = 0; k < n && k < FLOW_TABLES; k++) {
-        v[k] = (struct evicted){all[k], as};
-        t[k] = all[k]->flows;
-        ctx[k] = &v[k];
-    }
-    return flow_evict_exact(t, n < FLOW_TABLES ? n : FLOW_TABLES, evict_end, ctx);
 }
 
 /* ------------------------------------------------------------------ counters */

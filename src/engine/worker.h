@@ -6,7 +6,10 @@
 #include "engine/engine.h"
 #include "engine/twin.h"
 
-enum { ENGINE_LAYERS = PACKET_LAYERS_MAX };
+enum {
+    ENGINE_LAYERS = PACKET_LAYERS_MAX,
+    CSUM_SAMPLE = 1000, /* packets by which checksum-auto decides */
+};
 /* Numbers of the flows that end with the run come behind all packets. */
 #define FINISH_NUMBER (1ull << 62)
 
@@ -79,6 +82,9 @@ void place_turn(struct engine *e, uint64_t turn); /* all before it is done */
 bool packet_patch(struct engine *e, struct packet *p, uint32_t offset, const uint8_t *data, uint32_t n);
 /* What the rules that matched want to be replaced, and what may be said of it. */
 void packet_replace(struct engine *e, struct packet *p, const struct matches *m, struct decision *d);
+/* share.c */
+unsigned share_owner(const struct engine *e, uint32_t hash);
+bool share_anothers(const struct engine *e, const struct frame *f); /* is f marked as another worker's? */
 /* judge.c */
 void judge_packet(struct engine *e, struct packet *p, struct decision *d);
 void judge_flow_end(void *ctx, struct flow *f);

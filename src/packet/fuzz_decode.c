@@ -44,6 +44,19 @@ static void look(struct packet *p)
         sink += (uint32_t)build_ether(out, sizeof(out), out, out + 6, p, p->ver);
 }
 
+/* Told to be plain before it was decoded: it must have been. */
+static void look_plain(const struct decoder *d, const struct frame *f, const struct packet *p,
+                       unsigned n)
+{
+    struct packet q;
+    if (!decode_plain(d, f, &q))
+        return;
+    struct packet r = p[0];
+    if (n != 1 || r.n_events || r.flags & (PKT_IGNORE | PKT_INVALID | PKT_FRAGMENT) ||
+        r.quote.have || packet_hash(&q, 1, true) != packet_hash(&r, 1, true))
+        abort();
+}
+
 static void frame_set(struct frame *f, const uint8_t *head)
 {
     static const uint16_t links[] = {LINK_ETHERNET, LINK_NULL, LINK_PPP,  LINK_RAW,
@@ -88,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         f.data = heap;
         memset(p, 0xa5, sizeof(p));
         unsigned n = decode_frame(d, &f, p, PACKET_LAYERS_MAX);
+        look_plain(d, &f, p, n);
         for (unsigned k = 0; k < n; k++)
             look(&p[k]);
         decoder_burst_end(d, f.ts_ns);

@@ -189,6 +189,7 @@ struct t_out {
     uint8_t *heap;
     unsigned n;
     struct packet p[PACKET_LAYERS_MAX];
+    bool plain; /* decode_plain said so */
 };
 
 static inline void t_inside(const struct t_out *o, const struct packet *p, const uint8_t *at,
@@ -229,6 +230,31 @@ static inline void t_invariants(const struct t_out *o)
     assert_null(o->p[o->n - 1].outer);
 }
 
+/* What is called plain before it is decoded gives that packet, no event, and counts as it should. */
+static inline bool t_plain(const struct t_out *o, struct decode_counters *n)
+{
+    struct packet p;
+    memset(&p, 0xa5, sizeof(p));
+    if (!decode_plain(o->d, &o->f, &p))
+        return false;
+    n->pkts++;
+    n->bytes += o->f.wire_len;
+    n->max_pkt_size = o->f.wire_len > n->max_pkt_size ? o->f.wire_len : n->max_pkt_size;
+    n->ethernet++;
+    n->ipv4 += p.ver == 4;
+    n->ipv6 += p.ver == 6;
+    n->tcp += p.proto == 6;
+    n->udp += p.proto == 17;
+    struct packet q = o->p[0];
+    assert_int_equal(o->n, 1);
+    assert_int_equal(q.n_events, 0);
+    assert_int_equal(q.flags & (PKT_IGNORE | PKT_INVALID | PKT_HAS_TUNNEL | PKT_FRAGMENT), 0);
+    assert_false(q.quote.have);
+    assert_int_equal(packet_hash(&p, 7, true), packet_hash(&q, 7, true));
+    assert_memory_equal(n, decoder_counters(o->d), sizeof(*n));
+    return true;
+}
+
 static inline void t_feed(struct t_out *o, const void *data, size_t n, uint16_t link)
 {
     free(o->heap);
@@ -243,8 +269,10 @@ static inline void t_feed(struct t_out *o, const void *data, size_t n, uint16_t 
     o->f.link = link;
     o->f.number++;
     memset(o->p, 0xa5, sizeof(o->p)); /* the decoder must not lean on zeroed memory */
+    struct decode_counters before = *decoder_counters(o->d);
     o->n = decode_frame(o->d, &o->f, o->p, PACKET_LAYERS_MAX);
     t_invariants(o);
+    o->plain = t_plain(o, &before);
 }
 static inline void t_open(struct t_out *o, const struct decode_config *c)
 {
