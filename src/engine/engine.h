@@ -67,8 +67,9 @@ struct engine_parts {
     void (*ring_full)(void *ctx); /* replay: empties it; NULL: full means counted */
     void (*wait_turn)(void *ctx); /* replay with several workers: until all that comes before is done */
     void *ctx;
-    /* The same, and the others stand meanwhile: when caps are near, which hold for all together. */
+    /* The same, and the others stand meanwhile: while caps, which hold for all together, are near. */
     void (*alone)(void *ctx);
+    const bool *near_caps; /* changes between bursts */
     struct flow_peers peers; /* of several workers */
     struct injector *injector; /* NULL: no response port */
     unsigned worker, n_workers;

@@ -13,12 +13,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { REPLAY_WORKERS = ENGINE_WORKERS_MOST, FOLLOW_WAIT_MS = 200, ROUND_BURSTS = 16 };
+enum { REPLAY_WORKERS = ENGINE_WORKERS_MOST, FOLLOW_WAIT_MS = 200, ROUND_BURSTS = 32 };
 #define RING_PAYLOAD (8u << 20)
 
 struct crew;
@@ -29,6 +30,7 @@ struct hand {
     struct rec_ring *ring;
     void *ring_mem;
     pthread_t thread;
+    sem_t go; /* its next round is there */
     bool running;
 };
 struct crew {
@@ -41,7 +43,7 @@ struct crew {
     struct burst burst[ROUND_BURSTS]; /* of a round */
     unsigned bursts;
     _Atomic uint8_t verdict[ROUND_BURSTS][BURST_MAX];
-    pthread_barrier_t begin, end;
+    sem_t done; /* by one hand, with the round */
     bool serial; /* caps are near: one worker at a time */
     bool stop; /* the next round is the last: flows end */
     uint64_t idle; /* rounds without a packet */
@@ -111,8 +113,6 @@ static void tell_others(struct crew *c, struct hand *h)
 static void hand_alone(void *ctx)
 {
     struct hand *h = ctx;
-    if (!h->crew->serial)
-        return;
     wait_turn(h->crew, h->index);
     tell_others(h->crew, h);
 }
@@ -162,18 +162,30 @@ static void hand_round(struct hand *h)
         engine_burst(h->engine, &c->burst[k], c->verdict[k]);
 }
 
+static void sem_take(sem_t *s)
+{
+    while (sem_wait(s) < 0 && errno == EINTR)
+        ;
+}
+
+static void all_go(struct crew *c)
+{
+    for (unsigned k = 1; k < c->n; k++)
+        sem_post(&c->hand[k].go);
+}
+
 static void *hand_main(void *ctx)
 {
     struct hand *h = ctx;
     struct crew *c = h->crew;
     for (;;) {
-        pthread_barrier_wait(&c->begin);
+        sem_take(&h->go);
         if (c->stop) {
             engine_finish(h->engine);
             return NULL;
         }
         hand_round(h);
-        pthread_barrier_wait(&c->end);
+        sem_post(&c->done);
     }
 }
 
@@ -210,6 +222,7 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
             .ring_full = ring_full,
             .wait_turn = c->n > 1 ? hand_turn : NULL,
             .alone = c->n > 1 ? hand_alone : NULL,
+            .near_caps = &c->serial,
             .peers = {h, hand_emergency, c->n > 1 ? hand_evict : NULL},
             .ctx = h,
             .worker = k,
@@ -231,9 +244,9 @@ static int crew_start(struct crew *c)
 {
     if (c->n == 1)
         return 0;
-    pthread_barrier_init(&c->begin, NULL, c->n);
-    pthread_barrier_init(&c->end, NULL, c->n);
+    sem_init(&c->done, 0, 0);
     for (unsigned k = 1; k < c->n; k++) { /* the reader is the first worker: who waits is woken, and that costs */
+        sem_init(&c->hand[k].go, 0, 0);
         int rc = pthread_create(&c->hand[k].thread, NULL, hand_main, &c->hand[k]);
         if (rc)
             return -rc; /* the process ends: nothing was judged yet */
@@ -252,7 +265,7 @@ static void crew_stop(struct crew *c)
     c->stop = true;
     c->bursts = 0;
     caps_look(c);
-    pthread_barrier_wait(&c->begin);
+    all_go(c);
     engine_finish(c->hand[0].engine);
     for (unsigned k = 1; k < c->n; k++)
         pthread_join(c->hand[k].thread, NULL);
@@ -304,9 +317,10 @@ static void crew_round(struct crew *c)
     for (unsigned k = 0; k < c->bursts; k++)
         engine_mark(c->hand[0].engine, &c->burst[k]);
     caps_look(c);
-    pthread_barrier_wait(&c->begin);
+    all_go(c);
     hand_round(&c->hand[0]);
-    pthread_barrier_wait(&c->end);
+    for (unsigned k = 1; k < c->n; k++)
+        sem_take(&c->done);
     for (unsigned k = 0; k < c->bursts; k++)
         for (unsigned i = 0; i < c->burst[k].n; i++)
             c->burst[k].verdict[i] = c->verdict[k][i];
@@ -394,7 +408,7 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         rc = crew_start(c);
     enum capture_state st = CAPTURE_MORE;
     unsigned broken = 0;
-    bool last = false;
+    bool last = false, begun = false;
     uint64_t left = (uint64_t)conf_int(o->conf, "capture.packet-count"); /* 0: all */
     while (!rc && st != CAPTURE_END && !last && !(o->stop && *o->stop)) {
         st = capture_recv(cap, &c->burst[0], o->follow ? FOLLOW_WAIT_MS : 0);
@@ -408,7 +422,8 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         if (!c->burst[0].n)
             continue;
         c->idle = 0;
-        first_ns = first_ns ? first_ns : c->burst[0].frame[0].ts_ns;
+        first_ns = begun ? first_ns : c->burst[0].frame[0].ts_ns; /* which may be 0 */
+        begun = true;
         crew_gather(c, cap);
         last = count_off(c, &left);
         crew_round(c);

@@ -15,11 +15,6 @@ unsigned share_owner(const struct engine *e, uint32_t hash)
     return (unsigned)((uint64_t)hash * e->parts.n_workers >> 32);
 }
 
-bool share_anothers(const struct engine *e, const struct frame *f)
-{
-    return e->parts.share_frames && f->owner && f->owner != e->parts.worker + 1;
-}
-
 /* All must see all: copies on several ports; the first packets, by whose checksums it is told if any is tested. */
 static bool passing(const struct engine *e)
 {
@@ -36,7 +31,8 @@ void engine_mark(struct engine *e, struct burst *b)
         f->owner = 0;
         if (!pass || !decode_plain(e->decoder, f, &p))
             continue;
-        unsigned w = share_owner(e, packet_hash(&p, e->hash_seed, e->settings->flow.vlan_in_key));
+        f->hash = packet_hash(&p, e->hash_seed, e->settings->flow.vlan_in_key);
+        unsigned w = share_owner(e, f->hash);
         f->owner = (uint8_t)(w + 1);
         if (w != e->parts.worker)
             decoder_count_plain(e->decoder, f, &p);

@@ -202,7 +202,7 @@ static void write_capture(const char *path, uint64_t *seed, bool crowd, bool lin
     struct talk_state talks[TALKS] = {0};
     uint8_t p[320], q[320], rest[320];
     size_t rest_n = 0; /* a fragment that is still to come */
-    uint64_t now = 1000ull * 1000000000;
+    uint64_t now = random_next(seed) % 3 ? 1000ull * 1000000000 : 0; /* some begin at no time at all */
     struct pcap_writer *w = pcap_writer_open(path, link ? LINK_ETHERNET : LINK_RAW, false);
     assert_non_null(w);
     for (unsigned k = 0; k < (crowd ? CROWD : PACKETS); k++) {
@@ -228,7 +228,7 @@ static void write_capture(const char *path, uint64_t *seed, bool crowd, bool lin
         }
         if (link)
             ether(out, &n, random_next(seed) % 10 ? 0 : 7);
-        now = !crowd ? time_next(now, seed) : k == CROWD / 2 ? now + 5000000000000 : now + 100000;
+        now = !k ? now : !crowd ? time_next(now, seed) : k == CROWD / 2 ? now + 5000000000000 : now + 100000;
         assert_int_equal(pcap_writer_put(w, now, out, (uint32_t)n, (uint32_t)n), 0);
     }
     assert_int_equal(pcap_writer_close(w), 0);

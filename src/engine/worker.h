@@ -34,6 +34,7 @@ struct engine {
     uint64_t budgets_said; /* rules over their budget, in the log */
     uint64_t hash_seed; /* of the flow table: one hash a packet for all */
     uint64_t now_ns, next_tick_ns;
+    uint64_t due_ns; /* before it nothing is to be done by the clock: frames may be passed by */
     uint64_t seq;          /* events of the packet in work */
     uint64_t number;       /* packet in work */
     bool ticking;          /* flows end by the clock, in no packet's way */
@@ -84,7 +85,11 @@ bool packet_patch(struct engine *e, struct packet *p, uint32_t offset, const uin
 void packet_replace(struct engine *e, struct packet *p, const struct matches *m, struct decision *d);
 /* share.c */
 unsigned share_owner(const struct engine *e, uint32_t hash);
-bool share_anothers(const struct engine *e, const struct frame *f); /* is f marked as another worker's? */
+/* Is f marked as another worker's? */
+static inline bool share_anothers(const struct engine *e, const struct frame *f)
+{
+    return e->parts.share_frames && f->owner && f->owner != e->parts.worker + 1;
+}
 /* judge.c */
 void judge_packet(struct engine *e, struct packet *p, struct decision *d);
 void judge_flow_end(void *ctx, struct flow *f);

@@ -60,6 +60,7 @@ struct frame {
     uint16_t vlan_tci[2];
     uint8_t depth; /* of the tunnel that this was taken out of, by another worker */
     uint8_t owner; /* replay with several workers: index + 1 of the one whose flow it is; 0: look */
+    uint32_t hash; /* of its packet, where there is an owner */
     void *slot; /* capture's own */
 };
 
@@ -314,13 +315,14 @@ void decoder_burst_end(struct decoder *d, uint64_t now_ns);
 const struct decode_counters *decoder_counters(const struct decoder *d);
 /*
  * Several decoders that are shown the same frames.  Is the frame a plain one, which gives exactly
- * one packet and no events?  Then p gets what packet_hash reads, and nothing else (plain.c).  Such
- * a frame need not be decoded where its packet is not wanted: there decoder_pass instead, so that
- * clocks agree, and one decoder counts it (decoder_count_plain).
+ * one packet and no events?  Then p gets what packet_hash reads and vlan_n, and nothing else
+ * (plain.c).  Such a frame need not be decoded where its packet is not wanted, and one decoder
+ * counts it (decoder_count_plain).  Who passes frames by sets the clock to the newest of them
+ * (decoder_clock) before the next is decoded.
  */
 bool decode_plain(const struct decoder *d, const struct frame *f, struct packet *p);
 void decoder_count_plain(struct decoder *d, const struct frame *f, const struct packet *p);
-void decoder_pass(struct decoder *d, const struct frame *f);
+void decoder_clock(struct decoder *d, uint64_t now_ns);
 /* A frame that another decoder has counted: counters (not what is now) as they were. */
 void decoder_uncount(struct decoder *d, const struct decode_counters *before);
 

@@ -241,6 +241,7 @@ static inline bool t_plain(const struct t_out *o, struct decode_counters *n)
     n->bytes += o->f.wire_len;
     n->max_pkt_size = o->f.wire_len > n->max_pkt_size ? o->f.wire_len : n->max_pkt_size;
     n->ethernet++;
+    n->vlan += p.vlan_n;
     n->ipv4 += p.ver == 4;
     n->ipv6 += p.ver == 6;
     n->tcp += p.proto == 6;

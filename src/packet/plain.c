@@ -2,18 +2,27 @@
 /*
  * Whose flow is a frame's, without decoding it?
  *
- * Nearly all frames are plain: Ethernet, IPv4 without options or IPv6, not a fragment, TCP with no
- * or the usual options, or UDP on no tunnel's port, all whole.  Of such a frame it is known before
- * it is decoded that it gives one packet, with which addresses and ports, and without events.
- * Workers that are shown the same frames leave those of the others undecoded, and one of them
- * counts what decoding would have counted (checksums are not counted by the decoder).
+ * Nearly all frames are plain: Ethernet with at most one tag, IPv4 without options or IPv6, not a
+ * fragment, TCP with no or the usual options, or UDP on no tunnel's port, all whole.  Of such a
+ * frame it is known before it is decoded that it gives one packet, with which addresses and ports,
+ * and without events. Workers that are shown the same frames leave those of the others undecoded,
+ * and one of them counts what decoding would have counted (checksums are not counted by the
+ * decoder).
  *
  * What is asked here must be as strict as the steps of a frame's way are: test_plain.c and the
  * fuzz target hold both against each other.
  */
 #include "packet/decode.h"
 
-enum { ETHER_LEN = 14, IP4_LEN = 20, IP6_LEN = 40, TCP_LEN = 20, UDP_LEN = 8, LAYERS = 4 };
+enum {
+    ETHER_LEN = 14,
+    VLAN_LEN = 4,
+    IP4_LEN = 20,
+    IP6_LEN = 40,
+    TCP_LEN = 20,
+    UDP_LEN = 8,
+    LAYERS = 4
+};
 
 /* The bytes of the transport, or NULL. */
 static const uint8_t *ip_plain(const uint8_t *ip, uint32_t left, uint16_t type, struct packet *p,
@@ -44,13 +53,36 @@ static const uint8_t *ip_plain(const uint8_t *ip, uint32_t left, uint16_t type, 
     return NULL;
 }
 
+/* Options of the usual kinds and lengths, each at most once. */
+static bool options_plain(const uint8_t *at, const uint8_t *end)
+{
+    static const uint8_t lens[] = {
+        [2] = 4, [3] = 3, [4] = 2, [8] = 10}; /* MSS, scale, SACK, stamp */
+    uint32_t seen = 0;
+    while (at < end && *at != 0) {
+        uint8_t kind = *at;
+        if (kind == 1) {
+            at++;
+            continue;
+        }
+        if (kind >= ARRAY_LEN(lens) || !lens[kind] || end - at < lens[kind] ||
+            at[1] != lens[kind] || seen >> kind & 1)
+            return false;
+        seen |= 1u << kind;
+        at += lens[kind];
+    }
+    return true;
+}
+
 static bool tcp_plain(const uint8_t *h, uint32_t len)
 {
     if (len < TCP_LEN)
         return false;
     uint32_t hlen = (h[12] >> 4) * 4u;
-    return hlen == TCP_LEN ||
-           (hlen == TCP_LEN + 12 && len >= hlen && be32_at(h + TCP_LEN) == 0x0101080a);
+    if (hlen <= TCP_LEN || len < hlen)
+        return hlen == TCP_LEN;
+    return (hlen == TCP_LEN + 12 && be32_at(h + TCP_LEN) == 0x0101080a) ||
+           options_plain(h + TCP_LEN, h + hlen);
 }
 
 static bool listed(const uint16_t ports[4], uint16_t sp, uint16_t dp)
@@ -80,9 +112,14 @@ bool decode_plain(const struct decoder *d, const struct frame *f, struct packet 
     if (f->link != LINK_ETHERNET || f->len < ETHER_LEN || f->vlan_n || f->seg_size ||
         d->layers_max < LAYERS)
         return false;
+    const uint8_t *ip = f->data + ETHER_LEN;
+    p->vlan_n = 0;
     p->vlan[0] = p->vlan[1] = p->vlan[2] = 0;
-    const uint8_t *h =
-        ip_plain(f->data + ETHER_LEN, f->len - ETHER_LEN, be16_at(f->data + 12), p, &len);
+    if (be16_at(ip - 2) == ETHERTYPE_NUM_VLAN && f->len >= ETHER_LEN + VLAN_LEN) {
+        p->vlan[p->vlan_n++] = be16_at(ip) & 0x0fff;
+        ip += VLAN_LEN;
+    }
+    const uint8_t *h = ip_plain(ip, f->len - (uint32_t)(ip - f->data), be16_at(ip - 2), p, &len);
     if (!h || !(p->proto == IPPROTO_NUM_TCP   ? tcp_plain(h, len)
                 : p->proto == IPPROTO_NUM_UDP ? udp_plain(d, h, len)
                                               : false))
@@ -98,11 +135,12 @@ void decoder_count_plain(struct decoder *d, const struct frame *f, const struct 
     d->n.bytes += f->wire_len;
     d->n.max_pkt_size = u64_max(d->n.max_pkt_size, f->wire_len);
     d->n.ethernet++;
+    d->n.vlan += p->vlan_n;
     *(p->ver == 4 ? &d->n.ipv4 : &d->n.ipv6) += 1;
     *(p->proto == IPPROTO_NUM_TCP ? &d->n.tcp : &d->n.udp) += 1;
 }
 
-void decoder_pass(struct decoder *d, const struct frame *f)
+void decoder_clock(struct decoder *d, uint64_t now_ns)
 {
-    d->now_ns = u64_max(d->now_ns, f->ts_ns);
+    d->now_ns = u64_max(d->now_ns, now_ns);
 }

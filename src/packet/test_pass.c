@@ -232,7 +232,7 @@ static void show(struct t_out *all, struct decoder *some, unsigned workers, stru
     if (plain && owner) {
         told->passed++;
         decoder_count_plain(some, &all->f, &p);
-        decoder_pass(some, &all->f);
+        decoder_clock(some, all->f.ts_ns);
         return;
     }
     memset(q, 0xa5, sizeof(q));
