@@ -88,8 +88,12 @@ void engine_free(struct engine *e);
  * raises verdicts of its own packets, by `verdict` (one a frame, atomic).
  */
 void engine_burst(struct engine *e, struct burst *b, _Atomic uint8_t *verdict);
+/* What frames may add at most to what workers hold: flows are one a plain frame, else one a layer. */
+struct engine_need {
+    uint64_t frames, flows, bytes;
+};
 /* share_frames: the reader, before the burst is shown to all, marks by the first worker whose its frames are. */
-void engine_mark(struct engine *e, struct burst *b);
+void engine_mark(struct engine *e, struct burst *b, struct engine_need *need);
 /* Time goes on without packets: expiry, watches. */
 void engine_idle(struct engine *e, uint64_t now_ns);
 /*
@@ -113,16 +117,16 @@ void engine_event_place(const struct engine *e, struct event_place *out);
 bool engine_waits(const struct engine *e, const struct engine *other);
 /*
  * Replay with several workers: caps hold for all together.  What a worker holds; what the others do (until told
- * anew); may so many frames meet a cap, when all hold `sum`?  While one goes and the others stand: all enter the flow
+ * anew); may frames that need so much meet a cap, when all hold `sum`?  While one goes and the others stand: all enter the flow
  * tables' emergency; the flows that go first end, in the way of the packet that `as` has in work.
  */
-enum { ENGINE_WORKERS_MOST = 64, ENGINE_ROUND_BYTES = 1 << 20 }; /* frames at once: then at most a burst more */
+enum { ENGINE_WORKERS_MOST = 64 };
 struct engine_use {
     uint64_t flows, stream, reassembly, app;
 };
 void engine_use(const struct engine *e, struct engine_use *sum);
 void engine_others(struct engine *e, const struct engine_use *others);
-bool engine_near_caps(const struct engine *e, const struct engine_use *sum, unsigned frames);
+bool engine_near_caps(const struct engine *e, const struct engine_use *sum, const struct engine_need *need);
 void engine_emergency(struct engine *e, bool counted);
 bool engine_evict(struct engine *const *all, unsigned n, struct engine *as);
 /* Replay: the policy changes at this packet exactly. */

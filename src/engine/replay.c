@@ -19,7 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { REPLAY_WORKERS = ENGINE_WORKERS_MOST, FOLLOW_WAIT_MS = 200, ROUND_BURSTS = 32 };
+enum { REPLAY_WORKERS = ENGINE_WORKERS_MOST, FOLLOW_WAIT_MS = 200, ROUND_BURSTS = 128, ROUND_BYTES = 4 << 20 };
 #define RING_PAYLOAD (8u << 20)
 
 struct crew;
@@ -41,7 +41,9 @@ struct crew {
     struct rec_ring *rings[REPLAY_WORKERS];
     unsigned n;
     struct burst burst[ROUND_BURSTS]; /* of a round */
-    unsigned bursts;
+    unsigned bursts, most;
+    struct engine_need need; /* of them */
+    bool full;               /* a ring was, in this round */
     _Atomic uint8_t verdict[ROUND_BURSTS][BURST_MAX];
     sem_t done; /* by one hand, with the round */
     bool serial; /* caps are near: one worker at a time */
@@ -80,6 +82,7 @@ static void ring_full(void *ctx)
     if (!c->serial)
         wait_turn(c, h->index);
     pthread_mutex_lock(&c->drain);
+    c->full = true;
     logger_drain_to(c->o->logger, c->rings, c->n, &last);
     pthread_mutex_unlock(&c->drain);
 }
@@ -137,20 +140,20 @@ static bool hand_evict(void *ctx)
     return any;
 }
 
-/* Between two rounds: may so many frames meet a cap? */
-static bool near_caps(struct crew *c, unsigned frames)
+/* Between two rounds: may such frames meet a cap? */
+static bool near_caps(struct crew *c, const struct engine_need *need)
 {
     struct engine_use sum = {0};
     for (unsigned k = 0; k < c->n; k++)
         engine_use(c->hand[k].engine, &sum);
-    return engine_near_caps(c->hand[0].engine, &sum, frames);
+    return engine_near_caps(c->hand[0].engine, &sum, need);
 }
 
 /* Between two rounds: one at a time? */
 static void caps_look(struct crew *c)
 {
     static const struct engine_use none;
-    c->serial = near_caps(c, (c->bursts ? c->bursts : 1) * BURST_MAX);
+    c->serial = near_caps(c, &c->need);
     for (unsigned k = 0; k < c->n && !c->serial; k++)
         engine_others(c->hand[k].engine, &none);
 }
@@ -193,6 +196,7 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
 {
     c->o = o;
     c->n = o->workers && !o->watch ? o->workers : 1;
+    c->most = ROUND_BURSTS;
     if (c->n > REPLAY_WORKERS)
         c->n = REPLAY_WORKERS;
     pthread_mutex_init(&c->drain, NULL);
@@ -264,6 +268,7 @@ static void crew_stop(struct crew *c)
     }
     c->stop = true;
     c->bursts = 0;
+    c->need = (struct engine_need){0};
     caps_look(c);
     all_go(c);
     engine_finish(c->hand[0].engine);
@@ -285,26 +290,48 @@ static void crew_done(struct crew *c)
 }
 
 /*
- * More frames for the round that has one burst: who waits for others at its end does so less often.  In the wire a
- * burst's verdicts are carried out before the next; near a cap rounds are short, so that fewer are walked in turn.
+ * One more burst of the round: cut where capture.packet-count says (*left, 0: nowhere), and marked.  True: it is the
+ * last of all.
  */
-static void crew_gather(struct crew *c, struct capture *cap)
+static bool crew_take(struct crew *c, uint64_t *left)
 {
-    c->bursts = 1;
-    if (c->n == 1 || c->o->simulate_ips || near_caps(c, ROUND_BURSTS * BURST_MAX))
-        return;
-    uint64_t bytes = 0;
-    for (;;) {
-        const struct burst *b = &c->burst[c->bursts - 1];
-        for (unsigned k = 0; k < b->n; k++)
-            bytes += b->frame[k].len;
-        if (c->bursts == ROUND_BURSTS || bytes > ENGINE_ROUND_BYTES)
-            return;
+    struct burst *b = &c->burst[c->bursts++];
+    bool last = *left && b->n >= *left;
+    if (last) {
+        b->n = (unsigned)*left;
+        b->now_ns = b->frame[b->n - 1].ts_ns;
+    }
+    *left -= *left ? b->n : 0;
+    if (c->n > 1)
+        engine_mark(c->hand[0].engine, b, &c->need);
+    return last;
+}
+
+/*
+ * The round's frames, of which one burst is there.  Who waits for others and is woken pays for it, with cold caches
+ * too: rounds are long.  In the wire a burst's verdicts are carried out before the next; near a cap rounds are short,
+ * so that few frames are walked in turn; and so are they where events fill the rings.  True: they are the last.
+ */
+static bool crew_gather(struct crew *c, struct capture *cap, uint64_t *left)
+{
+    c->bursts = 0;
+    c->need = (struct engine_need){0};
+    bool last = crew_take(c, left);
+    if (c->n == 1 || c->o->simulate_ips)
+        return last;
+    c->most = c->full ? (c->most + 1) / 2 : c->most + (c->most < ROUND_BURSTS);
+    c->full = false;
+    while (!last && c->bursts < c->most && c->need.bytes < ROUND_BYTES) {
+        struct engine_need more = {c->need.frames + BURST_MAX, c->need.flows + BURST_MAX * PACKET_LAYERS_MAX,
+                                   c->need.bytes + BURST_MAX * UINT16_MAX};
+        if (near_caps(c, &more))
+            break;
         capture_more(cap, &c->burst[c->bursts]);
         if (!c->burst[c->bursts].n)
-            return;
-        c->bursts++;
+            break;
+        last = crew_take(c, left);
     }
+    return last;
 }
 
 static void crew_round(struct crew *c)
@@ -314,8 +341,6 @@ static void crew_round(struct crew *c)
         return;
     }
     memset(c->verdict, 0, sizeof(c->verdict[0]) * c->bursts);
-    for (unsigned k = 0; k < c->bursts; k++)
-        engine_mark(c->hand[0].engine, &c->burst[k]);
     caps_look(c);
     all_go(c);
     hand_round(&c->hand[0]);
@@ -375,22 +400,6 @@ static void sums(struct replay_result *r)
     r->lost = r->counters.events_lost;
 }
 
-/* capture.packet-count: the round is cut where that many have been seen.  True: this is the last. */
-static bool count_off(struct crew *c, uint64_t *left)
-{
-    for (unsigned k = 0; k < c->bursts && *left; k++) {
-        struct burst *b = &c->burst[k];
-        if (b->n >= *left) {
-            b->n = (unsigned)*left;
-            b->now_ns = b->frame[b->n - 1].ts_ns;
-            c->bursts = k + 1;
-            return true;
-        }
-        *left -= b->n;
-    }
-    return false;
-}
-
 int replay_run(const struct replay_options *o, struct replay_result *r, struct diags *d)
 {
     char forwarded[4096] = "";
@@ -424,8 +433,7 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         c->idle = 0;
         first_ns = begun ? first_ns : c->burst[0].frame[0].ts_ns; /* which may be 0 */
         begun = true;
-        crew_gather(c, cap);
-        last = count_off(c, &left);
+        last = crew_gather(c, cap, &left);
         crew_round(c);
         for (unsigned k = 0; k < c->bursts; k++) {
             last_ns = u64_max(last_ns, c->burst[k].now_ns);

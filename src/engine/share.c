@@ -21,7 +21,7 @@ static bool passing(const struct engine *e)
     return !e->twins && (!e->settings->csum_auto || e->csum_off || e->csum_seen >= CSUM_SAMPLE);
 }
 
-void engine_mark(struct engine *e, struct burst *b)
+void engine_mark(struct engine *e, struct burst *b, struct engine_need *need)
 {
     static_assert(ENGINE_WORKERS_MOST < UINT8_MAX, "frame.owner");
     bool pass = passing(e);
@@ -29,8 +29,12 @@ void engine_mark(struct engine *e, struct burst *b)
         struct frame *f = &b->frame[k];
         struct packet p;
         f->owner = 0;
+        need->frames++;
+        need->bytes += f->len;
+        need->flows += ENGINE_LAYERS;
         if (!pass || !decode_plain(e->decoder, f, &p))
             continue;
+        need->flows -= ENGINE_LAYERS - 1;
         f->hash = packet_hash(&p, e->hash_seed, e->settings->flow.vlan_in_key);
         unsigned w = share_owner(e, f->hash);
         f->owner = (uint8_t)(w + 1);
@@ -57,19 +61,18 @@ void engine_others(struct engine *e, const struct engine_use *others)
 }
 
 /*
- * What they add at most, generously: a burst's 64 frames of 64 KB, kept, held twice, unpacked; more frames have
- * ENGINE_ROUND_BYTES before the last burst.  One TCP header a frame.
+ * What they add at most, generously: a burst's 64 frames of 64 KB whatever they are, and what there is, kept, held
+ * twice, unpacked.  One TCP header a frame.
  */
-bool engine_near_caps(const struct engine *e, const struct engine_use *sum, unsigned frames)
+bool engine_near_caps(const struct engine *e, const struct engine_use *sum, const struct engine_need *need)
 {
-    static_assert(ENGINE_ROUND_BYTES <= 1 << 20, "a quarter of a burst's 4 MB");
-    uint64_t more = frames > BURST_MAX ? 5 : 4, streams = u32_max(frames, 1024);
+    uint64_t bytes = need->bytes + (4 << 20), streams = u64_max(need->frames, 1024);
     const struct stream_config *s = &e->settings->stream;
     uint64_t app = conf_bytes(e->settings->conf, "app-layer.memcap");
-    return flow_near_cap(e->flows, sum->flows, (uint64_t)frames * ENGINE_LAYERS) ||
+    return flow_near_cap(e->flows, sum->flows, need->flows) ||
            (s->memcap_bytes && sum->stream + streams * 8192 > s->memcap_bytes) ||
-           (s->reassembly_memcap_bytes && sum->reassembly + more * (8ull << 20) > s->reassembly_memcap_bytes) ||
-           (app && sum->app + more * (24ull << 20) > app);
+           (s->reassembly_memcap_bytes && sum->reassembly + 8 * bytes > s->reassembly_memcap_bytes) ||
+           (app && sum->app + 24 * bytes > app);
 }
 
 void engine_emergency(struct engine *e, bool counted) { flow_emergency(e->flows, counted); }
