@@ -19,7 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { REPLAY_WORKERS = ENGINE_WORKERS_MOST, FOLLOW_WAIT_MS = 200, ROUND_BURSTS = 128, ROUND_BYTES = 4 << 20 };
+enum { REPLAY_WORKERS = ENGINE_WORKERS_MOST, FOLLOW_WAIT_MS = 200, ROUND_BURSTS = 128, ROUND_BYTES = 4 << 20, YIELDS_MOST = 100, SHORT_BURSTS = 8 };
 #define RING_PAYLOAD (8u << 20)
 
 struct crew;
@@ -31,6 +31,7 @@ struct hand {
     void *ring_mem;
     pthread_t thread;
     sem_t go; /* its next round is there */
+    _Atomic uint64_t yields; /* of it, waiting for its turn */
     bool running;
 };
 struct crew {
@@ -44,6 +45,7 @@ struct crew {
     unsigned bursts, most;
     struct engine_need need; /* of them */
     bool full;               /* a ring was, in this round */
+    uint64_t yields;         /* of all, until this round */
     _Atomic uint8_t verdict[ROUND_BURSTS][BURST_MAX];
     sem_t done; /* by one hand, with the round */
     bool serial; /* caps are near: one worker at a time */
@@ -61,8 +63,10 @@ static size_t ring_bytes(const struct crew *c)
 static void wait_turn(struct crew *c, unsigned worker)
 {
     for (unsigned k = 0; k < c->n; k++)
-        while (k != worker && engine_waits(c->hand[worker].engine, c->hand[k].engine))
+        while (k != worker && engine_waits(c->hand[worker].engine, c->hand[k].engine)) {
+            atomic_fetch_add_explicit(&c->hand[worker].yields, 1, memory_order_relaxed);
             sched_yield();
+        }
 }
 
 /*
@@ -307,6 +311,18 @@ static bool crew_take(struct crew *c, uint64_t *left)
     return last;
 }
 
+/* Shorter where events fill the rings, or the workers, as far apart as a round lets them be, wait for each other. */
+static void crew_length(struct crew *c)
+{
+    uint64_t yields = 0;
+    for (unsigned k = 0; k < c->n; k++)
+        yields += atomic_load_explicit(&c->hand[k].yields, memory_order_relaxed);
+    bool shorter = c->full || (yields - c->yields > YIELDS_MOST && c->most > SHORT_BURSTS);
+    c->most = shorter ? (c->most + 1) / 2 : c->most + (c->most < ROUND_BURSTS);
+    c->yields = yields;
+    c->full = false;
+}
+
 /*
  * The round's frames, of which one burst is there.  Who waits for others and is woken pays for it, with cold caches
  * too: rounds are long.  In the wire a burst's verdicts are carried out before the next; near a cap rounds are short,
@@ -319,8 +335,7 @@ static bool crew_gather(struct crew *c, struct capture *cap, uint64_t *left)
     bool last = crew_take(c, left);
     if (c->n == 1 || c->o->simulate_ips)
         return last;
-    c->most = c->full ? (c->most + 1) / 2 : c->most + (c->most < ROUND_BURSTS);
-    c->full = false;
+    crew_length(c);
     while (!last && c->bursts < c->most && c->need.bytes < ROUND_BYTES) {
         struct engine_need more = {c->need.frames + BURST_MAX, c->need.flows + BURST_MAX * PACKET_LAYERS_MAX,
                                    c->need.bytes + BURST_MAX * UINT16_MAX};
