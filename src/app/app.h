@@ -94,10 +94,16 @@ enum app_buffer_flag {
         1, /* content is lower case: upper-case patterns can't match (Suricata refuses them) */
     APP_BUF_TRIM_FP = 2,
     APP_BUF_NO_MPM = 4,    /* too poor for a prefilter (method, status) */
-    APP_BUF_MORE = 16,     /* numbers: more may come until the direction is over */
+    APP_BUF_MORE = 16,     /* numbers, several instances: more may come until the direction is over */
     APP_BUF_MD5 = 32,      /* an MD5 in 32 small hex digits: Suricata refuses other contents */
     APP_BUF_ANY_PROTO = 8, /* the same name is declared by several protocols (file.data) */
 };
+
+/* What it gives may be more at a later look: it is asked again. */
+static inline bool app_buffer_grows(const struct app_buffer *b)
+{
+    return b->kind == APP_BUF_GROWING || b->kind == APP_BUF_FILE || (b->kind == APP_BUF_MULTI && (b->flags & APP_BUF_MORE));
+}
 
 /*
  * A keyword of Suricata with a value of its own, beside the sticky buffers: what it asks of a buffer.  Without

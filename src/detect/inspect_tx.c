@@ -118,7 +118,7 @@ static void scan_buffers(struct tx_work *w)
     for (uint32_t k = 0; k < n; k++) {
         const struct group_use *u = &d->tx_group[id][w->dir][k];
         uint64_t bit = k < SEEN_GROUPS ? 1ull << k : 0;
-        bool grows = u->row->kind == APP_BUF_GROWING || u->row->kind == APP_BUF_FILE;
+        bool grows = app_buffer_grows(u->row);
         if (tx->seen[w->dir] & bit)
             continue;
         if (tx->progress[w->dir] < u->row->at[w->dir])
@@ -197,7 +197,7 @@ static enum found bytes_block(struct tx_work *w, const struct img_block *b, cons
         if (block_match(d, &d->image->tests[b->first], b->n, &in))
             return FOUND;
     }
-    bool grows = row->kind == APP_BUF_GROWING || row->kind == APP_BUF_FILE;
+    bool grows = app_buffer_grows(row);
     if (b->absent && !any)
         return grows && !w->whole ? NOT_YET : FOUND;
     if (b->absent == 1)

@@ -394,7 +394,7 @@ static void bytes_steps(const struct tx_look *x, const struct img_block *b, cons
     struct watch *w = d->watch;
     struct app_get q = {.af = x->af, .tx = x->tx, .dir = dir, .scratch = &d->arena, .on_ack = d->config.on_ack};
     bool many = row->kind == APP_BUF_MULTI || row->kind == APP_BUF_FILE;
-    bool more = row->kind == APP_BUF_GROWING || row->kind == APP_BUF_FILE;
+    bool more = app_buffer_grows(row);
     struct tried best = {.any = false};
     unsigned n = 0;
     for (; n < (many ? INSTANCES : 1u) && row->get; n++) {

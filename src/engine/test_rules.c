@@ -20,6 +20,16 @@ static const struct said in_the_middle[] = {{'c', "PA", "hello"}, {'s', "PA", "x
 
 static const struct said left_open[] = {{'c', "S", ""}, {'s', "SA", ""}, {'c', "A", ""}, {'c', "PA", "hello"}, {0}};
 
+/* The wanted file's name comes behind another file, in a segment of its own. */
+static const struct said upload[] = {
+    {'c', "S", ""}, {'s', "SA", ""}, {'c', "A", ""},
+    {'c', "PA", "POST /up HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 180\r\n\r\n"},
+    {'s', "A", ""},
+    {'c', "PA", "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"good.txt\"\r\n\r\nfirst\r\n--B\r\n"}, /* 81 */
+    {'s', "A", ""},
+    {'c', "PA", "Content-Disposition: form-data; name=\"b\"; filename=\"evil.exe\"\r\n\r\nMZ 89012345678901234\r\n--B--\r\n  "}, /* 99 */
+    {'s', "A", ""}, {'s', "PA", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}, {'c', "A", ""}, {0}};
+
 #define SU DIALECT_SURICATA
 #define S2 DIALECT_SNORT2
 #define DEPTH "stream.reassembly.depth=5"
@@ -52,6 +62,12 @@ static const struct {
     {SU, "(flow:no_stream; content:\"again\";", silent_server, DEPTH, "6"},
     {SU, "(flow:only_stream; content:\"hello\";", silent_server, DEPTH, "6"},
     {SU, "(flow:no_stream; content:\"hello\";", silent_server, DEPTH, "4"},
+    /* The name of each file, also of one that comes later. */
+    {SU, "alert http any any -> any any (file.name; content:\"good\"; startswith;", upload, NULL, "8"},
+    {SU, "alert http any any -> any any (file.name; content:\"evil\"; startswith;", upload, NULL, "11"},
+    {SU, "alert http any any -> any any (fileext:\"exe\";", upload, NULL, "11"},
+    {SU, "alert http any any -> any any (filename:\"evil.exe\"; file.data; content:\"MZ\"; startswith;", upload, NULL, "11"},
+    {SU, "alert http any any -> any any (filename:\"bad.exe\";", upload, NULL, ""},
     /* A relative content behind nothing starts with each packet's payload in Snort. */
     {S2, "(flow:established; content:\"ag\"; within:2;", silent_server, NULL, "6"},
 };

@@ -269,7 +269,7 @@ const struct app_buffer http_buffers[] = {
      .get = app_file_get_name,
      AT_BODY,
      .priority = 2,
-     .flags = APP_BUF_ANY_PROTO,
+     .flags = APP_BUF_ANY_PROTO | APP_BUF_MORE,
      .help = "name of each file"},
     {.name = "file md5",
      .dirs = B,
