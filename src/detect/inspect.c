@@ -47,7 +47,7 @@ bool packet_buffer(const struct packet *p, unsigned buffer, struct input *out)
     switch (buffer) {
     case BUF_PAYLOAD:
     case BUF_RAW_PAYLOAD:
-        if (p->flags & PKT_PSEUDO)
+        if (p->flags & (PKT_PSEUDO | PKT_CARRIER)) /* what a tunnel carries is judged as what it is */
             return false;
         out->p = p->payload;
         out->n = p->payload ? p->payload_len : 0;
@@ -294,7 +294,7 @@ static void scan_payload(struct detect *d, bool stream)
 {
     struct packet *p = d->p;
     unsigned dir = p->dir, tr = d->transport;
-    bool payload = p->payload && p->payload_len && !(p->flags & PKT_PSEUDO);
+    bool payload = p->payload && p->payload_len && !(p->flags & (PKT_PSEUDO | PKT_CARRIER));
     if (stream && d->stream_group[dir] >= 0)
         prefilter_scan(d, (uint32_t)d->stream_group[dir], d->stream.data, d->stream.n, &d->cand);
     if (payload && d->packet_group[tr][dir] >= 0)

@@ -66,7 +66,7 @@ static void know_pairs(struct detect *d)
     const struct packet *p = d->p;
     d->pairs_known = true;
     memset(d->pairs, 0, sizeof(d->pairs));
-    if (p->payload && !(p->flags & PKT_PSEUDO))
+    if (p->payload && !(p->flags & (PKT_PSEUDO | PKT_CARRIER)))
         pairs_add(d, p->payload, p->payload_len);
     /* Most often the view is the payload itself, or ends with a copy of it. */
     if (d->has_stream && d->stream.data != p->payload)
@@ -77,7 +77,7 @@ static void know_pairs(struct detect *d)
 static uint32_t pair_bytes(const struct detect *d)
 {
     const struct packet *p = d->p;
-    uint32_t n = p->payload && !(p->flags & PKT_PSEUDO) ? p->payload_len : 0;
+    uint32_t n = p->payload && !(p->flags & (PKT_PSEUDO | PKT_CARRIER)) ? p->payload_len : 0;
     return n + (d->has_stream && d->stream.data != p->payload ? d->stream.n : 0);
 }
 

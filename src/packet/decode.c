@@ -229,6 +229,8 @@ static void packet_close(struct way *w)
         p->flags |= PKT_IGNORE;
     if (p->flags & PKT_INVALID)
         w->d->n.invalid++;
+    else if (p->ver && p->outer) /* all of them lie in our array */
+        w->out[p->outer - w->out].flags |= PKT_CARRIER;
     for (unsigned i = 0; i < p->n_events; i++)
         w->d->n.event[p->events[i]]++;
 }

@@ -117,6 +117,7 @@ enum packet_flag {
     PKT_WANTS_FLOW = 1u << 25, /* whole transport header of a kind that has flows: TCP, UDP, ICMP,
                                   ICMPv6, SCTP, ESP.  Others (GRE, OSPF, fragments) have none */
     PKT_INVALID = 1u << 26,    /* malformed (PKT_IGNORE is set, too) */
+    PKT_CARRIER = 1u << 27,    /* PKT_HAS_TUNNEL, and what it carries is whole IP: its payload is judged there */
 };
 
 /* Who carried a packet: EVE's pkt_src. */

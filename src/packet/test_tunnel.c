@@ -90,6 +90,7 @@ static void tunnels(void **state)
         const struct packet *in = &o.p[0], *out = &o.p[1];
         assert_ptr_equal(in->outer, out);
         assert_true(out->flags & PKT_HAS_TUNNEL && in->flags & PKT_INNER);
+        assert_int_equal(!!(out->flags & PKT_CARRIER), in->ver && !(in->flags & PKT_INVALID));
         assert_int_equal(in->src_kind, r->src);
         assert_int_equal(out->src_kind, PKT_SRC_WIRE);
         assert_int_equal(in->depth, 1);
@@ -190,6 +191,7 @@ static void wrong_tunnels(void **state)
             assert_string_equal(t_events(&o.p[0]), wrongs[i].inner);
         assert_int_equal(!!(out->flags & PKT_INVALID), wrongs[i].outer[0] && out->proto != 17);
         assert_int_equal(!!(out->flags & PKT_HAS_TUNNEL), wrongs[i].inner != NULL);
+        assert_int_equal(!!(out->flags & PKT_CARRIER), wrongs[i].inner && o.p[0].ver && !(o.p[0].flags & PKT_INVALID));
         assert_int_equal(decoder_counters(o.d)->teredo, teredo);
         t_cuts(&t, LINK_ETHERNET);
     }
