@@ -244,6 +244,20 @@ static void tell_fatal(struct compile *w, const struct rule_set *s)
         diag_add(d, DIAG_ERROR, NULL, 0, 0, hint, "init-errors-fatal: the errors above");
 }
 
+/* At a reload: a file that gives nothing but refusals is cut, or none of ours; taking it would take its rules away. */
+static bool broken_file(const struct rule_set *s, struct diags *d)
+{
+    bool broken = false;
+    for (uint32_t k = 0; k < s->n_files; k++) {
+        const struct rule_file_info *f = &s->files[k];
+        if (f->loaded || f->disabled || !f->refused)
+            continue;
+        diag_add(d, DIAG_ERROR, f->path, 0, 0, "mend it, or take it out of the configuration", "nothing in it can be loaded");
+        broken = true;
+    }
+    return broken;
+}
+
 static int build(struct compile *w, struct rule_loader *l)
 {
     struct diags *d = &w->child.diags;
@@ -257,6 +271,8 @@ static int build(struct compile *w, struct rule_loader *l)
     int rc = w->start.flags & START_FATAL && (s->n_refusals || s->diags.errors) ? -EINVAL : 0;
     if (rc)
         tell_fatal(w, s);
+    else if (w->start.flags & START_STRICT && broken_file(s, d))
+        rc = -EINVAL;
     else
         rc = image_make(s, w->out, &io, NULL, d);
     if (rc)

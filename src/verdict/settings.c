@@ -210,6 +210,12 @@ static bool mac_read(const struct conf *c, const char *path, uint8_t out[6], str
                  "six bytes in hex: 02:00:00:00:00:01", "%s: \"%s\" is no MAC address", path, text);
         return false;
     }
+    if (v[0] & 1) {
+        const struct conf_node *at = conf_node(c, path);
+        diag_add(d, DIAG_ERROR, at ? at->file : NULL, at ? at->line : 0, at ? at->column : 0, "name one port's address",
+                 "%s: \"%s\" is the address of a group", path, text);
+        return false;
+    }
     for (unsigned k = 0; k < 6; k++)
         out[k] = (uint8_t)v[k];
     return true;

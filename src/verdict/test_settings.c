@@ -333,7 +333,8 @@ static void configuration(void **state)
     assert_int_equal(d.errors, 0);
     conf_free(c);
     static const char *const bad[] = {"response: {dst-mac: \"02:00:00:00:00\"}", "response: {dst-mac: \"02:00:00:00:00:01:02\"}",
-                                      "response: {src-mac: \"hello\"}", "response: {on-drop: everything}"};
+                                      "response: {src-mac: \"hello\"}", "response: {src-mac: \"01:00:5e:00:00:01\"}",
+                                      "response: {dst-mac: \"ff:ff:ff:ff:ff:ff\"}", "response: {on-drop: everything}"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         uint32_t before = d.errors;
         c = conf_of(bad[i], &d);
