@@ -58,6 +58,10 @@ struct app_get {
         on_ack; /* the peers' thresholds for growing buffers hold (replay without --simulate-ips) */
 };
 
+/* A parameter's view: these flags, the name's length (two bytes, low first), name, value.  One of that name stands
+ * before it: exactly so, or but for case. */
+enum app_param_flag { APP_PARAM_AGAIN = 1, APP_PARAM_AGAIN_NOCASE = 2 };
+
 enum app_buffer_kind {
     APP_BUF_ONE,     /* there or not; whole at its progress */
     APP_BUF_MULTI,   /* several instances, each inspected alone: index 0.. until get says false */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* MD5, SHA-1 and SHA-256 by GnuTLS. */
+/* MD5, SHA-1, SHA-256 and SHA-512 by GnuTLS. */
 #include "base/hash.h"
 
 #include <gnutls/crypto.h>
@@ -17,6 +17,7 @@ static const struct {
     [DIGEST_MD5] = {GNUTLS_DIG_MD5, 16},
     [DIGEST_SHA1] = {GNUTLS_DIG_SHA1, 20},
     [DIGEST_SHA256] = {GNUTLS_DIG_SHA256, 32},
+    [DIGEST_SHA512] = {GNUTLS_DIG_SHA512, 64},
 };
 
 struct digest *digest_new(enum digest_kind kind)

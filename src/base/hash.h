@@ -19,9 +19,9 @@ static inline uint64_t hash_mix(uint64_t x)
 }
 int random_bytes(void *p, size_t n) MUST_CHECK;
 
-/* MD5, SHA-1, SHA-256 in pieces (GnuTLS behind it). */
-enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256 };
-#define DIGEST_MAX 32
+/* MD5, SHA-1, SHA-256, SHA-512 in pieces (GnuTLS behind it). */
+enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
+#define DIGEST_MAX 64
 struct digest;
 struct digest *digest_new(enum digest_kind kind); /* NULL: no memory */
 void digest_add(struct digest *d, const void *p, size_t n);

@@ -217,6 +217,9 @@ static enum found app_block(struct tx_work *w, const struct img_rule *r, const s
         dir ^= 1;
     if (!(row->dirs & 1u << dir))
         return NEVER;
+    /* Snort 3's look back at the request comes with the answer, not with a bare acknowledgement. */
+    if (dir != w->dir && !(r->flags & RULE_TX_WHOLE) && !w->tx->progress[w->dir])
+        return w->whole ? NEVER : NOT_YET;
     bool ready = w->tx->progress[dir] >= row->at[dir];
     if (!ready)
         return w->whole && dir == w->dir ? (b->absent ? FOUND : NEVER) : NOT_YET;

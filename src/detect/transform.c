@@ -319,6 +319,41 @@ static bool header_field(struct detect *d, struct str arg, struct input *in)
     return false;
 }
 
+/* Out of one parameter (app/http/http_params.c: flags, length of the name, name, value) its value. */
+static bool parameter(struct str arg, struct input *in, uint8_t before, bool nocase)
+{
+    enum { HEAD = 3 };
+    if (in->n < HEAD || (in->p[0] & before))
+        return false;
+    uint32_t n = in->p[1] | (uint32_t)in->p[2] << 8;
+    if (n > in->n - HEAD)
+        return false;
+    struct str name = str_of(in->p + HEAD, n);
+    if (nocase ? !str_ieq(name, arg) : !str_eq(name, arg))
+        return false;
+    return give(in, in->p + HEAD + n, in->n - HEAD - n);
+}
+static bool param(struct detect *d, struct str arg, struct input *in)
+{
+    (void)d;
+    return parameter(arg, in, APP_PARAM_AGAIN, false);
+}
+static bool param_nocase(struct detect *d, struct str arg, struct input *in)
+{
+    (void)d;
+    return parameter(arg, in, APP_PARAM_AGAIN_NOCASE, true);
+}
+static bool param_any(struct detect *d, struct str arg, struct input *in)
+{
+    (void)d;
+    return parameter(arg, in, 0, false);
+}
+static bool param_any_nocase(struct detect *d, struct str arg, struct input *in)
+{
+    (void)d;
+    return parameter(arg, in, 0, true);
+}
+
 static transform_fn *const transforms[XFORM_COUNT] = {
     [XFORM_DOTPREFIX] = dotprefix,
     [XFORM_LOWER] = lower,
@@ -340,6 +375,10 @@ static transform_fn *const transforms[XFORM_COUNT] = {
     [XFORM_INFLATE] = zlib_deflate,
     [XFORM_PCREXFORM] = pcrexform,
     [XFORM_FIELD] = header_field,
+    [XFORM_PARAM] = param,
+    [XFORM_PARAM_NOCASE] = param_nocase,
+    [XFORM_PARAM_ANY] = param_any,
+    [XFORM_PARAM_ANY_NOCASE] = param_any_nocase,
 };
 
 bool transform_apply(struct detect *d, const struct img_where *w, struct input *in)

@@ -29,8 +29,32 @@ static const struct said upload[] = {
     {'s', "A", ""},
     {'c', "PA", "Content-Disposition: form-data; name=\"b\"; filename=\"evil.exe\"\r\n\r\nMZ 89012345678901234\r\n--B--\r\n  "}, /* 99 */
     {'s', "A", ""}, {'s', "PA", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}, {'c', "A", ""}, {0}};
+/* A form, its answer in chunks with a trailer, then a second request. */
+static const struct said web[] = {
+    {'c', "S", ""},
+    {'s', "SA", ""},
+    {'c', "A", ""},
+    {'c', "PA",
+     "POST /buy?a=one&B=%74wo&a=three HTTP/1.1\r\nHost: h\r\nCookie: from=client\r\n"
+     "X-Forwarded-For: 10.0.0.1, 10.9.9.9\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+     "Content-Length: 20\r\n\r\n"},
+    {'s', "A", ""},
+    {'c', "PA", "card=12%3434&n=a+b&b"},
+    {'s', "A", ""},
+    {'s', "PA",
+     "HTTP/1.1 200 OK\r\nSet-Cookie: from=server\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
+     "Expires: Wed, 21 Oct 2015\r\nX-Sum:  77\r\n\r\n"},
+    {'c', "A", ""},
+    {'c', "PA", "GET /next HTTP/1.1\r\nHost: h\r\n\r\n"},
+    {'s', "PA", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"},
+    {'c', "FA", ""},
+    {'s', "FA", ""},
+    {'c', "A", ""},
+    {0}};
 
 #define SU DIALECT_SURICATA
+#define S3 DIALECT_SNORT3
+#define ARRIVAL "stream.inspect=arrival"
 #define S2 DIALECT_SNORT2
 #define DEPTH "stream.reassembly.depth=5"
 static const struct {
@@ -68,6 +92,40 @@ static const struct {
     {SU, "alert http any any -> any any (fileext:\"exe\";", upload, NULL, "11"},
     {SU, "alert http any any -> any any (filename:\"evil.exe\"; file.data; content:\"MZ\"; startswith;", upload, NULL, "11"},
     {SU, "alert http any any -> any any (filename:\"bad.exe\";", upload, NULL, ""},
+    /* Parameters: of query and body, decoded, the first of a name unless what follows is relative. */
+    {S3, "(http_param:\"a\"; content:\"one\";", web, ARRIVAL, "6"},
+    {S3, "(http_param:\"a\"; content:\"three\";", web, ARRIVAL, ""},
+    {S3, "(http_param:\"a\"; content:\"three\",distance 0;", web, ARRIVAL, "6"},
+    {S3, "(http_param:\"b\"; content:\"two\";", web, ARRIVAL, ""},
+    {S3, "(http_param:\"b\",nocase; content:\"two\";", web, ARRIVAL, "6"},
+    {S3, "(http_param:\"B\"; bufferlen:3; content:\"two\";", web, ARRIVAL, "6"},
+    {S3, "(http_param:\"card\"; content:\"12434\"; bufferlen:5;", web, ARRIVAL, "6"},
+    {S3, "(http_param:\"n\"; content:\"a b\";", web, ARRIVAL, "6"},
+    {S3, "(http_param:\"none\"; content:\"o\";", web, ARRIVAL, ""},
+    {S3, "(http_uri; content:\"/buy\"; http_param:\"n\"; content:\"a\"; http_param:\"a\"; content:\"one\";", web, ARRIVAL, "6"},
+    /* Trailers, and the address that a proxy wrote. */
+    {S3, "(http_trailer; content:\"Expires: Wed\"; content:\"X-Sum: 77\";", web, ARRIVAL, "8"},
+    {S3, "(http_raw_trailer; content:\"X-Sum:  77\";", web, ARRIVAL, "8"},
+    {S3, "(http_trailer:field x-sum; content:\"77\"; bufferlen:2;", web, ARRIVAL, "8"},
+    {S3, "(http_trailer; content:\"Cookie\";", web, ARRIVAL, ""},
+    {S3, "(http_true_ip; content:\"10.9.9.9\"; bufferlen:8;", web, ARRIVAL, "4"},
+    /* A rule on the answer looks back at its own request. */
+    {S3, "(flow:to_client; http_uri; content:\"/buy\"; http_stat_code; content:\"200\";", web, ARRIVAL, "8"},
+    {S3, "(http_uri; content:\"/buy\"; http_stat_code; content:\"404\";", web, ARRIVAL, ""},
+    {S3, "(http_uri; content:\"/next\"; http_stat_code; content:\"404\";", web, ARRIVAL, "11"},
+    {S3, "(flow:to_client; http_uri; content:\"/buy\";", web, ARRIVAL, "8"},
+    {S3, "(flow:to_server; http_uri; content:\"/buy\"; http_stat_code; content:\"200\";", web, ARRIVAL, ""},
+    {S3, "(flow:to_client; http_cookie; content:\"from=client\";", web, ARRIVAL, ""},
+    {S3, "(flow:to_client; http_cookie:request; content:\"from=client\"; http_cookie; content:\"from=server\";", web, ARRIVAL, "8"},
+    {S3, "(flow:to_client; http_cookie:request; content:\"from=server\";", web, ARRIVAL, ""},
+    {S3, "(http_header:request,field x-forwarded-for; content:\"10.0\"; file_data; content:\"hello\"; flow:to_client;", web, ARRIVAL, "8"},
+    {S3, "(http_header:request; content:\"X-Forwarded\";", web, ARRIVAL, "4"},
+    {S3, "(flow:to_client; http_client_body; content:\"card\"; http_stat_code; content:\"200\";", web, ARRIVAL, ""},
+    /* Hashes of a piece: MD5 of "hello", of "ello". */
+    {S3, "(file_data; md5:\"5d41402abc4b2a76b9719d911017c592\",length 5;", web, ARRIVAL, "8"},
+    {S3, "(file_data; content:\"h\"; md5:\"9ecb0b2f7994a8a3a2919212f764b81a\",length 4,relative;", web, ARRIVAL, "8"},
+    {S3, "(file_data; content:\"hel\"; md5:\"5d41402abc4b2a76b9719d911017c592\",length 5,offset -3,relative;", web, ARRIVAL, "8"},
+    {S3, "(flow:to_client; file_data; md5:!\"5d41402abc4b2a76b9719d911017c592\",length 4;", web, ARRIVAL, "8"},
     /* A relative content behind nothing starts with each packet's payload in Snort. */
     {S2, "(flow:established; content:\"ag\"; within:2;", silent_server, NULL, "6"},
 };

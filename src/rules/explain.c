@@ -81,6 +81,8 @@ static void where_put(const struct explain *x, const struct rule_test *t)
 {
     const struct rule_where *w = &x->s->where[t->where];
     const char *name = rule_buffer_name(w->buffer);
+    if (t->tx_dir)
+        sbuf_cstr(x->out, t->tx_dir == 1 ? "request's " : "answer's ");
     sbuf_cstr(x->out, name ? name : "?");
     for (unsigned i = 0; i < w->n_xform; i++)
         sbuf_printf(x->out, ", %s", xform_name(w->xform[i]));

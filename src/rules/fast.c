@@ -33,11 +33,18 @@ static bool absent_before(const struct parse *p, uint16_t where)
     return false;
 }
 
+/* A request's buffer in a rule on the answer (Snort 3): it was searched before the answer came. */
+static bool of_other_side(const struct parse *p, const struct rule_test *t)
+{
+    uint32_t own = t->tx_dir == 1 ? RULE_TO_SERVER : RULE_TO_CLIENT;
+    return t->tx_dir && !(p->r->flags & (RULE_TX_WHOLE | own));
+}
+
 /* A negated content filters nothing: where it is not found the rest of the rule is still asked. */
 static bool candidate(const struct parse *p, const struct rule_test *t)
 {
     return t->kind == TEST_CONTENT && !(t->u.content.flags & CONTENT_NEGATED) &&
-           buffer_at(p, t->where) != BUF_BASE64 && !absent_before(p, t->where);
+           buffer_at(p, t->where) != BUF_BASE64 && !absent_before(p, t->where) && !of_other_side(p, t);
 }
 
 /* Suricata: application buffers before the payload and the poor ones. */

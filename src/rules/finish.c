@@ -329,7 +329,7 @@ static bool direction_set(struct parse *p)
     uint32_t flow = r->flags & RULE_TO_SERVER ? 1u : r->flags & RULE_TO_CLIENT ? 2u : 3u;
     if (r->flags & RULE_TX_WHOLE)
         return true;
-    uint32_t dirs = p->header_dirs & flow;
+    uint32_t dirs = p->header_dirs & (p->d == DIALECT_SNORT3 ? snort3_directions(p, flow) : flow);
     if (!dirs && p->d == DIALECT_SURICATA)
         return bad(p,
                    p->header_dirs ? "write flow:to_server for requests, flow:to_client for answers"
@@ -366,7 +366,7 @@ static void priority_set(struct parse *p)
 
 bool rule_finish(struct parse *p)
 {
-    if (!words_fit(p) || !contents_fit(p) || !lengths_fit(p) || !absences_fit(p) || !direction_set(p) ||
+    if (!snort3_params(p) || !words_fit(p) || !contents_fit(p) || !lengths_fit(p) || !absences_fit(p) || !direction_set(p) ||
         !protocol_set(p) || !transports_fit(p) || !activation_fits(p))
         return false;
     priority_set(p);

@@ -99,7 +99,7 @@ bool buffer_bind(struct parse *p, unsigned buffer, const char *what)
     if (own)
         row = own;
     uint32_t dirs = row->dirs ? row->dirs : 3u;
-    if (!(p->r->flags & RULE_TX_WHOLE))
+    if (!(p->r->flags & RULE_TX_WHOLE) && p->d != DIALECT_SNORT3) /* Snort 3: snort3_directions */
         p->header_dirs &= p->tx_dir ? dirs & p->tx_dir : dirs;
     return true;
 }
@@ -130,7 +130,7 @@ bool sticky_reset(struct parse *p)
     return true;
 }
 
-static bool sticky_set(struct parse *p, unsigned buffer)
+bool sticky_set(struct parse *p, unsigned buffer)
 {
     int32_t w = where_of_buffer(p, buffer);
     if (w < 0)
@@ -146,90 +146,10 @@ static bool sticky_set(struct parse *p, unsigned buffer)
     return true;
 }
 
-static bool sticky_named(struct parse *p, const char *buffer)
+bool sticky_named(struct parse *p, const char *buffer)
 {
     int b = app_buffer_find(str_cstr(buffer), APP_SURICATA);
     return b >= 0 && buffer_bind(p, RULE_BUF_APP + (unsigned)b, buffer) && sticky_set(p, RULE_BUF_APP + (unsigned)b);
-}
-
-static bool is_token(struct str s)
-{
-    for (uint32_t i = 0; i < s.n; i++)
-        if (s.p[i] <= ' ' || s.p[i] >= 127 || s.p[i] == ',' || s.p[i] == ':' || s.p[i] == '"')
-            return false;
-    return s.n > 0;
-}
-
-/* A header that has no buffer of its own: its line of http.header. */
-static bool field_of_lines(struct parse *p, struct str name)
-{
-    if (!sticky_named(p, "http.header"))
-        return false;
-    struct rule_where w = p->c->where[p->where];
-    w.xform[w.n_xform] = XFORM_FIELD;
-    w.arg[w.n_xform++] = keep(p, name);
-    int32_t at = where_add(p, &w);
-    if (at < 0)
-        return false;
-    p->where = (uint16_t)at;
-    return !p->failed;
-}
-
-/* Arguments that every buffer of HTTP in Snort 3 may have, or those of URIs. */
-static bool argument_known(struct str word, bool uri)
-{
-    static const char *const common[] = {"field", "request", "with_header", "with_body", "with_trailer"};
-    static const char *const parts[] = {"scheme", "host", "port", "path", "query", "fragment"};
-    for (unsigned i = 0; i < ARRAY_LEN(common); i++)
-        if (str_eq(word, str_cstr(common[i])))
-            return true;
-    for (unsigned i = 0; uri && i < ARRAY_LEN(parts); i++)
-        if (str_eq(word, str_cstr(parts[i])))
-            return true;
-    return false;
-}
-
-/* Snort 3: http_uri:PART, http_header:field NAME. */
-static bool field_sticky(struct parse *p, struct str v)
-{
-    static const struct {
-        const char *part, *buffer;
-    } parts[] = {{"scheme", "http uri scheme"}, {"host", "http uri host"},   {"port", "http uri port"},
-                 {"path", "http uri path"},     {"query", "http uri query"}, {"fragment", "http uri fragment"}};
-    static const struct {
-        const char *field, *buffer;
-    } t[] = {{"user-agent", "http.user_agent"},
-             {"referer", "http.referer"},
-             {"content-type", "http.content_type"},
-             {"accept", "http.accept"},
-             {"accept-encoding", "http.accept_enc"},
-             {"accept-language", "http.accept_lang"},
-             {"server", "http.server"},
-             {"location", "http.location"},
-             {"content-length", "http.content_len"},
-             {"cookie", "http.cookie"},
-             {"set-cookie", "http.cookie"},
-             {"connection", "http.connection"}};
-    struct str all = v = str_trim(v), name = p->opt->name, word = word_next(&v);
-    bool uri = str_eq(name, STR("http_uri")), header = str_eq(name, STR("http_header"));
-    v = str_trim(v);
-    for (unsigned i = 0; uri && i < ARRAY_LEN(parts); i++)
-        if (str_eq(all, str_cstr(parts[i].part)))
-            return sticky_named(p, parts[i].buffer);
-    for (unsigned i = 0; header && str_eq(word, STR("field")) && i < ARRAY_LEN(t); i++)
-        if (str_ieq(v, str_cstr(t[i].field))) {
-            if (str_ieq(v, STR("cookie")) || str_ieq(v, STR("set-cookie")))
-                p->header_dirs &= v.n == 6 ? 1u : 2u; /* one buffer, which has both */
-            return sticky_named(p, t[i].buffer);
-        }
-    if (header && str_eq(word, STR("field")) && is_token(v))
-        return field_of_lines(p, v);
-    uint32_t n = 0;
-    while (n < all.n && all.p[n] != ' ' && all.p[n] != ',')
-        n++;
-    if (argument_known(str_first(all, n), uri || str_eq(name, STR("http_raw_uri"))))
-        return bad(p, NULL, STR_FMT ":" STR_FMT " is not built", STR_ARG(name), STR_ARG(all));
-    return bad(p, NULL, "this argument of " STR_FMT " is not known", STR_ARG(name));
 }
 
 /* A number of the application layer: the value stands behind the name. */
@@ -268,7 +188,7 @@ bool buffer_sticky(struct parse *p, unsigned buffer, struct str v, bool has_valu
             return bad(p, NULL, "a sticky buffer takes no value but to_server and to_client");
     }
     if (has_value && p->d != DIALECT_SURICATA)
-        return field_sticky(p, v);
+        return http_arguments(p, buffer, v);
     return buffer_bind(p, buffer, what) && sticky_set(p, buffer);
 }
 

@@ -94,7 +94,8 @@ static bool inline_modifiers(struct parse *p, struct str rest)
         } else if (str_eq(word, STR("fast_pattern_length"))) {
             fp_length = value;
         } else if (str_eq(word, STR("width"))) {
-            return bad(p, NULL, "the modifier width of content is not built");
+            return bad(p, "write the padding into the content: \"|00|a|00|b\"",
+                       "the modifier width of content is not built");
         } else {
             return bad(p, NULL, "unknown modifier '" STR_FMT "' of content", STR_ARG(word));
         }

@@ -318,6 +318,15 @@ bool buffer_sticky(struct parse *p, unsigned buffer, struct str v, bool has_valu
 bool buffer_modifier(struct parse *p, unsigned buffer);
 bool sticky_close(struct parse *p); /* refuses an open sticky buffer, or makes it a presence test */
 bool sticky_reset(struct parse *p); /* pkt_data */
+bool sticky_set(struct parse *p, unsigned buffer);
+bool sticky_named(struct parse *p, const char *buffer); /* by Suricata's name; bound as well */
+/* ---- Snort 3's buffers of HTTP (kw_http.c) */
+/* What stands behind the name: field NAME, request, with_body, parts of a URI. */
+bool http_arguments(struct parse *p, unsigned buffer, struct str v);
+/* Which message each test looks at, and the directions in which the rule can hold. */
+unsigned snort3_directions(struct parse *p, unsigned flow);
+/* http_param: the first parameter of that name, or with a relative test all of them. */
+bool snort3_params(struct parse *p);
 /* The rule's protocol becomes that of the buffer; its direction is bound. */
 bool buffer_bind(struct parse *p, unsigned buffer, const char *what);
 bool app_bind(struct parse *p, unsigned app, const char *what);

@@ -131,7 +131,12 @@ const char *rule_buffer_name(unsigned buffer);
     X(GUNZIP, "gunzip")                     \
     X(INFLATE, "zlib_deflate")              \
     X(PCREXFORM, "pcrexform")               \
-    X(FIELD, "field") /* Snort 3: the value of one header out of lines; no such line: no buffer */
+    X(FIELD, "field") /* Snort 3: the value of one header out of lines; no such line: no buffer */ \
+    /* Snort 3: one parameter's value; the first of that name or any, case as written or not */    \
+    X(PARAM, "of the name")                 \
+    X(PARAM_NOCASE, "of the name, case ignored") \
+    X(PARAM_ANY, "each of the name")        \
+    X(PARAM_ANY_NOCASE, "each of the name, case ignored")
 #define RULE_TRANSFORM_ID(id, word) XFORM_##id,
 enum rule_transform { XFORM_NONE, RULE_TRANSFORMS(RULE_TRANSFORM_ID) XFORM_COUNT };
 #undef RULE_TRANSFORM_ID
@@ -356,7 +361,7 @@ enum test_kind {
 struct rule_test {
     uint8_t kind;   /* enum test_kind */
     uint8_t instance; /* of a multi buffer: a new mention of a sticky multi buffer is a new instance */
-    uint8_t tx_dir;  /* for => rules: 0 either, 1 to server, 2 to client */
+    uint8_t tx_dir;  /* => rules, and Snort 3's that look at both messages: 0 either, 1 to server, 2 to client */
     uint8_t pad;
     uint16_t where; /* index in set->where; 0 is always BUF_PAYLOAD without transforms */
     uint16_t app;

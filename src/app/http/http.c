@@ -64,6 +64,7 @@ static void tx_free(struct app_flow *af, struct app_tx *tx)
         http_decoder_free(t->decoder[dir]);
     }
     app_free(af, t->uri.p);
+    app_free(af, t->form.p);
     http_multipart_free(t);
     app_mem_give(af, TX_COST);
     if (htp_tx_destroy(t->htp) != HTP_OK)

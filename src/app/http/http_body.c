@@ -82,6 +82,7 @@ static void begin_request(struct http_tx *t)
         t->request_kind = BODY_MULTIPART;
         return;
     }
+    http_form_begin(t, type);
     if (method != HTP_M_POST && method != HTP_M_PUT)
         return;
     t->request_kind = BODY_FILE;
@@ -127,6 +128,8 @@ void http_body_plain(struct http_tx *t, unsigned dir, const uint8_t *p, size_t s
         b->inspected = b->offset + b->n;
     app_body_slide(af, b, t->hf->server->window[dir]);
     app_body_add(af, b, p, n);
+    if (!dir && t->is_form)
+        http_form_add(t, p, n);
     if (!dir && t->multipart) /* whose parts are the files */
         http_multipart_add(t, p, n);
     else if (t->file[dir])

@@ -97,6 +97,29 @@ static bool get_raw_header(const struct app_get *q, unsigned index, struct app_v
     return index == 0 && t->head.progress[q->dir] >= HTTP_HEADERS &&
            give_some(str_of(b->p, b->n), out);
 }
+static bool get_raw_trailer(const struct app_get *q, unsigned index, struct app_view *out)
+{
+    const struct http_tx *t = http_of(q->tx);
+    const struct http_bytes *b = &t->raw_headers[q->dir];
+    uint32_t at = t->trailer_at[q->dir];
+    return index == 0 && at && at < b->n && give_some(str_of(b->p + at, b->n - at), out);
+}
+/* The last address that a proxy wrote; X-Forwarded-For before True-Client-IP. */
+static bool get_true_ip(const struct app_get *q, unsigned index, struct app_view *out)
+{
+    static const char *const names[] = {"x-forwarded-for", "true-client-ip"};
+    const struct http_tx *t = http_of(q->tx);
+    for (unsigned i = 0; !index && i < ARRAY_LEN(names); i++) {
+        struct str v = http_header_value(t->htp->request_headers, names[i]);
+        uint32_t at = v.n;
+        while (at && v.p[at - 1] != ',')
+            at--;
+        v = str_trim(str_skip(v, at));
+        if (v.n)
+            return give(v, out);
+    }
+    return false;
+}
 static bool get_raw_host(const struct app_get *q, unsigned index, struct app_view *out)
 {
     const htp_tx_t *tx = http_of(q->tx)->htp;
@@ -139,6 +162,7 @@ enum { S = 1, C = 2, B = 3 }; /* to server, to client, both */
 
 #define AT_LINE                 .at = {HTTP_LINE, HTTP_LINE}
 #define AT_HEADERS              .at = {HTTP_HEADERS, HTTP_HEADERS}
+#define AT_TRAILER              .at = {HTTP_TRAILER, HTTP_TRAILER}
 #define AT_BODY                 .at = {HTTP_BODY, HTTP_BODY}
 #define ONE(name_, dirs_, get_) .name = (name_), .dirs = (dirs_), .kind = APP_BUF_ONE, .get = (get_)
 
@@ -174,6 +198,21 @@ const struct app_buffer http_buffers[] = {
      .priority = 2, .help = "names of the headers in order, each between line ends"},
     {.name = "http num headers", .s3 = "http_num_headers", .dirs = B, .kind = APP_BUF_UINT,
      .get_uint = get_header_count, AT_HEADERS, .help = "Snort 3: number of the headers"},
+    {ONE("http trailer", B, http_get_trailer), AT_TRAILER, .s3 = "http_trailer", .priority = 2,
+     .help = "Snort 3: headers behind a chunked body, one \"Name: value\" a line"},
+    {ONE("http raw trailer", B, get_raw_trailer), AT_TRAILER, .s3 = "http_raw_trailer",
+     .priority = 2, .help = "Snort 3: headers behind a chunked body as sent"},
+    {ONE("http true ip", S, get_true_ip), AT_HEADERS, .s3 = "http_true_ip", .priority = 2,
+     .help = "Snort 3: the client's address as a proxy wrote it"},
+    /* Snort 3: http_param; no keyword of its own.  For the transform that picks a name. */
+    {.name = "http params",
+     .dirs = S,
+     .kind = APP_BUF_MULTI,
+     .get = http_get_param,
+     AT_TRAILER,
+     .priority = 2,
+     .flags = APP_BUF_NO_MPM,
+     .help = "parameters of the query and of a form's body, decoded"},
     {ONE("http.user_agent", S, get_user_agent), AT_HEADERS, .su_mod = "http_user_agent",
      .su_pcre = 'V', .priority = 2, .help = "User-Agent"},
     {ONE("http.host", S, http_get_host), AT_HEADERS, .su_mod = "http_host", .su_pcre = 'W',

@@ -149,22 +149,32 @@ static int response_body(htp_tx_data_t *d)
     return body_data(d, 1);
 }
 
-static int raw_header(htp_tx_data_t *d, unsigned dir)
+static int raw_header(htp_tx_data_t *d, unsigned dir, bool trailer)
 {
     struct http_tx *t = http_tx_of(d->tx);
     if (!t)
         return HTP_ERROR;
+    if (trailer && !t->trailer_at[dir])
+        t->trailer_at[dir] = t->raw_headers[dir].n;
     if (d->data && d->len)
         http_bytes_add(t->hf->af, &t->raw_headers[dir], d->data, d->len);
     return HTP_OK;
 }
 static int request_header_data(htp_tx_data_t *d)
 {
-    return raw_header(d, 0);
+    return raw_header(d, 0, false);
 }
 static int response_header_data(htp_tx_data_t *d)
 {
-    return raw_header(d, 1);
+    return raw_header(d, 1, false);
+}
+static int request_trailer_data(htp_tx_data_t *d)
+{
+    return raw_header(d, 0, true);
+}
+static int response_trailer_data(htp_tx_data_t *d)
+{
+    return raw_header(d, 1, true);
 }
 
 void http_register(htp_cfg_t *cfg)
@@ -174,7 +184,7 @@ void http_register(htp_cfg_t *cfg)
     htp_config_register_request_line(cfg, request_line);
     htp_config_register_request_headers(cfg, request_headers);
     htp_config_register_request_header_data(cfg, request_header_data);
-    htp_config_register_request_trailer_data(cfg, request_header_data);
+    htp_config_register_request_trailer_data(cfg, request_trailer_data);
     htp_config_register_request_body_data(cfg, request_body);
     htp_config_register_request_trailer(cfg, request_trailer);
     htp_config_register_request_complete(cfg, request_complete);
@@ -182,7 +192,7 @@ void http_register(htp_cfg_t *cfg)
     htp_config_register_response_line(cfg, response_line);
     htp_config_register_response_headers(cfg, response_headers);
     htp_config_register_response_header_data(cfg, response_header_data);
-    htp_config_register_response_trailer_data(cfg, response_header_data);
+    htp_config_register_response_trailer_data(cfg, response_trailer_data);
     htp_config_register_response_body_data(cfg, response_body);
     htp_config_register_response_trailer(cfg, response_trailer);
     htp_config_register_response_complete(cfg, response_complete);

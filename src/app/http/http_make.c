@@ -69,6 +69,32 @@ static void make_start(struct http_tx *t, unsigned dir, struct http_bytes *b)
         add_line(t, b, htp_table_get_index(table, i, NULL));
     add_str(t, b, STR("\r\n"));
 }
+/* Lines of the trailers, "Name: value" each; a line that goes on from the one before is joined. */
+static void make_trailer(struct http_tx *t, unsigned dir, struct http_bytes *b)
+{
+    const struct http_bytes *raw = &t->raw_headers[dir];
+    struct str left = t->trailer_at[dir] ? str_of(raw->p + t->trailer_at[dir], raw->n - t->trailer_at[dir])
+                                         : str_of(NULL, 0);
+    while (left.n) {
+        struct str line = str_split(left, '\n', &left), value, text = str_trim(line);
+        bool goes_on = line.n && (line.p[0] == ' ' || line.p[0] == '\t');
+        struct str name = str_split(text, ':', &value);
+        if (!text.n)
+            continue;
+        if (goes_on && b->n > 2) {
+            b->n -= 2; /* the line's end */
+            add_str(t, b, STR(" "));
+            add_str(t, b, text);
+        } else if (name.n < text.n) {
+            add_str(t, b, str_trim(name));
+            add_str(t, b, STR(": "));
+            add_str(t, b, str_trim(value));
+        } else {
+            add_str(t, b, text);
+        }
+        add_str(t, b, STR("\r\n"));
+    }
+}
 static void make_host(struct http_tx *t, unsigned dir, struct http_bytes *b)
 {
     (void)dir;
@@ -78,9 +104,9 @@ static void make_host(struct http_tx *t, unsigned dir, struct http_bytes *b)
             b->p[i] |= 0x20;
 }
 
-static bool get_made(const struct app_get *q, enum http_made what,
-                     void (*make)(struct http_tx *t, unsigned dir, struct http_bytes *b),
-                     struct app_view *out)
+bool http_get_made(const struct app_get *q, enum http_made what,
+                   void (*make)(struct http_tx *t, unsigned dir, struct http_bytes *b),
+                   struct app_view *out)
 {
     struct http_tx *t = http_of(q->tx);
     struct http_bytes *b = &t->made[q->dir][what];
@@ -100,23 +126,27 @@ static bool get_made(const struct app_get *q, enum http_made what,
 }
 bool http_get_header(const struct app_get *q, unsigned index, struct app_view *out)
 {
-    return index == 0 && get_made(q, MADE_HEADER, make_header, out);
+    return index == 0 && http_get_made(q, MADE_HEADER, make_header, out);
 }
 bool http_get_header_block(const struct app_get *q, unsigned index, struct app_view *out)
 {
-    return index == 0 && get_made(q, MADE_HEADER_BLOCK, make_header_block, out);
+    return index == 0 && http_get_made(q, MADE_HEADER_BLOCK, make_header_block, out);
 }
 bool http_get_header_names(const struct app_get *q, unsigned index, struct app_view *out)
 {
-    return index == 0 && get_made(q, MADE_NAMES, make_names, out);
+    return index == 0 && http_get_made(q, MADE_NAMES, make_names, out);
 }
 bool http_get_start(const struct app_get *q, unsigned index, struct app_view *out)
 {
-    return index == 0 && get_made(q, MADE_START, make_start, out);
+    return index == 0 && http_get_made(q, MADE_START, make_start, out);
+}
+bool http_get_trailer(const struct app_get *q, unsigned index, struct app_view *out)
+{
+    return index == 0 && http_get_made(q, MADE_TRAILER, make_trailer, out);
 }
 bool http_get_host(const struct app_get *q, unsigned index, struct app_view *out)
 {
-    return index == 0 && get_made(q, MADE_HOST, make_host, out);
+    return index == 0 && http_get_made(q, MADE_HOST, make_host, out);
 }
 
 /* http.request_header, http.response_header: each line alone, without its end. */

@@ -118,7 +118,16 @@ struct http_bytes {
 };
 
 /* Buffers that are put together from others are made once. */
-enum http_made { MADE_HEADER, MADE_HEADER_BLOCK, MADE_NAMES, MADE_START, MADE_HOST, MADE_COUNT };
+enum http_made {
+    MADE_HEADER,
+    MADE_HEADER_BLOCK,
+    MADE_NAMES,
+    MADE_START,
+    MADE_HOST,
+    MADE_TRAILER,
+    MADE_PARAMS,
+    MADE_COUNT
+};
 
 enum http_coding { CODING_NONE, CODING_GZIP, CODING_DEFLATE, CODING_BROTLI, CODING_LZMA };
 enum http_body_kind { BODY_PLAIN, BODY_FILE, BODY_MULTIPART };
@@ -130,7 +139,10 @@ struct http_tx {
     struct http_flow *hf;
     htp_tx_t *htp;
     struct http_bytes uri; /* normalised path and query */
-    struct http_bytes raw_headers[2];
+    struct http_bytes raw_headers[2]; /* and trailers, from trailer_at on */
+    uint32_t trailer_at[2];           /* 0: there are none */
+    struct http_bytes form;           /* body of a form, up to its limit */
+    bool is_form;
     struct http_bytes made[2][MADE_COUNT];
     uint8_t made_at[2][MADE_COUNT]; /* progress at which it was made; 0: not yet */
     struct app_body body[2];
@@ -202,7 +214,15 @@ bool http_get_header_block(const struct app_get *q, unsigned index, struct app_v
 bool http_get_header_names(const struct app_get *q, unsigned index, struct app_view *out);
 bool http_get_start(const struct app_get *q, unsigned index, struct app_view *out);
 bool http_get_host(const struct app_get *q, unsigned index, struct app_view *out);
+bool http_get_trailer(const struct app_get *q, unsigned index, struct app_view *out);
+bool http_get_made(const struct app_get *q, enum http_made what,
+                   void (*make)(struct http_tx *t, unsigned dir, struct http_bytes *b),
+                   struct app_view *out);
 bool http_get_one_header(const struct app_get *q, unsigned index, struct app_view *out);
+/* http_params.c: parameters of the query and of a form */
+void http_form_begin(struct http_tx *t, struct str content_type);
+void http_form_add(struct http_tx *t, const uint8_t *p, size_t n);
+bool http_get_param(const struct app_get *q, unsigned index, struct app_view *out);
 /* http_log.c */
 extern const struct app_log http_logs[];
 void http_alert_fields(const struct app_log_ctx *c, struct fields *out);
