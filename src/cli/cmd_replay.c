@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static const struct opt rows[] = {
     {"", "set", "KEY=VALUE", OPT_LIST, AT(set), "override a setting"},
     {"", "simulate-ips", NULL, OPT_FLAG, AT(simulate), "treat the capture as inline traffic; writes forwarded.pcap"},
     {"", "init-errors-fatal", NULL, OPT_FLAG, AT(fatal), "a rule that can't be loaded ends the run"},
-    {"", "workers", "N", OPT_NUMBER, AT(workers), "worker threads (default 1); the events are the same for any number"},
+    {"", "workers", "N", OPT_NUMBER, AT(workers), "worker threads (default 1; 0: one a core that may be used); the events are the same for any number"},
     {"", "pcap-file-recursive", NULL, OPT_FLAG, AT(recursive), "also the folders inside the folder"},
     {"", "pcap-file-delete", NULL, OPT_FLAG, AT(delete_after), "delete each capture file when it was read whole"},
     {"", "pcap-file-continuous", NULL, OPT_FLAG, AT(follow), "of a folder: wait for new files, until SIGINT or SIGTERM"},
@@ -129,6 +130,14 @@ static char *filter_read(const char *path)
     return out;
 }
 
+/* That this process may use. */
+static unsigned cores(void)
+{
+    cpu_set_t may;
+    int n = sched_getaffinity(0, sizeof(may), &may) ? 1 : CPU_COUNT(&may);
+    return n < 1 ? 1 : n > WORKERS_MOST ? WORKERS_MOST : (unsigned)n;
+}
+
 static int values(struct args *a)
 {
     static const char *const modes[] = {"single", "workers", "autofp"};
@@ -141,12 +150,12 @@ static int values(struct args *a)
     if (a->csum_word && strcmp(a->csum_word, "all") && strcmp(a->csum_word, "none"))
         return bad("-k takes all or none", a->csum_word);
     if (a->workers > WORKERS_MOST)
-        return bad("--workers takes 1 to 64", NULL);
+        return bad("--workers takes 1 to 64, or 0 for one a core", NULL);
     if (dialect < 0)
         return bad("--dialect takes snort2, snort3 or suricata", a->dialect_word);
     a->csum = a->csum_word ? !strcmp(a->csum_word, "all") : -1;
     a->dialect = (enum rule_dialect)dialect;
-    a->workers = a->workers ? a->workers : 1;
+    a->workers = a->workers ? a->workers : cores();
     a->out_dir = a->out_dir ? a->out_dir : ".";
     return a->format_word ? format_of(a->format_word, &a->format) : 0;
 }
@@ -245,6 +254,7 @@ static int summary(const struct args *a, const struct replay_result *r, const st
     json_open(&j, NULL);
     json_u64(&j, "packets", r->packets);
     json_u64(&j, "bytes", r->bytes);
+    json_u64(&j, "workers", a->workers);
     json_u64(&j, "events", r->events);
     json_u64(&j, "alerts", r->alerts);
     json_u64(&j, "events_lost", r->lost);
@@ -484,8 +494,8 @@ static int run(const struct args *a)
 
 int cmd_replay(int argc, char **argv)
 {
-    static const struct args none;
-    struct args a = none;
+    static const struct args unsaid = {.workers = 1};
+    struct args a = unsaid;
     int status = parse(&a, argc, argv) ? 2 : a.help ? 0 : -1;
     if (a.help && !status)
         options_help(usage, rows, ARRAY_LEN(rows));

@@ -46,7 +46,7 @@ static const struct opt rows[] = {
     {"D", "daemon", NULL, OPT_FLAG, AT(background),
      "run in the background; messages go to riposte.log in the log folder"},
     {"", "workers", "N", OPT_NUMBER, AT(workers),
-     "worker threads (default: all cores but one, at least one)"},
+     "worker threads (default, and 0: all cores but one, at least one)"},
     {"", "pidfile", "FILE", OPT_TEXT, AT(pidfile), "write the process id there"},
     {"", "set", "KEY=VALUE", OPT_LIST, AT(set),
      "override a setting (riposte config show lists them)"},
