@@ -198,11 +198,12 @@ int state_with(struct state *s, unsigned worker, uint64_t number, uint64_t now_n
             break;
         }
     bool fresh = false;
-    if (r && r->row.expires_ns <= now_ns && r->row.expires_ns) {
-        r->row = (struct state_row){0}; /* over: as if it were not there */
+    if (r && r->row.expires_ns <= now_ns && r->row.expires_ns) { /* over: as if it were not there */
+        if (make)
+            r->row = (struct state_row){0};
+        else
+            r = NULL; /* and as it is: a row of zeros would stand for ever */
         fresh = true;
-        if (!make)
-            r = NULL;
     } else if (!r && make) {
         r = shard_make(s, h, k, low, now_ns);
         fresh = true;

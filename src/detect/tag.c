@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tags: packets that follow an alert are logged, of its flow (in the flow's own memory) or of a host (shared).
- * The packet that began a tag is the alert's own and does not count.
+ * The packet that began a tag is the alert's own: it is not logged; Suricata's rules count it among their packets.
  */
 #include "detect/match.h"
 
@@ -114,6 +114,8 @@ void tag_begin(struct detect *d, const struct img_rule *r, const struct img_test
                       .begun = p->number,
                       .on = true,
                       .until_ns = p->ts_ns + (uint64_t)g->seconds * 1000000000u};
+    if (r->dialect == DIALECT_SURICATA)
+        tag.packets = less(packets, p->seg_n);
     if (g->host) {
         struct host_tag h = {.tag = tag, .p = p};
         struct state_key k = host_key(g->dst ? &p->dst : &p->src);

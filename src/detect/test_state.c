@@ -349,17 +349,27 @@ static void tags_follow(void **state)
         {NULL, {"more", 0, 1, 7, 0, NULL}, false},
         {"host,10,seconds,dst", {"evil", 0, 1, 2, 0, NULL}, false}, {NULL, {"more", 0, 1, 7, 1, NULL}, false},
         {NULL, {"more", 0, 7, 2, 5, NULL}, true},                 {NULL, {"more", 0, 7, 2, 11, NULL}, false},
+        /* What is over stays over. */
+        {NULL, {"more", 0, 7, 2, 12, NULL}, false},               {NULL, {"more", 0, 7, 2, 13, NULL}, false},
+        {"host,1,packets,src", {"evil", 0, 1, 2, 0, NULL}, false}, {NULL, {"more", 0, 1, 7, 0, NULL}, true},
+        {NULL, {"more", 0, 1, 7, 0, NULL}, false},                {NULL, {"more", 0, 1, 7, 1, NULL}, false},
+        /* Suricata counts the packet of the alert. */
+        {"su host,2,packets,src", {"evil", 0, 1, 2, 0, NULL}, false}, {NULL, {"more", 0, 1, 7, 0, NULL}, true},
+        {NULL, {"more", 0, 1, 7, 0, NULL}, false},                {NULL, {"more", 0, 1, 7, 0, NULL}, false},
+        {"su session,2,packets", {"evil", 1, 1, 2, 0, NULL}, false}, {NULL, {"more", 1, 1, 2, 0, NULL}, true},
+        {NULL, {"more", 1, 1, 2, 0, NULL}, false},
     };
     struct script s;
     bool open = false;
     for (unsigned k = 0; k < ARRAY_LEN(rows); k++) {
         if (rows[k].tag) {
             char text[256];
+            bool su = !strncmp(rows[k].tag, "su ", 3);
             if (open)
                 script_close(&s);
             snprintf(text, sizeof(text), "alert udp any any -> any any (msg:\"t\"; content:\"evil\"; tag:%s; sid:7;)\n",
-                     rows[k].tag);
-            script_open(&s, text, DIALECT_SNORT2);
+                     rows[k].tag + (su ? 3 : 0));
+            script_open(&s, text, su ? DIALECT_SURICATA : DIALECT_SNORT2);
             open = true;
         }
         uint32_t gid = 0, sid = 0;
@@ -471,6 +481,7 @@ static void the_table_has_a_cap_and_forgets(void **state)
     assert_false(fresh);
     /* over: not there, and its place is free again */
     assert_int_equal(state_with(s, 0, 1, 100, &key, false, count_up, &fresh), -1);
+    assert_int_equal(state_with(s, 0, 1, 101, &key, false, count_up, &fresh), -1);
     state_tick(s, UINT64_C(20000000000));
     state_counters(s, &n);
     assert_int_equal(n.entries, 0);
