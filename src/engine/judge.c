@@ -255,7 +255,7 @@ void judge_flow_end(void *ctx, struct flow *f)
         if (f->tcp)
             stream_flush_side(e->streams, f, dir, &e->sink);
         app_finish_side(f, dir);
-        if (inspected && f->tcp && (open || uninspected(f, dir) || stream_raw_waits(f, dir)))
+        if (inspected && f->tcp && (open || uninspected(f, dir) || stream_raw_waits(e->streams, f, dir)))
             pseudo(e, f, dir);
     }
     if (f->app && !dropped) /* what was cut off is no transaction */

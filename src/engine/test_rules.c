@@ -52,6 +52,10 @@ static const struct said web[] = {
     {'c', "A", ""},
     {0}};
 
+static const struct said closed[] = {
+    {'c', "S", ""}, {'s', "SA", ""}, {'c', "A", ""}, {'c', "PA", "hello"}, {'s', "PA", "there"}, {'c', "FA", ""}, {'s', "FA", ""},
+    {'c', "A", ""}, {0}};
+
 #define SU DIALECT_SURICATA
 #define S3 DIALECT_SNORT3
 #define ARRIVAL "stream.inspect=arrival"
@@ -61,7 +65,7 @@ static const struct {
     enum rule_dialect dialect;
     const char *rule;
     const struct said *said;
-    const char *set; /* a setting */
+    const char *set; /* a setting, or inline */
     const char *alerts; /* packets, counted from 1 */
 } rows[] = {
     /* stream_size counts sequence numbers, the SYN as well: a side that said nothing has used one. */
@@ -126,6 +130,8 @@ static const struct {
     {S3, "(file_data; content:\"h\"; md5:\"9ecb0b2f7994a8a3a2919212f764b81a\",length 4,relative;", web, ARRIVAL, "8"},
     {S3, "(file_data; content:\"hel\"; md5:\"5d41402abc4b2a76b9719d911017c592\",length 5,offset -3,relative;", web, ARRIVAL, "8"},
     {S3, "(flow:to_client; file_data; md5:!\"5d41402abc4b2a76b9719d911017c592\",length 4;", web, ARRIVAL, "8"},
+    /* Inline, the end of a closed flow is nothing to look at where no rule looks at streams. */
+    {SU, "reject ip any any -> any any (flow:to_server,established;", closed, "inline", "4 6 8"},
     /* A relative content behind nothing starts with each packet's payload in Snort. */
     {S2, "(flow:established; content:\"ag\"; within:2;", silent_server, NULL, "6"},
 };
@@ -178,7 +184,7 @@ static void read_alerts(const char *dir, struct sbuf *out)
 
 static void clean(const char *dir)
 {
-    static const char *const names[] = {"eve.json", "fast.log", "stats.log", "in.pcap"};
+    static const char *const names[] = {"eve.json", "fast.log", "stats.log", "in.pcap", "forwarded.pcap"};
     char path[128];
     for (size_t k = 0; k < ARRAY_LEN(names); k++) {
         snprintf(path, sizeof(path), "%s/%s", dir, names[k]);
@@ -197,7 +203,8 @@ static void which_packets_alert(void **state)
         assert_non_null(mkdtemp(dir));
         sbuf_init(&got);
         et_open(&t);
-        if (rows[k].set)
+        bool in_the_wire = rows[k].set && !strcmp(rows[k].set, "inline");
+        if (rows[k].set && !in_the_wire)
             assert_int_equal(conf_set(t.conf, rows[k].set, &t.diags), 0);
         snprintf(capture, sizeof(capture), "%s/in.pcap", dir);
         write_capture(capture, rows[k].said);
@@ -210,6 +217,7 @@ static void which_packets_alert(void **state)
         struct replay_options o = {.capture = capture,
                                    .out_dir = dir,
                                    .workers = 1,
+                                   .simulate_ips = in_the_wire,
                                    .check_csum = -1,
                                    .conf = t.conf,
                                    .overlay = v,

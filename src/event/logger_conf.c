@@ -198,10 +198,11 @@ static void open_common(struct opener *o, struct output *u, enum log_format fmt,
     const struct format_def *f = &formats[fmt];
     struct out_config c = {.kind = f->kind, .path = path, .text = f->text};
     const char *prefix = conf_sub_str(n, "prefix", NULL), *below = conf_sub_str(n, "dir", NULL);
+    const char *file = conf_sub_str(n, "filename", f->file), *turn = conf_sub_str(n, "rotate-interval", NULL);
     u->prefix = prefix ? strdup(prefix) : NULL;
     int rc = below ? path_join(o->dir, below, dir) : 0;
     if (!rc)
-        rc = path_join(below ? dir : o->dir, conf_sub_str(n, "filename", f->file), path);
+        rc = path_join(below ? dir : o->dir, file, path);
     c.truncate = !conf_sub_bool(n, "append", true);
     c.limit_bytes = conf_sub_bytes(n, "limit", f->limit_bytes);
     if (f->kind == OUT_FILE)
@@ -215,6 +216,12 @@ static void open_common(struct opener *o, struct output *u, enum log_format fmt,
                  "regular, syslog, unix_stream and unix_dgram are known", "no such filetype: %s",
                  conf_sub_str(n, "filetype", ""));
         rc = -EINVAL;
+    }
+    if (!rc && c.kind == OUT_FILE) {
+        if (turn)
+            (void)out_turn_read(str_cstr(turn), &c.every); /* outputs_check says what is none */
+        c.dated = strchr(file, '%') != NULL;
+        c.dated_from = strlen(path) - strlen(file);
     }
     if (rc)
         output_done(u);

@@ -98,12 +98,31 @@ void out_free(struct out *o)
     sbuf_done(&o->buf);
     free(o->made);
     free(o->ends);
+    free(o->name);
     free(o->path);
     free(o);
 }
 
+/* The record at hand is of the next file: what waits is of this one. */
+static void turn(struct out *o, uint64_t ts_ns)
+{
+    if (o->turn_ns && ts_ns >= o->turn_ns && !o->failing) {
+        if (o->ends_n)
+            out_flush(o);
+        if (o->ends_n) /* it can't be written: no new file without it */
+            return;
+        o->ts_ns = o->first_ns = ts_ns;
+        file_turn(o);
+        o->turn_ns = 0;
+    }
+    if (!o->turn_ns)
+        o->turn_ns = out_turn_next(&o->c.every, ts_ns);
+}
+
 struct sbuf *out_begin(struct out *o, uint64_t ts_ns)
 {
+    if (o->c.every.unit != TURN_NEVER)
+        turn(o, ts_ns);
     if (o->buf.n >= OUT_FLUSH_BYTES || o->ends_n == OUT_RECORDS) {
         bool full = o->buf.n >= OUT_KEEP_BYTES || o->ends_n == OUT_RECORDS;
         /* A full disk isn't asked again for each event. */

@@ -20,6 +20,16 @@ enum out_kind {
     OUT_DGRAM,   /* a datagram a record */
     OUT_STREAM,
 };
+/* When the next file begins, by the times of the records: at the clock's full minute ..., or so long after a file's first
+ * record. */
+enum turn_unit { TURN_NEVER, TURN_MINUTE, TURN_HOUR, TURN_DAY, TURN_SECONDS };
+struct out_turn {
+    enum turn_unit unit;
+    uint32_t seconds;
+};
+/* minute, hour, day, N, Ns, Nm, Nh, Nd, Nw; false: it is none. */
+bool out_turn_read(struct str s, struct out_turn *t);
+uint64_t out_turn_next(const struct out_turn *t, uint64_t ts_ns);
 enum out_const {
     OUT_FLUSH_BYTES = 128 << 10, /* written when this much has gathered */
     OUT_KEEP_BYTES = 1 << 20,    /* kept while writing fails */
@@ -32,6 +42,9 @@ struct out_config {
     uint64_t limit_bytes; /* 0: no rotation by size */
     uint32_t max_files;   /* OUT_STAMPED: the oldest goes; 0: all stay */
     uint32_t mode;        /* of files; 0: 0640 */
+    struct out_turn every; /* OUT_FILE: rotation by the clock */
+    bool dated;            /* OUT_FILE: strftime's words stand in the path from dated_from on */
+    size_t dated_from;
     bool truncate;        /* else appended */
     bool text;            /* lines: what lacks its end when a file is opened is cut off */
     bool nostamp;         /* OUT_STAMPED: the first file has the bare name */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { STAMP_TRIES = 4096, TAIL = 1 << 16 };
@@ -119,8 +120,28 @@ static int open_stamped(struct out *o)
     return -EEXIST;
 }
 
+/* The name is that of the first record that waits; one that comes again is gone on with. */
+static int open_dated(struct out *o)
+{
+    char name[PATH_MAX];
+    int rc = out_name_at(o, o->first_ns, name);
+    if (rc)
+        return rc;
+    if (!o->name || strcmp(o->name, name) != 0) {
+        char *own = strdup(name);
+        if (!own)
+            return -ENOMEM;
+        free(o->name);
+        o->name = own;
+        o->size = 0;
+    }
+    return open_as(o, o->name, false);
+}
+
 static int file_open(struct out *o)
 {
+    if (o->c.dated)
+        return open_dated(o);
     return o->c.kind == OUT_STAMPED ? open_stamped(o) : open_as(o, o->path, false);
 }
 
@@ -163,7 +184,8 @@ int file_start(struct out *o)
         if (!o->made)
             return -ENOMEM;
     }
-    return o->c.kind == OUT_STAMPED ? folder_check(o->path) : file_open(o);
+    tzset(); /* later /etc may be out of reach */
+    return o->c.kind == OUT_STAMPED || o->c.dated ? folder_check(o->path) : file_open(o);
 }
 
 int file_write(struct out *o, const uint8_t *p, size_t n, size_t *done)
@@ -224,9 +246,10 @@ void file_rotate(struct out *o)
         o->fd = -1;
         size_reset(o);
     } else {
-        err = move_away(o->path, o->ts_ns / 1000000000u);
+        const char *name = o->c.dated ? o->name : o->path;
+        err = move_away(name, o->ts_ns / 1000000000u);
         if (!err)
-            err = -open_as(o, o->path, false);
+            err = -open_as(o, name, false);
     }
     if (err)
         out_error(o, err);
@@ -234,8 +257,28 @@ void file_rotate(struct out *o)
         o->st->count.files_rotated++;
 }
 
+void file_turn(struct out *o)
+{
+    if (!o->c.dated) {
+        if (o->size > o->header_bytes)
+            file_rotate(o);
+        return;
+    }
+    if (o->fd >= 0) {
+        close(o->fd);
+        o->st->count.files_rotated++;
+    }
+    o->fd = -1;
+}
+
 int file_reopen(struct out *o)
 {
+    if (o->c.dated) {
+        if (o->fd >= 0)
+            close(o->fd);
+        o->fd = -1;
+        return 0;
+    }
     if (o->c.kind == OUT_STAMPED) {
         if (o->fd >= 0)
             close(o->fd);

@@ -5,6 +5,8 @@
 
 #include "event/out.h"
 
+#include <limits.h>
+
 struct out {
     struct out_config c;
     struct out_state *st;
@@ -21,6 +23,8 @@ struct out {
     bool partial;  /* the buffer begins inside a record */
     uint64_t size; /* of the file */
     uint64_t header_bytes;
+    char *name;       /* of a dated file; NULL: none was opened */
+    uint64_t turn_ns; /* from then on a new file; 0: not known yet */
     uint64_t ts_ns, first_ns; /* of the record in work, of the first in buf */
     uint64_t *made;           /* OUT_STAMPED with max_files: stamps of the files, a ring */
     uint64_t made_n;
@@ -35,6 +39,8 @@ int file_start(struct out *o);
 int file_write(struct out *o, const uint8_t *p, size_t n, size_t *done);
 bool file_cut(struct out *o, size_t bytes); /* takes back the last bytes written, if it can */
 void file_rotate(struct out *o);
+void file_turn(struct out *o); /* the clock says so */
+int out_name_at(const struct out *o, uint64_t ts_ns, char out[PATH_MAX]);
 int file_reopen(struct out *o);
 
 int sock_connect(struct out *o);

@@ -127,6 +127,10 @@ static void member_check(const char *output, const struct conf_node *m, bool ena
             !str_size(str_cstr(m->value), &v))
             diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "10mb, 1 GiB ...",
                      "outputs: %s: %s: %s is no size", output, m->name, m->value);
+    struct out_turn turn;
+    if (!strcmp(m->name, "rotate-interval") && m->value && *m->value && !out_turn_read(str_cstr(m->value), &turn))
+        diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "minute, hour, day, 30s, 10m, 3h, 2d, 1w",
+                 "outputs: %s: rotate-interval: %s is no interval", output, m->value);
     if (!strcmp(m->name, "max-files") && m->value && *m->value &&
         (!str_u64(str_cstr(m->value), &v) || v > 1 << 20))
         diag_add(d, DIAG_ERROR, m->file, m->line, m->column, "0 to 1048576",
@@ -152,8 +156,6 @@ static const struct {
     {"pcap-log", "honor-pass-rules", "no", "packets of passed flows are written, too", NULL},
     {"pcap-log", "use-stream-depth", "no", "packets past the depth are written, too", NULL},
     {"pcap-log", "ts-format", "sec", "files are named by the second", NULL},
-    {"eve-log", "rotate-interval", NULL, "the file is not changed by the clock",
-     "rotate-size, or logrotate with SIGHUP"},
     {"eve-log", "threaded", "no", "one file for all workers", NULL},
 };
 
@@ -172,7 +174,11 @@ static void unbuilt_check(const char *name, const struct conf_node *n, struct di
                 diag_add(d, DIAG_WARNING, m->file, m->line, m->column, unbuilt[i].hint,
                          "outputs: %s: %s: %s is not built: %s", name, m->name, m->value, unbuilt[i].what);
     const char *file = conf_sub_str(n, "filename", "");
-    if (strchr(file, '%'))
+    bool stamped = !strcmp(name, "pcap-log") || !strncmp(name, "unified2", 8);
+    if (stamped && conf_sub_str(n, "rotate-interval", NULL))
+        diag_add(d, DIAG_WARNING, n->file, n->line, n->column, "limit",
+                 "outputs: %s: rotate-interval: these files change by size alone", name);
+    if (stamped && strchr(file, '%'))
         diag_add(d, DIAG_WARNING, n->file, n->line, n->column, "rotate-size, or logrotate with SIGHUP",
                  "outputs: %s: filename: %s: patterns are not built: the file has just that name", name, file);
 }

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 struct place {
@@ -201,6 +202,119 @@ static void test_rotate_size(void **state)
     assert_int_equal(last, 99);
     assert_int_equal(p.st.count.files_rotated, 9);
     place_free(&p);
+}
+
+/* Names by the time of the first record, in the zone of the process; a new file at the clock's turn. */
+static void test_dated(void **state)
+{
+    (void)state;
+    struct place p;
+    unsigned first, last;
+    setenv("TZ", "UTC", 1);
+    place_new(&p);
+    size_t at = strlen(p.path);
+    snprintf(p.path + at, sizeof(p.path) - at, "-%%Y%%m%%d-%%H%%M");
+    struct out_config c = {.text = true, .dated = true, .dated_from = at, .every = {.unit = TURN_HOUR}};
+    assert_int_equal(place_open(&p, c), 0);
+    assert_int_equal(test_names(p.dir, ""), 0); /* no record, no file */
+    static const uint64_t day = 86400;
+    line(&p, 0, 20, (day * 365 + 3599) * sec + 999999999);
+    line(&p, 1, 20, (day * 365 + 3600) * sec); /* the first of the next hour */
+    line(&p, 2, 20, (day * 365 + 3500) * sec); /* late: where the others are now */
+    line(&p, 3, 20, (day * 365 + 7199) * sec);
+    line(&p, 4, 20, (day * 365 + 9000) * sec); /* an hour later than the one that is over */
+    line(&p, 5, 20, (day * 366 + 0) * sec);
+    out_flush(p.o);
+    assert_int_equal(lines(p.dir, "log-19710101-0059", 20, &first, &last), 1);
+    assert_int_equal(lines(p.dir, "log-19710101-0100", 20, &first, &last), 3);
+    assert_int_equal(last, 3);
+    assert_int_equal(lines(p.dir, "log-19710101-0230", 20, &first, &last), 1);
+    assert_int_equal(lines(p.dir, "log-19710102-0000", 20, &first, &last), 1);
+    assert_int_equal(test_names(p.dir, ""), 4);
+    assert_int_equal(p.st.count.files_rotated, 3);
+    /* A signal: the next record names the file, the same name is gone on with. */
+    out_reopen(p.o);
+    line(&p, 6, 20, (day * 366 + 1) * sec);
+    out_reopen(p.o);
+    line(&p, 7, 20, (day * 366 + 61) * sec);
+    out_flush(p.o);
+    assert_int_equal(lines(p.dir, "log-19710102-0000", 20, &first, &last), 2);
+    assert_int_equal(lines(p.dir, "log-19710102-0001", 20, &first, &last), 1);
+    place_free(&p);
+}
+
+/* Without a name that tells the time a file gets out of the way, as by size; one that can't be written stays. */
+static void test_turn_of_one_name(void **state)
+{
+    (void)state;
+    struct place p;
+    unsigned first, last;
+    place_new(&p);
+    struct out_config c = {.text = true, .every = {.unit = TURN_SECONDS, .seconds = 10}};
+    assert_int_equal(place_open(&p, c), 0);
+    for (unsigned i = 0; i < 25; i++)
+        line(&p, i, 20, (1000 + i) * sec);
+    out_flush(p.o);
+    assert_int_equal(lines(p.dir, "log.1010", 20, &first, &last), 10);
+    assert_int_equal(last, 9);
+    assert_int_equal(lines(p.dir, "log.1020", 20, &first, &last), 10);
+    assert_int_equal(lines(p.dir, "log", 20, &first, &last), 5);
+    assert_int_equal(first, 20);
+    assert_int_equal(p.st.count.files_rotated, 2);
+    place_free(&p);
+    /* append: no, and a turn that is finer than the name: nothing of one's own is lost */
+    place_new(&p);
+    size_t at = strlen(p.path);
+    snprintf(p.path + at, sizeof(p.path) - at, "-%%Y");
+    c = (struct out_config){.text = true, .truncate = true, .dated = true, .dated_from = at, .every = {.unit = TURN_MINUTE}};
+    assert_int_equal(place_open(&p, c), 0);
+    for (unsigned i = 0; i < 5; i++)
+        line(&p, i, 20, (1000 + i * 60) * sec);
+    out_flush(p.o);
+    assert_int_equal(lines(p.dir, "log-1970", 20, &first, &last), 5);
+    place_free(&p);
+}
+
+static void test_intervals(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum turn_unit unit;
+        uint32_t seconds;
+        uint64_t from, next; /* seconds, UTC */
+    } rows[] = {
+        {"minute", TURN_MINUTE, 0, 61, 120},     {"hour", TURN_HOUR, 0, 3600, 7200},
+        {"day", TURN_DAY, 0, 86399, 86400},      {"30", TURN_SECONDS, 30, 61, 91},
+        {"30s", TURN_SECONDS, 30, 61, 91},       {"2m", TURN_SECONDS, 120, 61, 181},
+        {"3h", TURN_SECONDS, 10800, 61, 10861},  {"1d", TURN_SECONDS, 86400, 0, 86400},
+        {"1w", TURN_SECONDS, 604800, 0, 604800}, {"", 0, 0, 0, 0},
+        {"0", 0, 0, 0, 0},                       {"s", 0, 0, 0, 0},
+        {"month", 0, 0, 0, 0},                   {"-1s", 0, 0, 0, 0},
+        {"10000w", 0, 0, 0, 0},
+    };
+    setenv("TZ", "UTC", 1);
+    tzset();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct out_turn t = {0};
+        if (out_turn_read(str_cstr(rows[i].text), &t) != (rows[i].unit != TURN_NEVER))
+            fail_msg("%s", rows[i].text);
+        if (rows[i].unit == TURN_NEVER)
+            continue;
+        assert_true(t.unit == rows[i].unit && t.seconds == rows[i].seconds);
+        assert_int_equal(out_turn_next(&t, rows[i].from * sec), rows[i].next * sec);
+    }
+    /* A day of 23 hours, a day of 25, the hour that comes twice. */
+    struct out_turn day = {.unit = TURN_DAY}, hour = {.unit = TURN_HOUR};
+    setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    tzset();
+    static const uint64_t march = 1774738800, october = 1792879200; /* 2026-03-29, 2026-10-25, 00:00 local */
+    assert_int_equal(out_turn_next(&day, march * sec), (march + 23 * 3600) * sec);
+    assert_int_equal(out_turn_next(&day, october * sec), (october + 25 * 3600) * sec);
+    for (uint64_t h = 0, t = october; h < 25; h++, t += 3600)
+        assert_int_equal(out_turn_next(&hour, t * sec), (t + 3600) * sec);
+    setenv("TZ", "UTC", 1);
+    tzset();
 }
 
 static void header(void *ctx, struct sbuf *b)
@@ -439,6 +553,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_append),     cmocka_unit_test(test_missing_folder),
         cmocka_unit_test(test_reopen),     cmocka_unit_test(test_rotate_size),
+        cmocka_unit_test(test_dated),      cmocka_unit_test(test_turn_of_one_name),
+        cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_stamped),    cmocka_unit_test(test_file_limit),
         cmocka_unit_test(test_full_tmpfs), cmocka_unit_test(test_dgram),
         cmocka_unit_test(test_stream),

@@ -357,7 +357,8 @@ bool stream_raw(struct stream_engine *e, struct flow *f, const struct packet *p,
                 struct stream_view *out);
 void stream_raw_done(struct stream_engine *e, struct flow *f,
                      unsigned dir); /* inspected up to its end */
-bool stream_raw_waits(const struct flow *f, unsigned dir); /* bytes that no rule has seen */
+/* Bytes that no rule has seen; none where no rule looks at streams. */
+bool stream_raw_waits(const struct stream_engine *e, const struct flow *f, unsigned dir);
 void stream_raw_trigger(struct flow *f,
                         unsigned dir); /* a transaction is whole: let raw rules see it */
 void stream_raw_disable(struct flow *f, unsigned dir);

@@ -64,10 +64,10 @@ static void half_flag_set(struct flow *f, unsigned dir, uint32_t flag)
         f->tcp->half[dir].flags |= flag;
 }
 
-bool stream_raw_waits(const struct flow *f, unsigned dir)
+bool stream_raw_waits(const struct stream_engine *e, const struct flow *f, unsigned dir)
 {
     const struct tcp_half *h = f->tcp ? &f->tcp->half[dir] : NULL;
-    return h && h->store && !(h->flags & HALF_RAW_OFF) && h->raw < h->app &&
+    return e->cfg.raw && h && h->store && !(h->flags & HALF_RAW_OFF) && h->raw < h->app &&
            store_run_after(h->store, h->raw) < h->store->runs;
 }
 
