@@ -214,7 +214,7 @@ bool injector_send_ip(struct injector *i, const void *packet, size_t n);
 bool injector_has_link(const struct injector *i);
 const uint8_t *injector_mac(struct injector *i); /* of the port that the socket is bound to now, 6 bytes */
 /* Test double: everything sent goes to f. */
-struct injector *injector_mem(void (*f)(void *ctx, const void *frame, size_t n, bool link), void *ctx);
+struct injector *injector_mem(bool (*f)(void *ctx, const void *frame, size_t n, bool link), void *ctx); /* false: refused */
 const struct injector_counters *injector_counters(const struct injector *i);
 void injector_close(struct injector *i);
 /* libpcap understands the filter; else an error in d, at `place` (may be NULL). */

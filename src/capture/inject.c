@@ -21,7 +21,7 @@ struct injector {
     int link, raw4, raw6;
     uint8_t mac[6];
     struct injector_counters n;
-    void (*mem)(void *ctx, const void *frame, size_t n, bool link);
+    bool (*mem)(void *ctx, const void *frame, size_t n, bool link);
     void *ctx;
     struct capture *wire; /* the ports of a pair */
     unsigned aim;
@@ -100,7 +100,7 @@ struct injector *injector_attach(int fd_link, int fd_raw4, int fd_raw6)
     return i;
 }
 
-struct injector *injector_mem(void (*f)(void *ctx, const void *frame, size_t n, bool link),
+struct injector *injector_mem(bool (*f)(void *ctx, const void *frame, size_t n, bool link),
                               void *ctx)
 {
     static const uint8_t mac[6] = {2, 0, 0, 0, 0, 0xee};
@@ -142,13 +142,18 @@ static bool count(struct injector *i, ssize_t n)
     return n >= 0;
 }
 
+static bool send_mem(struct injector *i, const void *bytes, size_t n, bool link)
+{
+    bool ok = i->mem(i->ctx, bytes, n, link);
+    i->n.sent += ok;
+    i->n.failed += !ok;
+    return ok;
+}
+
 bool injector_send_frame(struct injector *i, const void *frame, size_t n)
 {
-    if (i->mem) {
-        i->mem(i->ctx, frame, n, true);
-        i->n.sent++;
-        return true;
-    }
+    if (i->mem)
+        return send_mem(i, frame, n, true);
     if (i->wire) {
         bool ok = capture_send(i->wire, i->aim, frame, n);
         i->n.sent += ok;
@@ -187,11 +192,7 @@ static bool send_raw(struct injector *i, const uint8_t *p, size_t n)
 
 bool injector_send_ip(struct injector *i, const void *packet, size_t n)
 {
-    if (!i->mem)
-        return send_raw(i, packet, n);
-    i->mem(i->ctx, packet, n, false);
-    i->n.sent++;
-    return true;
+    return i->mem ? send_mem(i, packet, n, false) : send_raw(i, packet, n);
 }
 
 bool injector_has_link(const struct injector *i)
@@ -203,7 +204,7 @@ const uint8_t *injector_mac(struct injector *i)
     struct sockaddr_ll l;
     socklen_t n = sizeof l;
     /* Asked anew each time: another process may have bound the socket to another port (injector_rebind). */
-    if (i->link >= 0 && getsockname(i->link, (struct sockaddr *)&l, &n) == 0 &&
+    if (i->link >= 0 && !(i->mac[0] | i->mac[5]) && getsockname(i->link, (struct sockaddr *)&l, &n) == 0 &&
         l.sll_halen == sizeof i->mac)
         memcpy(i->mac, l.sll_addr, sizeof i->mac);
     return i->mac;

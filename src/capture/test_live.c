@@ -722,10 +722,11 @@ static void raw_packets(void **state)
     capture_close(c);
 }
 
-static void sink(void *ctx, const void *frame, size_t n, bool link)
+static bool sink(void *ctx, const void *frame, size_t n, bool link)
 {
     (void)frame;
     *(size_t *)ctx += n + (link ? 1000 : 0);
+    return n < 4;
 }
 static void test_double(void **state)
 {
@@ -735,9 +736,42 @@ static void test_double(void **state)
     assert_true(injector_send_frame(i, "abc", 3));
     assert_true(injector_send_ip(i, "ab", 2));
     assert_int_equal(sum, 1005);
+    assert_false(injector_send_frame(i, "refused", 7));
     assert_int_equal(injector_counters(i)->sent, 2);
+    assert_int_equal(injector_counters(i)->failed, 1);
     assert_true(injector_has_link(i));
     assert_int_equal(injector_mac(i)[0], 2);
+    injector_close(i);
+}
+
+/* A response port that is away at the start: what is sent meanwhile is refused, its MAC is learned when it appears. */
+static void away(void **state)
+{
+    (void)state;
+    static const uint8_t none[6], first[6] = {2, 0, 0, 0, 9, 1}, second[6] = {2, 0, 0, 0, 9, 2};
+    uint8_t f[64];
+    make_frame(f, sizeof f, 1, false, 1, 0);
+    int fd = injector_socket_away(&diags);
+    assert_true(fd >= 0);
+    struct injector *i = injector_attach(fd, -1, -1);
+    assert_non_null(i);
+    assert_memory_equal(injector_mac(i), none, 6);
+    assert_false(injector_send_frame(i, f, sizeof f));
+    assert_int_equal(injector_counters(i)->failed, 1);
+    assert_true(injector_rebind(fd, "lvz") < 0);
+    for (unsigned k = 0; k < 2; k++) { /* and another one in its place */
+        const uint8_t *mac = k ? second : first;
+        run("ip link add lvz address 02:00:00:00:09:0%u type veth peer name lvzx", k + 1);
+        assert_int_equal(capture_silence_port("lvz", &diags), 0);
+        assert_int_equal(capture_silence_port("lvzx", &diags), 0);
+        assert_int_equal(injector_rebind(fd, "lvz"), 0);
+        assert_memory_equal(injector_mac(i), mac, 6);
+        usleep(50000); /* carrier */
+        assert_true(injector_send_frame(i, f, sizeof f));
+        assert_int_equal(injector_counters(i)->sent, k + 1);
+        pair_down("lvz");
+    }
+    assert_memory_equal(injector_mac(i), second, 6);
     injector_close(i);
 }
 
@@ -762,6 +796,7 @@ int main(void)
         cmocka_unit_test(filtered),     cmocka_unit_test(by_libpcap),
         cmocka_unit_test(silent_port),  cmocka_unit_test(raw_packets),
         cmocka_unit_test(test_double),
+        cmocka_unit_test(away),
     };
     int r = cmocka_run_group_tests(tests, NULL, NULL);
     for (const struct diag *d = diags.first; d && r; d = d->next)

@@ -51,7 +51,8 @@ struct lab {
     struct injector *out;
     struct responder *r;
     struct sent *sent;
-    unsigned n_sent;
+    unsigned n_sent, n_tried;
+    uint64_t refuse; /* by bit: which of the first tries the port refuses */
     struct response_report report[REPORTS_MOST];
     unsigned n_reports;
     uint64_t now_ns, number;
@@ -77,9 +78,11 @@ UNUSED static void lab_data(void *ctx, struct flow *f, struct packet *p, unsigne
     (void)ctx, (void)f, (void)p, (void)dir, (void)data, (void)n, (void)piece;
 }
 
-UNUSED static void lab_sent(void *ctx, const void *frame, size_t n, bool link)
+UNUSED static bool lab_sent(void *ctx, const void *frame, size_t n, bool link)
 {
     struct lab *w = ctx;
+    if (w->n_tried < 64 && w->refuse >> w->n_tried++ & 1)
+        return false;
     assert_true(w->n_sent < SENT_MOST && n <= FRAME_ROOM);
     struct sent *s = &w->sent[w->n_sent++];
     memcpy(s->data, frame, n);
@@ -101,6 +104,7 @@ UNUSED static void lab_sent(void *ctx, const void *frame, size_t n, bool link)
     s->layers = k;
     for (unsigned i = 0; i < k; i++)
         assert_int_equal(out[i].flags & (PKT_IP_CSUM_BAD | PKT_L4_CSUM_BAD | PKT_INVALID), 0);
+    return true;
 }
 
 UNUSED static void lab_report(void *ctx, const struct response_report *r)

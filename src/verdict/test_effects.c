@@ -287,6 +287,44 @@ static void datagrams(void **state)
         }
 }
 
+/* What the port refused was not sent: it is counted as failed, and no report names it. */
+static void refused(void **state)
+{
+    (void)state;
+    enum { TRIES = 3 }; /* a reset to the client, one to the server, an error */
+    static const uint8_t kind[TRIES] = {RESP_RST_SRC, RESP_RST_DST, RESP_ICMP_NET};
+    for (unsigned mask = 0; mask < 1u << TRIES; mask++) {
+        struct lab *w = lab_new(NULL);
+        unsigned want = 0, n = 0;
+        lab_open(w);
+        w->refuse = mask;
+        w->response = RESP_RST_BOTH | RESP_ICMP_NET;
+        lab_tcp(w, 'c', "PA", 1001, 5001, 100, 0);
+        for (unsigned k = 0; k < TRIES; k++)
+            if (!(mask >> k & 1)) {
+                want |= kind[k];
+                n++;
+            }
+        assert_int_equal(w->status, n ? STATUS_WOULD : STATUS_COULD_NOT);
+        lab_tcp(w, 'c', "R", 1101, 0, 0, 0);
+        lab_wait(w, 2 * SEC);
+        assert_int_equal(w->n_reports, 1);
+        assert_int_equal(w->report[0].kind, want);
+        assert_int_equal(w->report[0].attempts, n);
+        assert_int_equal(w->report[0].status, n ? STATUS_DONE : STATUS_COULD_NOT);
+        if (!n)
+            assert_string_equal(w->report[0].reason, "nothing could be sent");
+        struct response_counters c;
+        assert_true(responder_rule_counters(w->r, RULE, &c));
+        assert_int_equal(c.injected, n);
+        assert_int_equal(c.failed, TRIES - n);
+        assert_int_equal(c.answered, n > 0);
+        assert_int_equal(responder_counters(w->r)->injected, n);
+        assert_int_equal(responder_counters(w->r)->failed, TRIES - n);
+        lab_free(w);
+    }
+}
+
 /* Flows that end, and the end of the run. */
 static void ends(void **state)
 {
@@ -318,6 +356,7 @@ int main(void)
         cmocka_unit_test(ended_in_order), cmocka_unit_test(half_closed),
         cmocka_unit_test(leaks),          cmocka_unit_test(own_packets),
         cmocka_unit_test(datagrams),      cmocka_unit_test(ends),
+        cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
