@@ -34,6 +34,7 @@ struct capfile {
     bool out_failed;
     bool pending_error; /* error is set and not yet told */
     bool delete_done;
+    volatile const bool *stop;
     /* a folder that grows; NULL: none */
     char *folder;
     bool recursive;
@@ -112,12 +113,22 @@ static void look_for_more(struct capfile *c, int wait_ms)
     c->next = 0;
 }
 
+/* The caller wanted the end while a pipe had nothing: no file is left. */
+static bool given_up(struct capfile *c)
+{
+    close_current(c);
+    c->next = c->files.n;
+    return false;
+}
+
 /* The next file of the list, its header read.  False: error is set. */
 static bool open_next(struct capfile *c)
 {
     char why[160];
     const char *path = c->files.entry[c->next++].path;
-    int r = cap_src_open(&c->src, path, why, sizeof why);
+    int r = cap_src_open_until(&c->src, path, c->stop, why, sizeof why);
+    if (r == -ECANCELED)
+        return given_up(c);
     if (r < 0) {
         fail(c, why, 0);
         return false;
@@ -126,6 +137,8 @@ static bool open_next(struct capfile *c)
     r = cap_reader_start(&c->reader, &c->src);
     if (r == 0)
         return true;
+    if (r == -ECANCELED)
+        return given_up(c);
     fail(c, c->reader.why[0] ? c->reader.why : source_error(r), cap_src_offset(&c->src));
     close_current(c);
     return false;
@@ -324,7 +337,7 @@ static int find_files(struct capfile *c, const char *path, const struct capture_
 /* Opens the first file, so that a wrong name shows at once; one of a folder is told by recv. */
 static bool start(struct capfile *c, const char *path, struct diags *d)
 {
-    if (c->folder || open_next(c) || c->files.n > 1)
+    if (c->folder || open_next(c) || c->files.n > 1 || !c->pending_error)
         return true;
     const char *text = c->base.error, *behind = strstr(text, ": offset ");
     diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "%s", behind ? behind + 2 : text);
@@ -342,6 +355,7 @@ struct capture *capture_file_open(const char *path, const struct capture_file_op
         return NULL;
     capture_base_init(&c->base, &file_ops, o->hold_cap_bytes);
     c->delete_done = o->delete_done;
+    c->stop = o->stop;
     if (find_files(c, path, o, d) < 0)
         goto fail;
     if (o->bpf && o->bpf[0] && !(c->filter = cap_filter_new(o->bpf, why, sizeof why))) {

@@ -27,10 +27,12 @@ enum {
     GULP_BYTES = 256 * 1024,
     IN_BYTES = 64 * 1024,
     WINDOW_BYTES = 4 * 1024 * 1024,
+    LOOK_MS = 200, /* who waits for a pipe looks for the end that often */
 };
 
 struct cap_stream {
     int fd;
+    volatile const bool *stop;
     bool can_wait; /* not a regular file: poll before read */
     bool gz, in_eof, z_end;
     z_stream z;
@@ -79,18 +81,28 @@ static int open_map(struct cap_src *s, int fd, size_t bytes)
     return 0;
 }
 
-static int open_stream(struct cap_src *s, int fd, bool regular)
+static int open_stream(struct cap_src *s, int fd, bool regular, volatile const bool *stop)
 {
     struct cap_stream *st = malloc(sizeof *st);
     if (!st)
         return -ENOMEM;
     st->fd = fd;
+    st->stop = stop;
     st->can_wait = !regular;
     st->gz = st->in_eof = st->z_end = false;
     st->in_n = st->in_at = 0;
     memset(&st->z, 0, sizeof st->z);
     s->stream = st;
     s->base = s->at = s->end = st->buf;
+    return 0;
+}
+
+static int wait_for_it(const struct cap_stream *st)
+{
+    struct pollfd p = {.fd = st->fd, .events = POLLIN};
+    while (poll(&p, 1, LOOK_MS) <= 0)
+        if (st->stop && *st->stop)
+            return -ECANCELED;
     return 0;
 }
 
@@ -106,6 +118,9 @@ static int stream_read(struct cap_stream *st, int wait_ms)
         if (poll(&p, 1, wait_ms) <= 0)
             return -EAGAIN;
     }
+    int r = st->can_wait && wait_ms < 0 ? wait_for_it(st) : 0;
+    if (r < 0)
+        return r;
     ssize_t n;
     do
         n = read(st->fd, st->in, IN_BYTES);
@@ -187,9 +202,15 @@ static bool fd_is_gz(int fd)
 
 int cap_src_open(struct cap_src *s, const char *path, char *why, size_t why_room)
 {
+    return cap_src_open_until(s, path, NULL, why, why_room);
+}
+
+/* A FIFO is opened whether somebody writes or not: who waits for the writer, waits for its first byte. */
+int cap_src_open_until(struct cap_src *s, const char *path, volatile const bool *stop, char *why, size_t why_room)
+{
     memset(s, 0, sizeof *s);
     bool in = strcmp(path, "-") == 0;
-    int fd = in ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = in ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return why_not(why, why_room, -errno, "can't open");
     struct stat st;
@@ -198,10 +219,12 @@ int cap_src_open(struct cap_src *s, const char *path, char *why, size_t why_room
         close(fd);
         return why_not(why, why_room, err, "can't stat");
     }
+    if (!in)
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     bool regular = S_ISREG(st.st_mode);
     bool whole = regular && (!in || lseek(fd, 0, SEEK_CUR) == 0);
     int r = whole && st.st_size > 0 && !fd_is_gz(fd) ? open_map(s, fd, (size_t)st.st_size)
-                                                     : open_stream(s, fd, regular);
+                                                     : open_stream(s, fd, regular, stop);
     if (r < 0) {
         close(fd);
         return why_not(why, why_room, r, "can't map");

@@ -77,7 +77,8 @@ static const struct opt rows[] = {
     ABSENT_ROWS,
 };
 static const char usage[] = "usage: riposte replay -r CAPTURE [options] [BPF filter]\n\n"
-                            "Capture files through the engine, one after the other.";
+                            "Capture files through the engine, one after the other.\n"
+                            "SIGINT and SIGTERM end it in order (again: at once), SIGHUP opens the outputs anew.";
 
 const struct opt *replay_options(size_t *n, const char **text)
 {
@@ -309,28 +310,53 @@ static void old_forwarded(const struct args *a)
         log_at(LOG_AT_WARNING, "replay", "%s is an earlier run's (--simulate-ips); this one forwards nothing and leaves it as it is", path);
 }
 
-/* A folder that is followed has no end of its own: SIGINT or SIGTERM is it.  All threads that come later leave them to
- * this one. */
+/*
+ * SIGINT and SIGTERM end the replay in order, at once when they come again; SIGHUP opens the outputs anew.  A thread
+ * waits for them; all that come later leave them to it.
+ */
 struct end {
-    volatile bool stop;
+    volatile bool stop, over;
+    _Atomic bool reopen;
     pthread_t thread;
     sigset_t wanted, before;
 };
+
+/* For the second time: by the default action, which this thread alone lets in. */
+static void end_at_once(int which)
+{
+    sigset_t one;
+    signal(which, SIG_DFL);
+    sigemptyset(&one);
+    sigaddset(&one, which);
+    pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+    raise(which);
+}
 
 static void *end_wait(void *ctx)
 {
     struct end *e = ctx;
     int which;
-    if (!sigwait(&e->wanted, &which))
-        e->stop = true;
+    while (!sigwait(&e->wanted, &which) && !e->over) {
+        if (which == SIGHUP)
+            atomic_store(&e->reopen, true);
+        else if (which == SIGUSR2)
+            log_at(LOG_AT_WARNING, "replay", "SIGUSR2 is ignored: a replay keeps the rules that it began with");
+        else if (e->stop)
+            end_at_once(which);
+        else
+            e->stop = true;
+    }
     return NULL;
 }
 
 static int end_begin(struct end *e)
 {
+    static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR2};
+    struct sigaction was;
     sigemptyset(&e->wanted);
-    sigaddset(&e->wanted, SIGINT);
-    sigaddset(&e->wanted, SIGTERM);
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++) /* what is ignored (nohup, a background job) stays so */
+        if (sigaction(taken[i], NULL, &was) || was.sa_handler != SIG_IGN || taken[i] == SIGTERM)
+            sigaddset(&e->wanted, taken[i]);
     if (pthread_sigmask(SIG_BLOCK, &e->wanted, &e->before))
         return -EINVAL;
     int rc = pthread_create(&e->thread, NULL, end_wait, e);
@@ -341,8 +367,8 @@ static int end_begin(struct end *e)
 
 static void end_done(struct end *e)
 {
-    if (!e->stop)
-        pthread_kill(e->thread, SIGTERM);
+    e->over = true;
+    pthread_kill(e->thread, SIGTERM);
     pthread_join(e->thread, NULL);
     pthread_sigmask(SIG_SETMASK, &e->before, NULL);
 }
@@ -385,14 +411,13 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
         .follow = follows(a, c),
         .delete_done = a->delete_after || conf_bool(c, "pcap-file.delete-when-done"),
         .stop = &e.stop,
+        .reopen = &e.reopen,
     };
-    bool waits = ro.follow && !end_begin(&e);
+    bool waits = !end_begin(&e);
     if (ro.follow && !a->quiet)
         log_at(LOG_AT_NOTICE, "replay", "%s is read as it grows, until SIGINT or SIGTERM", a->capture);
     struct replay_result *r = calloc(1, sizeof(*r));
     int rc = r && !d->errors ? replay_run(&ro, r, d) : -EINVAL;
-    if (waits)
-        end_done(&e);
     if (r && logger_last_error(l)) {
         const struct logger_counters *n = logger_counters(l);
         uint64_t lost = 0;
@@ -410,6 +435,8 @@ static int replay(const struct args *a, struct conf *c, struct overlay *o, doubl
         rc = -EIO;
     logger_free(l);
     free(r);
+    if (waits)
+        end_done(&e);
     return rc;
 }
 

@@ -80,7 +80,8 @@ static int man(const struct command *c, size_t n)
     for (size_t i = 0; i < n; i++)
         command_man(&c[i]);
     printf(".SH SIGNALS\n.B riposte run\ntakes TERM and INT (end), HUP (open log files anew), USR2 "
-           "(reload), USR1 (log counters).\n.SH EXIT STATUS\n0: done; 1: it failed; 2: the command "
+           "(reload), USR1 (log counters).\n.B riposte replay\ntakes TERM and INT "
+           "(end in order, again: at once) and HUP (open log files anew).\n.SH EXIT STATUS\n0: done; 1: it failed; 2: the command "
            "line makes no sense.\n.SH SEE ALSO\nriposte\\-settings(5)\n");
     return 0;
 }

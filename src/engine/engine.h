@@ -178,6 +178,7 @@ struct replay_options {
     uint64_t hold_test_ns;
     uint32_t ring_bytes;    /* of each worker's events, a power of two; 0: 8 MiB */
     volatile const bool *stop;
+    _Atomic bool *reopen;   /* set: outputs are opened anew, and it is cleared; may be NULL */
     struct watch *watch;    /* one rule under watch: then one worker */
     bool dry;               /* data sets are not saved */
     bool follow;            /* a folder's new files, too, until *stop (capture.h) */

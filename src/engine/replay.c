@@ -19,7 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { REPLAY_WORKERS = ENGINE_WORKERS_MOST, FOLLOW_WAIT_MS = 200, ROUND_BURSTS = 128, ROUND_BYTES = 4 << 20, YIELDS_MOST = 100, SHORT_BURSTS = 8 };
+enum { REPLAY_WORKERS = ENGINE_WORKERS_MOST, WAIT_MS = 200, ROUND_BURSTS = 128, ROUND_BYTES = 4 << 20, YIELDS_MOST = 100, SHORT_BURSTS = 8 };
 #define RING_PAYLOAD (8u << 20)
 
 struct crew;
@@ -395,10 +395,20 @@ static void crew_finish(struct crew *c, struct capture *cap, uint64_t first_ns, 
     logger_flush(c->o->logger);
 }
 
+/* The logs were moved away: what was before goes into the old files. */
+static void crew_reopen(struct crew *c)
+{
+    if (!c->o->reopen || !atomic_exchange(c->o->reopen, false))
+        return;
+    crew_drain(c, true);
+    logger_flush(c->o->logger);
+    logger_reopen(c->o->logger);
+}
+
 static struct capture_file_options file_options(const struct replay_options *o)
 {
     struct capture_file_options co = {.bpf = o->bpf, .by_time = o->by_time, .recursive = o->recursive,
-                                      .follow = o->follow, .delete_done = o->delete_done};
+                                      .stop = o->stop, .follow = o->follow, .delete_done = o->delete_done};
     if (o->follow) {
         co.poll_ns = conf_ns(o->conf, "pcap-file.poll-interval");
         co.delay_ns = conf_ns(o->conf, "pcap-file.delay");
@@ -435,7 +445,8 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
     bool last = false, begun = false;
     uint64_t left = (uint64_t)conf_int(o->conf, "capture.packet-count"); /* 0: all */
     while (!rc && st != CAPTURE_END && !last && !(o->stop && *o->stop)) {
-        st = capture_recv(cap, &c->burst[0], o->follow ? FOLLOW_WAIT_MS : 0);
+        st = capture_recv(cap, &c->burst[0], WAIT_MS);
+        crew_reopen(c);
         /* A file that breaks off is told; what was whole before is judged, and the next file is read. */
         if (st == CAPTURE_ERROR && ++broken)
             diag_add(d, DIAG_WARNING, o->capture, 0, 0, NULL, "%s", capture_error(cap));
