@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WORKERS_MOST = 64 };
@@ -370,6 +371,8 @@ static void end_done(struct end *e)
     e->over = true;
     pthread_kill(e->thread, SIGTERM);
     pthread_join(e->thread, NULL);
+    while (sigtimedwait(&e->wanted, NULL, &(struct timespec){0}) > 0)
+        ; /* what came too late to act on kills no more, either */
     pthread_sigmask(SIG_SETMASK, &e->before, NULL);
 }
 
