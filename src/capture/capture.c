@@ -7,6 +7,9 @@
  */
 #include "capture/impl.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 void capture_base_init(struct capture *c, const struct capture_ops *ops, uint64_t hold_cap_bytes)
 {
     c->ops = ops;
@@ -174,4 +177,46 @@ void capture_close(struct capture *c)
 {
     if (c)
         c->ops->close(c);
+}
+
+/* ------------------------------------------------------------------ in the wire, and live */
+
+bool capture_send(struct capture *c, unsigned iface, const void *frame, size_t n)
+{
+    return c->ops->send && c->ops->send(c, iface, frame, n);
+}
+
+void capture_let_go(struct capture *c)
+{
+    if (c->ops->let_go)
+        c->ops->let_go(c);
+}
+
+void capture_live_wake(struct capture *c, int fd)
+{
+    if (c->ops->live && c->ops->live->wake)
+        c->ops->live->wake(c, fd);
+}
+
+uint64_t capture_live_horizon(const struct capture *c)
+{
+    return c->ops->live && c->ops->live->horizon ? c->ops->live->horizon(c) : UINT64_MAX;
+}
+
+uint32_t capture_live_dead(const struct capture *c)
+{
+    return c->ops->live ? c->ops->live->dead(c) : 0;
+}
+
+int capture_live_replace(struct capture *c, unsigned iface, int fd)
+{
+    if (c->ops->live && c->ops->live->replace)
+        return c->ops->live->replace(c, iface, fd);
+    close(fd);
+    return -EINVAL;
+}
+
+const struct capture_iface_counters *capture_live_iface(const struct capture *c, unsigned iface)
+{
+    return c->ops->live ? c->ops->live->iface(c, iface) : NULL;
 }

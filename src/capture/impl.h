@@ -6,6 +6,14 @@
 #include "capture/capture.h"
 #include "capture/hold.h"
 
+/* Of captures of live interfaces (capture.h: capture_live_*). */
+struct capture_live_ops {
+    void (*wake)(struct capture *c, int fd);
+    uint64_t (*horizon)(const struct capture *c);
+    uint32_t (*dead)(const struct capture *c);
+    int (*replace)(struct capture *c, unsigned iface, int fd); /* owns fd */
+    const struct capture_iface_counters *(*iface)(const struct capture *c, unsigned iface);
+};
 struct capture_ops {
     /* Fills the burst; `n` is 0, verdicts are PASS, now_ns is the last one's. */
     enum capture_state (*recv)(struct capture *c, struct burst *b, int wait_ms);
@@ -19,6 +27,10 @@ struct capture_ops {
     void (*count)(struct capture *c);
     const char *(*iface_name)(const struct capture *c, unsigned iface);
     void (*close)(struct capture *c);
+    /* In the wire (capture_send, capture_let_go).  NULL: not. */
+    bool (*send)(struct capture *c, unsigned iface, const void *frame, size_t n);
+    void (*let_go)(struct capture *c);
+    const struct capture_live_ops *live; /* NULL: no live interfaces */
 };
 
 struct capture {
@@ -32,9 +44,5 @@ struct capture {
 
 void capture_base_init(struct capture *c, const struct capture_ops *ops, uint64_t hold_cap_bytes);
 void capture_base_done(struct capture *c);
-
-/* live_pcap.c: NULL where c is no libpcap capture or has no such port. */
-const struct capture_iface_counters *live_pcap_iface(const struct capture *c, unsigned iface);
-uint32_t live_pcap_dead(const struct capture *c);
 
 #endif

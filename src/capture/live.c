@@ -146,18 +146,59 @@ static void live_close(struct capture *base)
     free(l);
 }
 
+static void live_wake(struct capture *c, int fd)
+{
+    ((struct live *)c)->wake_fd = fd;
+}
+
+static uint64_t live_horizon(const struct capture *c)
+{
+    return ((const struct live *)c)->horizon_ns;
+}
+
+static uint32_t live_dead(const struct capture *c)
+{
+    const struct live *l = (const struct live *)c;
+    uint32_t mask = 0;
+    for (unsigned i = 0; i < l->n_ports; i++)
+        if (l->port[i].fd < 0)
+            mask |= 1u << i;
+    return mask;
+}
+
+static int live_replace(struct capture *c, unsigned iface, int fd)
+{
+    struct live *l = (struct live *)c;
+    if (iface >= l->n_ports) {
+        close(fd);
+        return -EINVAL;
+    }
+    port_close(&l->port[iface]);
+    return port_open(&l->port[iface], fd, l->ring, l->ring_bytes);
+}
+
+static const struct capture_iface_counters *live_iface(const struct capture *c, unsigned iface)
+{
+    const struct live *l = (const struct live *)c;
+    return iface < l->n_ports ? &l->port[iface].count : NULL;
+}
+
+const struct capture_live_ops live_part = {
+    .wake = live_wake,
+    .horizon = live_horizon,
+    .dead = live_dead,
+    .replace = live_replace,
+    .iface = live_iface,
+};
+
 static const struct capture_ops live_ops = {
     .recv = live_recv,
     .done = live_given,
     .count = live_count,
     .iface_name = live_iface_name,
     .close = live_close,
+    .live = &live_part,
 };
-
-static struct live *live_of(const struct capture *c)
-{
-    return c->ops == &live_ops || c->ops == &pair_ops ? (struct live *)(uintptr_t)c : NULL;
-}
 
 int live_init(struct live *l, const struct capture_ops *ops, const struct capture_live_options *o,
               uint64_t hold_cap_bytes)
@@ -214,46 +255,4 @@ struct capture *capture_live_attach(const struct capture_live_options *o, const 
         return &l->base;
     live_close(&l->base);
     return NULL;
-}
-
-void capture_live_wake(struct capture *c, int fd)
-{
-    struct live *l = live_of(c);
-    if (l)
-        l->wake_fd = fd;
-}
-
-uint64_t capture_live_horizon(const struct capture *c)
-{
-    const struct live *l = live_of(c);
-    return l ? l->horizon_ns : UINT64_MAX;
-}
-
-uint32_t capture_live_dead(const struct capture *c)
-{
-    const struct live *l = live_of(c);
-    uint32_t mask = 0;
-    for (unsigned i = 0; l && i < l->n_ports; i++)
-        if (l->port[i].fd < 0)
-            mask |= 1u << i;
-    return l ? mask : live_pcap_dead(c);
-}
-
-int capture_live_replace(struct capture *c, unsigned iface, int fd)
-{
-    struct live *l = live_of(c);
-    if (!l || iface >= l->n_ports) {
-        close(fd);
-        return -EINVAL;
-    }
-    port_close(&l->port[iface]);
-    return port_open(&l->port[iface], fd, l->ring, l->ring_bytes);
-}
-
-const struct capture_iface_counters *capture_live_iface(const struct capture *c, unsigned iface)
-{
-    const struct live *l = live_of(c);
-    if (!l)
-        return live_pcap_iface(c, iface);
-    return iface < l->n_ports ? &l->port[iface].count : NULL;
 }

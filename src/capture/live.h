@@ -84,6 +84,8 @@ void live_given(struct capture *base, struct burst *b); /* the burst's slots go 
 void live_count(struct capture *base);
 const char *live_iface_name(const struct capture *base, unsigned iface);
 
+extern const struct capture_live_ops live_part;
+
 /* A wire's (pair.c). */
 extern const struct capture_ops pair_ops;
 

@@ -176,8 +176,30 @@ static void pcap_end(struct capture *base)
     free(l);
 }
 
+static const struct capture_iface_counters *pcap_iface(const struct capture *c, unsigned iface)
+{
+    const struct live_pcap *l = (const struct live_pcap *)c;
+    return iface < l->n ? &l->port[iface].count : NULL;
+}
+
+static uint32_t pcap_dead(const struct capture *c)
+{
+    const struct live_pcap *l = (const struct live_pcap *)c;
+    uint32_t mask = 0;
+    for (unsigned i = 0; i < l->n; i++)
+        mask |= l->port[i].broken ? 1u << i : 0;
+    return mask;
+}
+
+static const struct capture_live_ops pcap_live = {.dead = pcap_dead, .iface = pcap_iface};
+
 static const struct capture_ops pcap_ops = {
-    .recv = pcap_recv, .count = pcap_count, .iface_name = pcap_iface_name, .close = pcap_end};
+    .recv = pcap_recv,
+    .count = pcap_count,
+    .iface_name = pcap_iface_name,
+    .close = pcap_end,
+    .live = &pcap_live,
+};
 
 static bool set_filter(struct pcap_port *p, const char *text, struct diags *d)
 {
@@ -222,21 +244,6 @@ static bool open_one(struct pcap_port *p, const char *iface, const char *bpf,
     p->link = (uint16_t)(dlt == DLT_RAW ? LINK_RAW : dlt);
     p->fd = pcap_get_selectable_fd(p->h);
     return !bpf || !bpf[0] || set_filter(p, bpf, d);
-}
-
-const struct capture_iface_counters *live_pcap_iface(const struct capture *c, unsigned iface)
-{
-    const struct live_pcap *l = (const struct live_pcap *)c;
-    return c && c->ops == &pcap_ops && iface < l->n ? &l->port[iface].count : NULL;
-}
-
-uint32_t live_pcap_dead(const struct capture *c)
-{
-    const struct live_pcap *l = (const struct live_pcap *)c;
-    uint32_t mask = 0;
-    for (unsigned i = 0; c && c->ops == &pcap_ops && i < l->n; i++)
-        mask |= l->port[i].broken ? 1u << i : 0;
-    return mask;
 }
 
 struct capture *capture_pcap_open(const struct capture_live_options *o, struct diags *d)

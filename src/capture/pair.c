@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "capture/beat.h"
 #include "capture/gate/gate.h"
 #include "capture/live.h"
 #include "capture/vnet.h"
@@ -39,10 +40,7 @@ struct sending {
 };
 struct pair {
     struct live live;
-    struct gate_beats *beats;
-    unsigned worker;
-    uint64_t after_ns, beat_ns;
-    bool let_go, over;
+    struct beat beat;
     uint32_t full_supers;
     struct ticket ticket[BURST_MAX];
     struct sending out[CAPTURE_IFACES];
@@ -53,9 +51,9 @@ struct own_head {
     uint32_t iface, len;
 };
 
-static struct pair *pair_of(const struct capture *c)
+static struct pair *pair_of(struct capture *c)
 {
-    return c->ops == &pair_ops ? (struct pair *)(uintptr_t)c : NULL;
+    return (struct pair *)c;
 }
 
 /* ------------------------------------------------------------------ sending */
@@ -149,11 +147,11 @@ static void flush_own(struct pair *p)
     p->own_n = 0;
 }
 
-bool capture_send(struct capture *c, unsigned iface, const void *frame, size_t n)
+static bool pair_send(struct capture *c, unsigned iface, const void *frame, size_t n)
 {
     struct pair *p = pair_of(c);
     struct own_head h = {.iface = iface, .len = (uint32_t)n};
-    if (!p || !port_to(p, iface) || n > OWN_BYTES - sizeof h)
+    if (!port_to(p, iface) || n > OWN_BYTES - sizeof h)
         return false;
     if (n + sizeof h > OWN_BYTES - p->own_n)
         flush_own(p);
@@ -174,15 +172,6 @@ static void flush_all(struct pair *p)
 
 /* ------------------------------------------------------------------ the beat */
 
-/* As old as shuts the rings now; the bridge opens GATE_GUARD_NS later. */
-static void beat_let_go(struct pair *p, uint64_t now_ns)
-{
-    uint64_t age = p->after_ns - GATE_GUARD_NS;
-    if (p->beats)
-        atomic_store_explicit(&p->beats->worker[p->worker].ns, now_ns > age ? now_ns - age : 0,
-                              memory_order_relaxed);
-}
-
 /* Super-frames wait in the socket's queue, which has a bound of its own. */
 static bool queue_is_full(const struct port *p)
 {
@@ -192,8 +181,9 @@ static bool queue_is_full(const struct port *p)
            (uint64_t)mem[0] * FULL_DEN >= (uint64_t)mem[1] * FULL_NUM;
 }
 
-static bool is_full(const struct pair *p)
+static bool is_full(const void *ctx)
 {
+    const struct pair *p = ctx;
     for (unsigned i = 0; i < p->live.n_ports; i++) {
         const struct port *x = &p->live.port[i];
         if (port_holds(x, (uint32_t)((uint64_t)x->n * FULL_NUM / FULL_DEN)) ||
@@ -203,8 +193,9 @@ static bool is_full(const struct pair *p)
     return false;
 }
 
-static bool is_empty(const struct pair *p)
+static bool is_empty(const void *ctx)
 {
+    const struct pair *p = ctx;
     for (unsigned i = 0; i < p->live.n_ports; i++)
         if (port_holds(&p->live.port[i], 1))
             return false;
@@ -213,30 +204,12 @@ static bool is_empty(const struct pair *p)
 
 static void beat(struct pair *p)
 {
-    if (p->over || !p->beats)
-        return;
-    uint64_t now_ns = clock_mono_ns();
-    if (!p->let_go && is_full(p)) {
-        p->let_go = true;
-        p->live.base.n.let_go++;
-        beat_let_go(p, now_ns);
-    }
-    if (p->let_go && !is_empty(p))
-        return;
-    if (!p->let_go && p->beat_ns && now_ns - p->beat_ns > p->after_ns)
-        p->live.base.n.stalled++;
-    p->let_go = false;
-    p->beat_ns = now_ns;
-    atomic_store_explicit(&p->beats->worker[p->worker].ns, now_ns, memory_order_relaxed);
+    beat_turn(&p->beat, &p->live.base.n, is_full, is_empty, p);
 }
 
-void capture_let_go(struct capture *c)
+static void pair_let_go(struct capture *c)
 {
-    struct pair *p = pair_of(c);
-    if (!p || p->over)
-        return;
-    p->over = true;
-    beat_let_go(p, clock_mono_ns());
+    beat_end(&pair_of(c)->beat);
 }
 
 /* ------------------------------------------------------------------ */
@@ -258,7 +231,7 @@ static enum capture_state pair_recv(struct capture *c, struct burst *b, int wait
     enum capture_state st = live_recv(c, b, wait_ms);
     uint64_t wall_ns = b->n ? clock_wall_ns() : 0;
     for (unsigned i = 0;
-         i < b->n && wall_ns > b->frame[i].ts_ns && wall_ns - b->frame[i].ts_ns > p->after_ns; i++)
+         i < b->n && wall_ns > b->frame[i].ts_ns && wall_ns - b->frame[i].ts_ns > p->beat.after_ns; i++)
         c->n.late++;
     beat(p);
     return st;
@@ -273,7 +246,7 @@ static void pair_done(struct capture *c, struct burst *b)
 static void pair_close(struct capture *c)
 {
     struct pair *p = pair_of(c);
-    capture_let_go(c);
+    pair_let_go(c);
     flush_all(p);
     live_done(&p->live);
     free(p);
@@ -286,6 +259,9 @@ const struct capture_ops pair_ops = {
     .count = live_count,
     .iface_name = live_iface_name,
     .close = pair_close,
+    .send = pair_send,
+    .let_go = pair_let_go,
+    .live = &live_part,
 };
 
 struct capture *capture_pair_attach(const struct capture_pair_options *o, const int *fd, unsigned n,
@@ -304,9 +280,10 @@ struct capture *capture_pair_attach(const struct capture_pair_options *o, const 
     }
     p->live.taken = taken;
     p->live.burst_bytes = BURST_BYTES;
-    p->beats = o->beats;
-    p->worker = o->worker;
-    p->after_ns = u64_max(o->after_ns, 2 * GATE_GUARD_NS);
+    uint64_t after_ns = u64_max(o->after_ns, 2 * GATE_GUARD_NS);
+    /* As old as shuts the rings now; the bridge opens GATE_GUARD_NS later. */
+    p->beat = (struct beat){
+        .beats = o->beats, .worker = o->worker, .after_ns = after_ns, .gone_ns = after_ns - GATE_GUARD_NS};
     p->full_supers = (uint32_t)(p->live.ring_bytes / SUPER_COST / 2);
     if (live_open(&p->live, &o->live, fd, n, d) == 0)
         return &p->live.base;
