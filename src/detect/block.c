@@ -246,6 +246,7 @@ static enum outcome run(struct block *b, const struct img_test *t)
         b->stale = b->was_stale = true;
         return FAILS;
     }
+    d->reach = b->far;
     return HOLDS;
 }
 

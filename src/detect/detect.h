@@ -190,6 +190,9 @@ struct match {
     uint32_t told; /* the first of them, until the next detect_packet */
     uint8_t phase; /* enum match_phase */
     struct firewall_at at;
+    /* Of a TCP packet's or stream's own bytes (not of an application's buffers): the number behind what matched. */
+    bool placed;
+    uint32_t end_seq;
 };
 
 /* What a firewall rule or policy does; action 0 (ALERT): none is set. */

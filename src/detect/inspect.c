@@ -113,7 +113,9 @@ void match_add(struct detect *d, uint32_t rule, unsigned flags, struct app_tx *t
                                   .dir = (uint8_t)dir,
                                   .tx = tx,
                                   .tx_id = tx ? tx->id : 0,
-                                  .phase = d->phase};
+                                  .phase = d->phase,
+                                  .placed = d->placed && !tx,
+                                  .end_seq = d->end_seq};
     d->told_from = d->n_told;
 }
 
@@ -131,6 +133,22 @@ static bool counts_from_start(const struct detect *d, const struct img_block *b)
     return false;
 }
 
+/* Where a block that held has matched: in the packet (offset -1), or in a view at this offset of the stream. */
+static void place_note(struct detect *d, const struct img_block *b, int64_t offset)
+{
+    const struct packet *p = d->p;
+    uint32_t seq = p->tcp.seq + !!(p->tcp.flags & TCP_SYN);
+    for (uint32_t k = 0; k < b->n; k++)
+        if (d->image->tests[b->first + k].on_base64) /* counts in other bytes */
+            return;
+    if (!d->reach || (offset >= 0 && !stream_number_at(p->flow, p->dir, (uint64_t)offset, &seq)))
+        return;
+    seq += d->reach;
+    if (!d->placed || seq_gt(seq, d->end_seq))
+        d->end_seq = seq;
+    d->placed = true;
+}
+
 /*
  * A piece of stream that waited for its acknowledgement begins where the one before ended, with a message as a rule:
  * offset, depth and ^ hold at its start, too, as with the peers.
@@ -145,6 +163,7 @@ bool payload_block(struct detect *d, const struct img_rule *r, const struct img_
         uint32_t fresh = u32_max(d->stream.fresh, once_fresh(d, (uint32_t)(r - d->rules)));
         struct input in = {d->stream.data, d->stream.n, d->stream.offset, d->stream.eof, fresh};
         if (block_match(d, t, b->n, &in)) {
+            place_note(d, b, (int64_t)in.offset);
             *in_stream = true;
             return true;
         }
@@ -152,6 +171,7 @@ bool payload_block(struct detect *d, const struct img_rule *r, const struct img_
             uint32_t seen = fresh - d->stream.fresh;
             in = (struct input){d->stream.data + d->stream.fresh, d->stream.n - d->stream.fresh, 0, d->stream.eof, seen};
             if (in.n && block_match(d, t, b->n, &in)) {
+                place_note(d, b, (int64_t)(d->stream.offset + d->stream.fresh));
                 *in_stream = true;
                 return true;
             }
@@ -162,7 +182,11 @@ bool payload_block(struct detect *d, const struct img_rule *r, const struct img_
     if (tcp && r->needs_stream == 2 && !(p->flags & PKT_STREAM_ADD) && p->flow)
         return false;
     struct input in;
-    return packet_buffer(p, BUF_PAYLOAD, &in) && block_match(d, t, b->n, &in);
+    if (!packet_buffer(p, BUF_PAYLOAD, &in) || !block_match(d, t, b->n, &in))
+        return false;
+    if (tcp)
+        place_note(d, b, -1);
+    return true;
 }
 
 unsigned match_voice(const struct img_rule *r)
@@ -180,6 +204,7 @@ bool judge_packet_rule(struct detect *d, uint32_t index, bool *in_stream)
     if (!rule_header_ok(d, r, index) || !rule_pre_ok(d, r, NULL, d->p->dir))
         return false;
     memset(d->var, 0, r->n_vars * sizeof(d->var[0]));
+    d->placed = false;
     for (unsigned k = 0; k < r->n_blocks; k++) {
         const struct img_block *b = &d->image->blocks[r->block_first + k];
         struct input in;

@@ -163,6 +163,7 @@ struct detect {
     /* block in work */
     int64_t var[RULE_BYTE_VARS];
     uint32_t budget;
+    uint32_t reach; /* of the block that held: end of the farthest match in its buffer; 0: none has a place */
     struct input base64;
     uint32_t cursor[2]; /* in the buffer, and in base64_data */
     struct watch *watch; /* NULL: none */
@@ -174,6 +175,8 @@ struct detect {
     bool sampling;          /* this packet */
     uint64_t steps;         /* of the rule in work */
     uint64_t cost_from, cost_matched;
+    bool placed;         /* of the rule in work: its farthest match ends before the number end_seq */
+    uint32_t end_seq;
     bool flow_start;     /* the packet is the first of its flow's direction */
     uint8_t phase;       /* enum match_phase */
     /* firewall.c: rules in the order of their files */

@@ -327,6 +327,8 @@ static void judge_layers(struct engine *e, const struct frame *f, _Atomic uint8_
         d->drop_reason = DROP_NONE;
         d->drop_rule = -1;
         d->response = d->n_answers = 0;
+        d->response_placed = false;
+        d->answers_over = 0;
         d->response_rule = UINT32_MAX;
         d->response_dir = p->dir;
         d->response_why = NULL;

@@ -395,5 +395,7 @@ struct tcp_side {
 };
 bool tcp_side_get(const struct flow *f, unsigned dir, struct tcp_side *out); /* dir: whose bytes */
 bool tcp_is_midstream(const struct flow *f);
+/* Sequence number of the byte at this offset of the stream (of a view, say). */
+bool stream_number_at(const struct flow *f, unsigned dir, uint64_t offset, uint32_t *seq);
 
 #endif

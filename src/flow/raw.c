@@ -166,6 +166,16 @@ bool tcp_side_get(const struct flow *f, unsigned dir, struct tcp_side *out)
     return true;
 }
 
+/* Urgent bytes that were taken out shift what lies before the edge by one each: near enough for counting. */
+bool stream_number_at(const struct flow *f, unsigned dir, uint64_t offset, uint32_t *seq)
+{
+    const struct tcp_half *h = f->tcp ? &f->tcp->half[dir] : NULL;
+    if (!h || !(h->flags & HALF_BASE))
+        return false;
+    *seq = h->edge_seq + (uint32_t)(offset - h->edge);
+    return true;
+}
+
 bool tcp_is_midstream(const struct flow *f)
 {
     return f->tcp && (f->tcp->flags & SSN_MIDSTREAM);

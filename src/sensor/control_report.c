@@ -248,6 +248,7 @@ static const struct loss {
          engine.response.no_port),
     LOSS("response", "rows_recycled", "connections",
          "forgotten before their time: response.table.rows or memcap", engine.response.recycled),
+    LOSS("response", "rules_untold", "rules", "beyond the sixteen of a connection that are told its fate", engine.response.untold),
     LOSS("policy", "swaps_failed", "times", "a worker could not take new rules", swaps_failed),
     LOSS("engine", "handover_full", "frames", "of another worker's flow, whose queue was full",
          engine.handover_lost),

@@ -124,6 +124,8 @@ static void ask(struct decision *o, const struct match *m, unsigned answer)
     if (!o->response) {
         o->response_rule = m->rule;
         o->response_dir = m->dir;
+        o->response_placed = m->placed;
+        o->response_end_seq = m->end_seq;
     }
     o->response |= (uint8_t)(m->dir == o->response_dir ? answer : other_end(answer));
     struct answer *a = o->answer;
@@ -132,8 +134,9 @@ static void ask(struct decision *o, const struct match *m, unsigned answer)
         a++;
     if (!n && o->n_answers < DECISION_ANSWERS) {
         a = &o->answer[o->n_answers++];
-        *a = (struct answer){.rule = m->rule, .dir = m->dir};
+        *a = (struct answer){.rule = m->rule, .dir = m->dir, .placed = m->placed, .end_seq = m->end_seq};
     } else if (!n) { /* more than anybody writes: the last one asks for them, too */
+        o->answers_over++;
         a = &o->answer[DECISION_ANSWERS - 1];
         answer = a->dir == m->dir ? answer : other_end(answer);
     }

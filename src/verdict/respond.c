@@ -292,22 +292,66 @@ static void row_link(struct answered *a, const struct packet *p)
     }
 }
 
-/* Who sends from now on. */
-static void row_rule(struct answered *a, uint32_t rule, const struct packet *p)
+/* The rule's place in the row; n_rules: it has none. */
+static unsigned row_find(const struct answered *a, uint32_t rule)
 {
-    struct row_rule *by = a->by;
     unsigned n = 0;
-    while (n < a->n_rules && by[n].rule != rule)
+    while (n < a->n_rules && a->by[n].rule != rule)
         n++;
-    struct row_rule x = n < a->n_rules ? by[n] : (struct row_rule){.rule = rule, .asked_ns = p->ts_ns};
-    x.sent_ns = x.sends ? x.sent_ns : p->ts_ns;
-    if (n == ROW_RULES) /* the last gives way */
-        n--;
+    return n;
+}
+
+/* by[n] sends from now on. */
+static void row_last(struct answered *a, unsigned n)
+{
+    struct row_rule x = a->by[n];
     for (; n + 1 < a->n_rules; n++)
-        by[n] = by[n + 1];
-    a->n_rules = (uint8_t)(n + 1);
-    by[n] = x;
-    a->rule = rule;
+        a->by[n] = a->by[n + 1];
+    a->by[n] = x;
+    a->rule = x.rule;
+}
+
+static struct row_rule row_new(const struct answered *a, const struct decision *d, const struct packet *p)
+{
+    struct row_rule x = {.rule = d->response_rule, .asked_ns = p->ts_ns};
+    leak_begin(a, p, d, x.from);
+    return x;
+}
+
+/* Who sends from now on. */
+static void row_rule(struct responder *r, struct answered *a, const struct decision *d, const struct packet *p)
+{
+    unsigned n = row_find(a, d->response_rule);
+    if (n == a->n_rules) {
+        if (n < ROW_RULES) {
+            a->n_rules++;
+        } else { /* one that only waits to be told gives way, or the last */
+            for (n = 0; n + 1 < ROW_RULES && !a->by[n].damped; n++)
+                ;
+            r->count.untold++;
+            rule_count(r, a->by[n].rule)->untold++;
+        }
+        a->by[n] = row_new(a, d, p);
+    }
+    a->by[n].damped = false;
+    if (!a->by[n].sends)
+        a->by[n].sent_ns = p->ts_ns;
+    row_last(a, n);
+}
+
+/* Others have sent already what this rule asks for: it is told what becomes of it. */
+static void row_waits(struct responder *r, struct answered *a, const struct decision *d, const struct packet *p)
+{
+    if (a->over || !a->n_rules || !same_connection(r, a, p) || row_find(a, d->response_rule) < a->n_rules)
+        return;
+    if (a->n_rules == ROW_RULES) {
+        COUNT(r, d->response_rule, untold, 1);
+        return;
+    }
+    a->by[a->n_rules] = a->by[a->n_rules - 1]; /* who sends stays the last */
+    a->by[a->n_rules - 1] = row_new(a, d, p);
+    a->by[a->n_rules - 1].damped = true;
+    a->n_rules++;
 }
 
 static struct answered *row_for(struct responder *r, struct answered *a, const struct packet *p,
@@ -369,13 +413,13 @@ static void send_all(struct responder *r, struct answered *a, const struct packe
 }
 
 /* The chase is the work of who reset last, not of an error behind it. */
-static void chaser(struct answered *a, const struct packet *p)
+static void chaser(struct answered *a)
 {
     unsigned k = a->n_rules;
     while (k && !(a->by[k - 1].kind & RESP_RST_BOTH))
         k--;
     if (k)
-        row_rule(a, a->by[k - 1].rule, p);
+        row_last(a, k - 1);
 }
 
 /* a: the row there is, or NULL.  what: that was not sent yet, by sides of that row, or, without one
@@ -395,9 +439,9 @@ static enum verdict_status answer(struct responder *r, struct answered *a, const
             what = by_side(what, from, turned);
         from = turned;
         a = row_for(r, a, p, turned);
-        watch_begin(r, a, p);
+        watch_begin(r, a, p, d);
     }
-    row_rule(a, d->response_rule, p);
+    row_rule(r, a, d, p);
     uint32_t before = a->round_sends;
     a->kind |= (uint8_t)what;
     a->by[a->n_rules - 1].kind |= (uint8_t)what;
@@ -408,7 +452,7 @@ static enum verdict_status answer(struct responder *r, struct answered *a, const
     a->by[a->n_rules - 1].reason = *why;
     if (a->round_sends > before) {
         COUNT(r, a->rule, answered, 1);
-        chaser(a, p);
+        chaser(a);
         a->status = STATUS_WOULD;
         return STATUS_WOULD;
     }
@@ -467,6 +511,7 @@ enum verdict_status responder_answer(struct responder *r, const struct decision 
         unsigned fresh = sides & ~had(r, a, p, sides, side);
         if (!fresh) {
             COUNT(r, rule, damped, 1);
+            row_waits(r, a, d, p);
             *why = reason_of(a, rule);
             return (enum verdict_status)a->status;
         }
@@ -494,6 +539,8 @@ static void answer_one(struct responder *r, struct decision *d, struct packet *p
     d->response = x->response;
     d->response_rule = x->rule;
     d->response_dir = x->dir;
+    d->response_placed = x->placed;
+    d->response_end_seq = x->end_seq;
     x->status = (uint8_t)responder_answer(r, d, p, &x->why);
     d->response = response;
     d->response_rule = rule;
@@ -502,6 +549,7 @@ static void answer_one(struct responder *r, struct decision *d, struct packet *p
 
 void responder_answer_all(struct responder *r, struct decision *d, struct packet *p)
 {
+    r->count.untold += d->answers_over;
     for (unsigned resets = 2; resets--;) /* they have hurry */
         for (unsigned k = 0; k < d->n_answers; k++)
             if (!(d->answer[k].response & RESP_RST_BOTH) == !resets)

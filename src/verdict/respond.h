@@ -26,7 +26,7 @@ enum {
     SENDS_MOST = 96, /* packets for one connection, all rounds */
     DUE_MOST = 64,
     PROBES_MOST = 3, /* to one end */
-    ROW_RULES = 4,   /* rules of one answered connection that are told its fate */
+    ROW_RULES = 16,  /* rules of one answered connection that are told its fate */
     HEADS = 4096,    /* headers kept for probes and chases */
     HEAD_ROOM = 176, /* Ethernet and tags; twice, with a tunnel over IPv6 between them */
     HEAD_SUMS = 3,
@@ -58,6 +58,18 @@ struct head {
     uint8_t bytes[HEAD_ROOM];
 };
 
+/*
+ * From where it is counted what reached an end behind the forbidden bytes: those behind them in the same frame,
+ * and what passed after it.
+ */
+struct leak_from {
+    uint32_t base;    /* number behind the forbidden bytes; of the other end: of what had passed */
+    uint32_t tail;    /* bytes that had passed behind them already */
+    uint32_t spare;   /*   of these: in the same packet, which is forbidden itself */
+    uint32_t tail_packets;
+    uint32_t packets, bytes; /* end.after_* then */
+};
+
 /* What is known of an end of an answered connection. */
 struct end {
     struct ip_addr addr;
@@ -73,8 +85,7 @@ struct end {
     uint8_t chases, probes;
     uint32_t head;      /* + 1: of what is sent to it; 0: none */
     uint32_t number;    /* of the last exact reset */
-    uint32_t base;      /* end of what had passed on its way to this end when the answer was sent */
-    uint32_t high;      /* the same, now */
+    uint32_t high;      /* end of what has passed on its way to this end */
     uint32_t high_told; /* the same, when the last reset was sent */
     uint32_t ack;       /* its highest acknowledgement */
     uint32_t fin_end;
@@ -87,17 +98,20 @@ struct end {
     uint64_t after_bytes;
 };
 
-/* What one rule has sent into a connection. */
+/* What one rule has sent into a connection, or would have, had others not sent it. */
 struct row_rule {
     uint32_t rule;
     uint8_t kind;
+    bool damped; /* it counts what became of the connection, and sent nothing */
     const char *reason;
     uint32_t sends;
     uint64_t asked_ns, sent_ns;
+    struct leak_from from[2]; /* by side */
 };
 
 struct answered {
     struct end end[2];
+    struct leak_from from[2]; /* of the first rule, by side */
     struct row_rule by[ROW_RULES]; /* by[n_rules - 1] is who sends now: `rule` */
     uint8_t n_rules;
     uint16_t sent; /* of this round and those before: kinds to side 0, resets to both; 8 bits
@@ -239,9 +253,17 @@ static inline uint32_t segment_len(const struct packet *p)
 }
 
 /* ---- watch.c */
-void watch_begin(struct responder *r, struct answered *a, const struct packet *p);
+void watch_begin(struct responder *r, struct answered *a, const struct packet *p, const struct decision *d);
 void watch_told(struct responder *r, struct answered *a, unsigned side, uint32_t number);
 void watch_finish(struct responder *r, struct answered *a, enum response_effect effect);
+
+/* ---- leak.c */
+struct leak {
+    uint64_t packets, bytes;
+};
+/* From where d's rule counts what leaks, by side; p: what matched, as far as the row knows it already. */
+void leak_begin(const struct answered *a, const struct packet *p, const struct decision *d, struct leak_from from[2]);
+struct leak leaked(const struct answered *a, const struct leak_from from[2]);
 
 /* ---- probe.c */
 /* Asks ends that keep silent whether they live. */

@@ -43,6 +43,7 @@ struct lab {
     unsigned vlan_n;
     uint16_t vlan[3];
     uint16_t sp, dp;
+    const uint8_t *payload; /* of TCP segments; NULL: zeros */
     struct response_config config;
     struct decoder *decoder, *reader;
     struct flow_table *flows;
@@ -60,8 +61,10 @@ struct lab {
     struct packet *p; /* the last one */
     /* what the next packet is answered with */
     uint8_t response;
-    uint32_t rule;
-    bool dropped;
+    uint32_t rule, end_seq;
+    bool dropped, placed; /* placed: what is forbidden ends before end_seq */
+    struct detect *detect; /* rules of its own decide */
+    struct decision decision;
     enum verdict_status status;
     const char *why;
     bool was_own;
@@ -134,6 +137,7 @@ UNUSED static struct lab *lab_new(const struct response_config *c)
                                .reassembly_memcap_bytes = 16 << 20,
                                .midstream = true,
                                .check_csum = true,
+                               .raw = true,
                                .inspect = INSPECT_ON_ARRIVAL};
     w->ver = 4;
     w->rule = RULE;
@@ -158,6 +162,8 @@ UNUSED static void lab_flow_end(void *ctx, struct flow *f)
 {
     struct lab *w = ctx;
     responder_flow_end(w->r, f);
+    if (w->detect)
+        detect_flow_free(w->detect, f);
     stream_flush(w->streams, f, &w->sink);
     stream_done(w->streams, f);
 }
@@ -175,6 +181,16 @@ UNUSED static void lab_free(struct lab *w)
     free(w);
 }
 
+UNUSED static void lab_rules(struct lab *w, struct packet *p)
+{
+    static const struct verdict_config c = {.place = PLACE_MIRROR};
+    struct decision *d = &w->decision;
+    memset(d, 0, sizeof(*d));
+    verdict_decide(&c, w->detect, p, detect_packet(w->detect, p, w->streams), d);
+    if (d->response)
+        responder_answer_all(w->r, d, p);
+}
+
 UNUSED static void lab_judge(struct lab *w, struct packet *p)
 {
     struct exception exc;
@@ -188,11 +204,15 @@ UNUSED static void lab_judge(struct lab *w, struct packet *p)
         responder_see(w->r, p);
     if (f && (p->flags & PKT_TCP))
         stream_packet(w->streams, f, p, &w->sink);
+    if (w->detect)
+        lab_rules(w, p);
     if (!w->response)
         return;
     struct decision d = {.response = w->response,
                          .response_rule = w->rule,
                          .response_dir = p->dir,
+                         .response_placed = w->placed,
+                         .response_end_seq = w->end_seq,
                          .drop = w->dropped};
     w->status = responder_answer(w->r, &d, p, &w->why);
     w->response = 0;
@@ -268,7 +288,7 @@ UNUSED static void lab_tcp(struct lab *w, char who, const char *flags, uint32_t 
     struct build_ip h = lab_ip(w, who == 'c');
     size_t l = lab_link(w, f, who == 'c');
     size_t m = build_tcp(f + l, sizeof(f) - l, &h, who == 'c' ? w->sp : w->dp,
-                         who == 'c' ? w->dp : w->sp, seq, ack, lab_flags(flags), 65535, zeros, n);
+                         who == 'c' ? w->dp : w->sp, seq, ack, lab_flags(flags), 65535, w->payload ? w->payload : zeros, n);
     assert_true(m > 0);
     lab_frame(w, f, w->tunnel ? w->tunnel(w, f, l, m, who == 'c') : l + m, seg);
 }

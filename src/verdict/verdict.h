@@ -89,6 +89,8 @@ struct answer {
     uint8_t response; /* enum rule_response bits */
     uint8_t dir;      /* of the matched data */
     uint8_t status;   /* enum verdict_status */
+    bool placed;      /* what it forbids ends before the number end_seq; else with the packet */
+    uint32_t end_seq;
     const char *why;
 };
 struct decision {
@@ -103,6 +105,9 @@ struct decision {
     uint8_t response; /* enum rule_response bits: what to answer; 0 nothing */
     uint32_t response_rule;
     uint8_t response_dir;     /* direction of the matched data */
+    bool response_placed;     /* as in struct answer */
+    uint32_t response_end_seq;
+    uint32_t answers_over;    /* rules that found no place in `answer` */
     uint8_t n_answers;        /* by rule: what `response` is made of */
     struct answer answer[DECISION_ANSWERS];
     int64_t drop_rule;        /* -1: none */
@@ -177,7 +182,8 @@ struct response_config {
     X(own_seen)       /* own packets that came in through a mirror port */                         \
     X(foreign_resets) /* resets in answered connections that are not ours: the hosts', another     \
                          sensor's */                                                               \
-    X(recycled)       /* rows given up for new ones before their time */
+    X(recycled)       /* rows given up for new ones before their time */                         \
+    X(untold)         /* rules of a connection that find no room to be told its fate */
 #define RESPONSE_COUNTER(name) uint64_t name;
 struct response_counters {
     RESPONSE_COUNTERS(RESPONSE_COUNTER)

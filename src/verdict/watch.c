@@ -51,10 +51,10 @@ static void end_begin(struct answered *a, const struct packet *p, unsigned side,
         e->high = p->tcp.seq + segment_len(p);
     }
     end_tracked(e, f, dir);
-    e->base = e->high_told = e->high;
+    e->high_told = e->high;
 }
 
-void watch_begin(struct responder *r, struct answered *a, const struct packet *p)
+void watch_begin(struct responder *r, struct answered *a, const struct packet *p, const struct decision *d)
 {
     bool from0 = p->sp == a->end[0].port && ip_eq(&p->src, &a->end[0].addr);
     end_begin(a, p, 0, from0);
@@ -63,6 +63,7 @@ void watch_begin(struct responder *r, struct answered *a, const struct packet *p
                                   : 1); /* side 0 sends to the server: it is side 1 */
     a->earlier =
         p->flow ? (uint32_t)u64_min(p->flow->pkts[from0 ? p->dir : !p->dir], UINT32_MAX) : 0;
+    leak_begin(a, p, d, a->from);
     if (!r->look_ns)
         r->look_ns = r->now_ns;
 }
@@ -125,25 +126,8 @@ static enum response_effect effect_of(const struct responder *r, const struct an
     return is_mute(r, a, &e[0]) || is_mute(r, a, &e[1]) ? EFFECT_DIED : EFFECT_UNKNOWN;
 }
 
-/* What an end got behind the answer: what it acknowledged, or, where its packets were not seen,
- * what passed. */
-static void leaked(const struct answered *a, uint64_t *packets, uint64_t *bytes)
-{
-    *packets = *bytes = 0;
-    for (unsigned s = 0; s < 2; s++) {
-        const struct end *e = &a->end[s];
-        uint64_t got = e->after_bytes;
-        if (a->proto == IPPROTO_TCP && e->acked)
-            got = seq_gt(e->ack, e->base) ? u64_min(e->ack - e->base, got) : 0;
-        if (!got)
-            continue;
-        *bytes += got;
-        *packets += (e->after_packets * got + e->after_bytes - 1) / e->after_bytes;
-    }
-}
 
-static void report(struct responder *r, const struct answered *a, const struct row_rule *by,
-                   uint64_t packets, uint64_t bytes)
+static void report(struct responder *r, const struct answered *a, const struct row_rule *by, const struct leak *l)
 {
     struct response_report rep = {
         .flow = a->flow,
@@ -156,8 +140,8 @@ static void report(struct responder *r, const struct answered *a, const struct r
         .asked_ns = by->asked_ns,
         .sent_ns = by->sent_ns,
         .over_ns = a->last_ns,
-        .leaked_packets = packets,
-        .leaked_bytes = bytes,
+        .leaked_packets = l->packets,
+        .leaked_bytes = l->bytes,
         .challenge_acks = a->challenge_acks,
         .chased = a->chased,
         .ver = a->ver,
@@ -172,11 +156,10 @@ static void report(struct responder *r, const struct answered *a, const struct r
         r->report(r->ctx, &rep);
 }
 
-static void fate_add(struct response_counters *n, enum response_effect effect, uint64_t packets,
-                     uint64_t bytes)
+static void fate_add(struct response_counters *n, enum response_effect effect, const struct leak *l)
 {
-    n->leaked_packets += packets;
-    n->leaked_bytes += bytes;
+    n->leaked_packets += l->packets;
+    n->leaked_bytes += l->bytes;
     n->died += effect == EFFECT_DIED;
     n->lived += effect == EFFECT_LIVED;
     n->unknown += effect == EFFECT_UNKNOWN;
@@ -190,21 +173,22 @@ void watch_finish(struct responder *r, struct answered *a, enum response_effect 
         return;
     a->over = true;
     a->effect = (uint8_t)effect;
-    uint64_t packets = 0, bytes = 0;
     if (a->round_sends) {
-        leaked(a, &packets, &bytes);
-        fate_add(&r->count, effect, packets, bytes);
+        struct leak all = leaked(a, a->from);
+        fate_add(&r->count, effect, &all);
         a->status = effect == EFFECT_DIED    ? STATUS_DONE
                     : effect == EFFECT_LIVED ? STATUS_COULD_NOT
                                              : STATUS_WOULD;
         if (effect == EFFECT_LIVED)
             a->fate = a->proto == IPPROTO_TCP && ended_by_itself(a) ? ended_reason : lived_reason;
     }
-    for (unsigned k = 0; k < a->n_rules; k++) { /* each rule that sent has its own */
-        if (a->by[k].sends)
-            fate_add(rule_count(r, a->by[k].rule), effect, packets, bytes);
-        if (a->by[k].sends || a->n_rules == 1)
-            report(r, a, &a->by[k], packets, bytes);
+    for (unsigned k = 0; k < a->n_rules; k++) { /* each rule that asked has its own */
+        const struct row_rule *by = &a->by[k];
+        struct leak own = a->round_sends ? leaked(a, by->from) : (struct leak){0};
+        if (by->sends || by->damped)
+            fate_add(rule_count(r, by->rule), effect, &own);
+        if (by->sends || a->n_rules == 1)
+            report(r, a, by, &own);
     }
 }
 
