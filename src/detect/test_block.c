@@ -476,6 +476,68 @@ static void tries_have_a_limit(void **state)
     dt_close(&t);
 }
 
+static void ftp_bounces(void **state)
+{
+    (void)state;
+    /* the packet's source is 10.1.1.10 */
+    static const struct body rows[] = {
+        {S2 | SU, "content:\"PORT\"; ftpbounce;", "PORT 192,0,2,80,4,1|0d0a|", true},
+        {S2 | SU, "content:\"PORT\"; ftpbounce;", "PORT 10,1,1,10,4,1|0d0a|", false},
+        {S2 | SU, "content:\"PORT\"; ftpbounce;", "PORT\t 10,1,1,11,4,1|0d0a|", true},
+        {S2 | SU, "content:\"PORT\"; ftpbounce;", "PORT 010,001,01,010,4,1", false},
+        {S2 | SU, "content:\"PORT\"; ftpbounce;", "PORT 256,1,1,10,4,1", false},
+        {S2 | SU, "content:\"PORT\"; ftpbounce;", "PORT 255,1,1,10,4,1", true},
+        {S2 | SU, "content:\"PORT\"; ftpbounce;", "PORT 10,1,1", false},
+        {S2 | SU, "content:\"PORT\"; ftpbounce;", "PORT 10,,1,10,4,1", false},
+        {S2 | SU, "content:\"PORT\"; ftpbounce;", "PORT", false},
+    };
+    RUN(rows);
+}
+
+/* Tags of a packet, from the outside, from the inside, any, all. */
+static void vlan_tags(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *options;
+        unsigned n;
+        uint16_t tag[3];
+        bool match;
+    } rows[] = {
+        {"vlan.id:7;", 1, {7}, true},
+        {"vlan.id:7;", 2, {7, 8}, true},
+        {"vlan.id:7;", 2, {8, 7}, true},
+        {"vlan.id:7;", 2, {8, 9}, false},
+        {"vlan.id:7;", 0, {0}, false},
+        {"vlan.id:0;", 0, {0}, false},
+        {"vlan.id:7,0;", 2, {7, 8}, true},
+        {"vlan.id:7,0;", 2, {8, 7}, false},
+        {"vlan.id:7,1;", 2, {8, 7}, true},
+        {"vlan.id:7,1;", 1, {7}, false},
+        {"vlan.id:7,-1;", 3, {8, 9, 7}, true},
+        {"vlan.id:7,-3;", 3, {7, 8, 9}, true},
+        {"vlan.id:7,-2;", 1, {7}, false},
+        {"vlan.id:>6,all;", 2, {7, 8}, true},
+        {"vlan.id:>7,all;", 2, {7, 8}, false},
+        {"vlan.id:>7,all;", 2, {8, 7}, false},
+        {"vlan.id:>7,all;", 0, {0}, false},
+        {"vlan.layers:2;", 2, {7, 8}, true},
+        {"vlan.layers:2;", 1, {7}, false},
+    };
+    for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+        struct dt t;
+        char text[256];
+        snprintf(text, sizeof(text), "alert udp any any -> any any (msg:\"t\"; %s sid:1;)\n", rows[k].options);
+        dt_open(&t, text, DIALECT_SURICATA);
+        struct packet *p = dt_udp(&t, "x", 1);
+        p->vlan_n = (uint8_t)rows[k].n;
+        memcpy(p->vlan, rows[k].tag, sizeof(rows[k].tag));
+        if (detect_packet(t.detect, p, NULL)->n != rows[k].match)
+            fail_msg("case %zu: %s", k, rows[k].options);
+        dt_close(&t);
+    }
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -493,6 +555,8 @@ int main(void)
         cmocka_unit_test(base64_is_decoded),
         cmocka_unit_test(regular_expressions),
         cmocka_unit_test(rpc_calls),
+        cmocka_unit_test(ftp_bounces),
+        cmocka_unit_test(vlan_tags),
         cmocka_unit_test(positions_count_from_the_streams_start),
         cmocka_unit_test(tries_have_a_limit),
     };

@@ -134,6 +134,42 @@ static void facts_come_out_as_they_went_in(void **state)
     dt_close(&t);
 }
 
+/* Each rule has its own references and metadata; equal lists are kept once. */
+static void lists_of_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *refs[3], *keys[3];
+    } want[] = {{{"url,a.example", "cve,2026-1"}, {"k1", "k2"}}, {{"url,b.example"}, {"k3"}}, {{NULL}, {NULL}},
+                {{"url,a.example", "cve,2026-1"}, {"k3"}}, {{"url,c.example"}, {"k1", "k2", "k4"}}};
+    struct sbuf s;
+    struct dt t;
+    sbuf_init(&s);
+    for (size_t k = 0; k < ARRAY_LEN(want); k++) {
+        sbuf_printf(&s, "alert udp any any -> any any (msg:\"t%zu\"; content:\"x%zu\"; ", k, k);
+        for (unsigned i = 0; i < 3 && want[k].refs[i]; i++)
+            sbuf_printf(&s, "reference:%s; ", want[k].refs[i]);
+        for (unsigned i = 0; i < 3 && want[k].keys[i]; i++)
+            sbuf_printf(&s, "metadata:%s v; ", want[k].keys[i]);
+        sbuf_printf(&s, "sid:%zu;)\n", k + 1);
+    }
+    dt_open(&t, sbuf_z(&s), DIALECT_SURICATA);
+    for (size_t k = 0; k < ARRAY_LEN(want); k++) {
+        uint32_t at = (uint32_t)image_find_sid(t.image, 1, (uint32_t)k + 1);
+        struct str a, b;
+        for (unsigned i = 0; i < 3; i++) {
+            assert_int_equal(image_rule_reference(t.image, at, i, &a), want[k].refs[i] != NULL);
+            if (want[k].refs[i])
+                assert_true(str_eq(a, str_cstr(want[k].refs[i])));
+            assert_int_equal(image_rule_meta(t.image, at, i, &a, &b), want[k].keys[i] != NULL);
+            if (want[k].keys[i])
+                assert_true(str_eq(a, str_cstr(want[k].keys[i])));
+        }
+    }
+    dt_close(&t);
+    sbuf_done(&s);
+}
+
 /* Texts over many packed blocks, and one that is larger than a block. */
 static void long_texts_come_back(void **state)
 {
@@ -592,7 +628,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_rules_same_bytes),
         cmocka_unit_test(facts_come_out_as_they_went_in),
-        cmocka_unit_test(notes_come_back), cmocka_unit_test(long_texts_come_back),
+        cmocka_unit_test(notes_come_back), cmocka_unit_test(lists_of_texts), cmocka_unit_test(long_texts_come_back),
         cmocka_unit_test(cut_or_changed_files_are_refused),
         cmocka_unit_test(lies_with_a_right_checksum_do_no_harm),
         cmocka_unit_test(other_builds_are_refused),

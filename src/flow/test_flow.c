@@ -190,6 +190,9 @@ static void icmp_errors(void **state)
         assert_ptr_equal(get(t, &p), f);
         assert_int_equal(p.dir, back ? 0 : 1);
         assert_int_equal(f->state, FLOW_NEW); /* an error is no answer */
+        assert_int_equal(f->pkts[0], 1 + back); /* but a packet of the flow, on its way */
+        assert_int_equal(f->pkts[1], 1);
+        assert_int_equal(f->last_ns, 2 * SEC);
     }
     icmp(&p, 9, 1, 3, 2 * SEC);
     p.quote = (struct icmp_quote){.have = true, .ver = 4, .proto = IPPROTO_UDP, .sp = 1, .dp = 2};

@@ -157,6 +157,33 @@ static void raw_on_ack_by_chunks(void **state)
     w_done(&w);
 }
 
+/* Where no size is set, a chunk has one of its own, in either direction. */
+static void raw_chunks_by_default(void **state)
+{
+    (void)state;
+    static char text[2600];
+    memset(text, 'x', sizeof(text));
+    for (unsigned dir = 0; dir < 2; dir++) {
+        struct stream_config sc = acked;
+        sc.raw = true;
+        struct world w;
+        struct stream_view v;
+        uint32_t from = dir ? 5001 : 1001, to = dir ? 1001 : 5001;
+        w_init(&w, &sc, NULL);
+        w_open(&w);
+        w_tcp(&w, dir ? 's' : 'c', "PA", from, to, text, 100);
+        w_send(&w);
+        w_seg(&w, dir ? 'c' : 's', "A", to, from + 100, "");
+        assert_false(stream_raw(w.e, w.f, &w.p, dir, &v));
+        w_tcp(&w, dir ? 's' : 'c', "PA", from + 100, to, text, sizeof(text) - 100);
+        w_send(&w);
+        w_seg(&w, dir ? 'c' : 's', "A", to, from + sizeof(text), "");
+        assert_true(stream_raw(w.e, w.f, &w.p, dir, &v));
+        assert_int_equal(v.n, sizeof(text));
+        w_done(&w);
+    }
+}
+
 static void raw_and_gaps(void **state)
 {
     (void)state;
@@ -229,7 +256,7 @@ int main(void)
         cmocka_unit_test(urgent_byte),
         cmocka_unit_test(urgent_odd),
         cmocka_unit_test(raw_on_ack_by_chunks),
-        cmocka_unit_test(raw_and_gaps),
+        cmocka_unit_test(raw_chunks_by_default), cmocka_unit_test(raw_and_gaps),
         cmocka_unit_test(raw_on_arrival_looks_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

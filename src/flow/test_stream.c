@@ -331,6 +331,25 @@ static void caps(void **state)
     w_done(&w);
 }
 
+/* A cap holds for all workers together: what the others have counts. */
+static void caps_with_others(void **state)
+{
+    (void)state;
+    for (unsigned others = 0; others < 2; others++) {
+        struct stream_config sc = arrival;
+        sc.reassembly_memcap_bytes = 1 << 20;
+        sc.reassembly_policy = EXCEPTION_DROP_FLOW;
+        struct world w;
+        w_init(&w, &sc, NULL);
+        w_open(&w);
+        stream_others(w.e, 0, others ? 1 << 20 : 0);
+        w_seg(&w, 'c', "A", 1011, 5001, "behind a hole");
+        assert_string_equal(w.events, others ? "reassembly_insert_memcap" : "");
+        assert_int_equal(w.exc.target, others ? EXCEPTION_REASSEMBLY_MEMCAP : EXCEPTION_NONE);
+        w_done(&w);
+    }
+}
+
 /* Many islands of one byte: bounded memory, and still right when the holes are filled. */
 static void many_islands(void **state)
 {
@@ -442,7 +461,7 @@ int main(void)
         cmocka_unit_test(ack_of_unseen),     cmocka_unit_test(wrap_around),
         cmocka_unit_test(exact_numbers),     cmocka_unit_test(bad_checksums_stay_out),
         cmocka_unit_test(zero_window_probe), cmocka_unit_test(inline_first_copy_leaves),
-        cmocka_unit_test(drop_invalid),      cmocka_unit_test(caps),
+        cmocka_unit_test(drop_invalid),      cmocka_unit_test(caps), cmocka_unit_test(caps_with_others),
         cmocka_unit_test(again_is_of_the_stream),
         cmocka_unit_test(many_islands),      cmocka_unit_test(super_frame),
         cmocka_unit_test(swap_in_the_sink),  cmocka_unit_test(disabled_halves_hold_no_memory),

@@ -148,6 +148,10 @@ static void snapped(void **state)
         assert_int_equal(p->cut, 7);
         assert_int_equal(p->flags & (PKT_IGNORE | PKT_L4_CSUM_BAD), 0);
         assert_string_equal(t_events(p), v6 ? "ipv6.trunc_pkt" : "ipv4.trunc_pkt");
+        /* more is promised than was on the wire: that is no matter of the snap length */
+        o.f.wire_len = (uint32_t)t_len(&t) - 1;
+        t_feed(&o, t_data(&t), t_len(&t) - 7, LINK_ETHERNET);
+        assert_true(o.p[0].flags & PKT_L3_BROKEN);
         /* the same bytes as a whole frame are a lie */
         o.f.wire_len = 0;
         t_feed(&o, t_data(&t), t_len(&t) - 7, LINK_ETHERNET);

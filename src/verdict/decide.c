@@ -288,6 +288,9 @@ static void firewall_apply(struct deciding *w, const struct firewall_word *x)
         o->response = responses[x->does.action];
         o->response_rule = x->rule >= 0 ? (uint32_t)x->rule : UINT32_MAX;
         o->response_dir = w->p->dir;
+        o->response_placed = false;
+        o->n_answers = 1;
+        o->answer[0] = (struct answer){.rule = o->response_rule, .response = o->response, .dir = o->response_dir};
     }
 }
 

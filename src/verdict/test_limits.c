@@ -389,6 +389,32 @@ static void rules_of_one_packet(void **state)
     lab_free(w);
 }
 
+/* A row that is answered again goes to the end of the list; those around it stay in it. */
+static void answered_again_in_the_middle(void **state)
+{
+    (void)state;
+    for (unsigned again = 0; again < 3; again++) {
+        struct lab *w = lab_new(&(struct response_config){.table_rows = 16});
+        w->dp = 53;
+        for (unsigned k = 0; k < 3; k++) {
+            w->sp = (uint16_t)(1000 + k);
+            w->response = RESP_ICMP_PORT;
+            lab_udp(w, 'c', 30);
+        }
+        w->sp = (uint16_t)(1000 + again);
+        w->response = RESP_ICMP_NET; /* something that it has not had */
+        lab_udp(w, 'c', 30);
+        assert_int_equal(w->n_sent, 4);
+        lab_wait(w, 2 * SEC);
+        assert_int_equal(w->n_reports, 3);
+        unsigned seen = 0;
+        for (unsigned k = 0; k < 3; k++)
+            seen |= 1u << (w->report[k].sp - 1000);
+        assert_int_equal(seen, 7);
+        lab_free(w);
+    }
+}
+
 /* The table has so many rows and no more: the oldest goes, is reported, and is forgotten. */
 static void recycling(void **state)
 {
@@ -602,6 +628,7 @@ int main(void)
         cmocka_unit_test(damping),
         cmocka_unit_test(what_is_new_goes_out),
         cmocka_unit_test(rules_of_one_packet),
+        cmocka_unit_test(answered_again_in_the_middle),
         cmocka_unit_test(recycling),
         cmocka_unit_test(forgeries_and_a_connection),
         cmocka_unit_test(total_rate),
