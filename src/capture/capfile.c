@@ -33,6 +33,7 @@ struct capfile {
     uint16_t out_link;
     bool out_failed;
     bool pending_error; /* error is set and not yet told */
+    bool goes_on;       /* behind which the file is read on */
     bool delete_done;
     volatile const bool *stop;
     /* a folder that grows; NULL: none */
@@ -62,6 +63,13 @@ static void fail(struct capfile *c, const char *what, uint64_t offset)
     snprintf(c->base.error, sizeof c->base.error, "%.250s: offset %ju: %s", current(c),
              (uintmax_t)offset, what);
     c->pending_error = true;
+}
+
+/* The frames before it are judged first: it is told when the burst is empty. */
+static void note(struct capfile *c)
+{
+    snprintf(c->base.error, sizeof c->base.error, "%.250s: %s", current(c), c->reader.why);
+    c->pending_error = c->goes_on = true;
 }
 
 static const char *source_error(int err)
@@ -166,6 +174,13 @@ static enum step one_frame(struct capfile *c, struct burst *b, int wait_ms)
     switch (cap_reader_next(&c->reader, &c->src, f, &need)) {
     case CAP_FRAME:
         break;
+    case CAP_NOTE:
+        note(c);
+        c->base.n.foreign++;
+        return STEP_STOP;
+    case CAP_SKIP:
+        c->base.n.foreign++;
+        return STEP_ON;
     case CAP_FILL:
         return fill_window(c, b, need, wait_ms);
     case CAP_END:
@@ -219,7 +234,9 @@ static enum capture_state file_recv(struct capture *base, struct burst *b, int w
     }
     if (c->pending_error) {
         c->pending_error = false;
-        close_current(c);
+        if (!c->goes_on)
+            close_current(c);
+        c->goes_on = false;
         return CAPTURE_ERROR;
     }
     return c->open || c->next < c->files.n || c->folder ? CAPTURE_MORE : CAPTURE_END;

@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/packed.h"
 
 static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "swap means big endian here");
 
@@ -51,7 +52,7 @@ static const struct magic *magic_find(const uint8_t *p, bool *swap)
 bool cap_magic_known(const uint8_t *p, size_t n)
 {
     bool swap;
-    if (n >= 2 && p[0] == 0x1f && p[1] == 0x8b)
+    if ((n >= 2 && p[0] == 0x1f && p[1] == 0x8b) || packed_by(p, n))
         return true;
     return n >= 4 && (be32_at(p) == NG_SECTION || magic_find(p, &swap));
 }
@@ -175,7 +176,11 @@ int cap_reader_start(struct cap_reader *r, struct cap_src *s)
     if (magic_find(s->at, &swap))
         return cap_pcap_start(r, s);
     if (be32_at(s->at) != NG_SECTION) {
-        cap_broken(r, "no capture file: begins with %08x", be32_at(s->at));
+        const char *unpack = packed_by(s->at, 4);
+        if (unpack)
+            cap_broken(r, "it is packed: `%s FILE | riposte replay -r -` reads it", unpack);
+        else
+            cap_broken(r, "no capture file: begins with %08x", be32_at(s->at));
         return -EINVAL;
     }
     r->ng = true;

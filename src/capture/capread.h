@@ -17,10 +17,13 @@ enum {
     CAP_FRAME_MAX = 256 * 1024, /* captured bytes of one frame, as libpcap's limit */
     CAP_NG_IFACES = 1024,       /* of one section */
     CAP_IFNAME = 32,
+    CAP_NG_NOTES = 64, /* of one file */
 };
 
 enum cap_read {
     CAP_FRAME,
+    CAP_SKIP, /* a packet that can't be decoded is passed over */
+    CAP_NOTE, /* the same, for the first time on its interface: why says which and why */
     CAP_FILL, /* fill the window to *need and come again */
     CAP_END,
     CAP_BROKEN, /* why says what; the source stands at the broken record */
@@ -31,6 +34,7 @@ struct cap_ng_iface {
     int64_t offset_s;
     uint32_t snap;
     uint16_t link;
+    bool told; /* that its packets are passed over */
 };
 
 struct cap_reader {
@@ -42,7 +46,7 @@ struct cap_reader {
     uint32_t units; /* a second */
     /* pcapng */
     bool in_section;
-    uint32_t n_iface;
+    uint32_t n_iface, notes;
     struct cap_ng_iface *iface; /* CAP_NG_IFACES of them */
     char name[CAPTURE_IFACES][CAP_IFNAME];
 
@@ -58,7 +62,7 @@ void cap_reader_done(struct cap_reader *r);
 /* Fills f's data, len, wire_len, ts_ns, link and iface; clears the rest. */
 enum cap_read cap_reader_next(struct cap_reader *r, struct cap_src *s, struct frame *f,
                               size_t *need) MUST_CHECK;
-/* True if the first bytes (up to 4) may begin a capture file or a gzip'ed one. */
+/* True if the first bytes (up to 4) may begin a capture file or a packed one. */
 bool cap_magic_known(const uint8_t *p, size_t n);
 
 /* Whether frames of this link type can be decoded; if not, why names it. */

@@ -106,6 +106,19 @@ static bool ng_time(const struct cap_ng_iface *i, uint64_t t, uint64_t *ns)
     return true;
 }
 
+/* One interface's link type says nothing of the others'; why has it already. */
+static enum cap_read foreign_packet(struct cap_reader *r, uint32_t iface)
+{
+    char what[100];
+    if (r->iface[iface].told || r->notes == CAP_NG_NOTES)
+        return CAP_SKIP;
+    r->iface[iface].told = true;
+    r->notes++;
+    snprintf(what, sizeof what, "%.99s", r->why);
+    cap_broken(r, "interface %u: %s: its packets are passed over", iface, what);
+    return CAP_NOTE;
+}
+
 /* What all packet blocks have in common, behind their heads. */
 static enum cap_read packet(struct cap_reader *r, struct frame *f, uint32_t iface, uint32_t len,
                             uint32_t wire, struct ng_body data)
@@ -118,7 +131,7 @@ static enum cap_read packet(struct cap_reader *r, struct frame *f, uint32_t ifac
     if (len > data.n)
         return cap_broken(r, "packet of %u bytes in a block that holds %u", len, data.n);
     if (!cap_link_known(r, r->iface[iface].link))
-        return CAP_BROKEN;
+        return foreign_packet(r, iface);
     f->data = data.p;
     f->len = len;
     f->wire_len = u32_max(wire, len);
@@ -256,6 +269,6 @@ enum cap_read cap_ng_next(struct cap_reader *r, struct cap_src *s, struct frame 
             return got;
         s->at += total;
         if (is_frame)
-            return CAP_FRAME;
+            return got;
     }
 }

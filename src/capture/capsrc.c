@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bytes of one capture file (capsrc.h): mapped, or read and inflated (RFC 1952) into a buffer.
+ * The bytes of one capture file (capsrc.h): mapped, or read and unpacked (gzip: RFC 1952; xz: the .xz file format)
+ * into a buffer.
  *
  * The map's pages are populated a window ahead, so that the reader takes no page faults, and
  * dropped behind, so that a file of any size costs a few megabytes of resident memory.
@@ -9,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <lzma.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,14 +30,19 @@ enum {
     IN_BYTES = 64 * 1024,
     WINDOW_BYTES = 4 * 1024 * 1024,
     LOOK_MS = 200, /* who waits for a pipe looks for the end that often */
+    XZ_BYTES = 256 * 1024 * 1024, /* that unpacking may take: xz -9 wants 65 MB */
 };
+
+enum pack { PACK_NONE, PACK_GZ, PACK_XZ };
 
 struct cap_stream {
     int fd;
     volatile const bool *stop;
     bool can_wait; /* not a regular file: poll before read */
-    bool gz, in_eof, z_end;
+    enum pack pack;
+    bool in_eof, z_end, begun;
     z_stream z;
+    lzma_stream xz;
     size_t in_n, in_at;
     uint8_t in[IN_BYTES];
     uint8_t buf[BUF_BYTES];
@@ -89,9 +96,11 @@ static int open_stream(struct cap_src *s, int fd, bool regular, volatile const b
     st->fd = fd;
     st->stop = stop;
     st->can_wait = !regular;
-    st->gz = st->in_eof = st->z_end = false;
+    st->pack = PACK_NONE;
+    st->in_eof = st->z_end = st->begun = false;
     st->in_n = st->in_at = 0;
     memset(&st->z, 0, sizeof st->z);
+    st->xz = (lzma_stream)LZMA_STREAM_INIT;
     s->stream = st;
     s->base = s->at = s->end = st->buf;
     return 0;
@@ -133,21 +142,71 @@ static int stream_read(struct cap_stream *st, int wait_ms)
     return n > 0;
 }
 
-/* A gzip file may have several members; what follows the last one and is none is ignored (gzip(1)).
+/* One byte is enough to tell: no capture format begins with one of these. */
+static enum pack pack_of(uint8_t first)
+{
+    return first == 0x1f ? PACK_GZ : first == 0xfd ? PACK_XZ : PACK_NONE;
+}
+
+static int unpack_begin(struct cap_stream *st)
+{
+    bool again = st->begun, good;
+    if (st->pack == PACK_XZ)
+        good = lzma_stream_decoder(&st->xz, XZ_BYTES, 0) == LZMA_OK;
+    else
+        good = (again ? inflateReset(&st->z) : inflateInit2(&st->z, 15 + 16)) == Z_OK;
+    st->z_end = false;
+    st->begun = good;
+    return good ? 0 : -ENOMEM;
+}
+
+/*
+ * A packed file may have several members (xz: streams, with zero bytes between them); what follows the last one and
+ * is none is ignored (gzip(1)).
  */
 static int next_member(struct cap_stream *st, int wait_ms)
 {
-    int r = stream_read(st, wait_ms);
+    int r;
+    while ((r = stream_read(st, wait_ms)) > 0 && st->pack == PACK_XZ && st->in[st->in_at] == 0)
+        st->in_at++;
     if (r <= 0)
         return r;
-    if (st->in[st->in_at] != 0x1f) {
+    if (pack_of(st->in[st->in_at]) != st->pack) {
         st->in_at = st->in_n;
         st->in_eof = true;
         return 0;
     }
-    inflateReset(&st->z);
-    st->z_end = false;
-    return 1;
+    r = unpack_begin(st);
+    return r < 0 ? r : 1;
+}
+
+/* Some of the input unpacked: how many bytes, negative errno. */
+static int64_t inflate_some(struct cap_stream *st, uint8_t *out, size_t room)
+{
+    st->z.next_in = st->in + st->in_at;
+    st->z.avail_in = (uInt)(st->in_n - st->in_at);
+    st->z.next_out = out;
+    st->z.avail_out = (uInt)room;
+    int z = inflate(&st->z, Z_NO_FLUSH);
+    st->in_at = st->in_n - st->z.avail_in;
+    if (z != Z_OK && z != Z_STREAM_END && z != Z_BUF_ERROR)
+        return -EBADMSG;
+    st->z_end = z == Z_STREAM_END;
+    return (int64_t)(room - st->z.avail_out);
+}
+
+static int64_t unxz_some(struct cap_stream *st, uint8_t *out, size_t room)
+{
+    st->xz.next_in = st->in + st->in_at;
+    st->xz.avail_in = st->in_n - st->in_at;
+    st->xz.next_out = out;
+    st->xz.avail_out = room;
+    lzma_ret z = lzma_code(&st->xz, LZMA_RUN);
+    st->in_at = st->in_n - st->xz.avail_in;
+    if (z != LZMA_OK && z != LZMA_STREAM_END)
+        return z == LZMA_MEMLIMIT_ERROR || z == LZMA_MEM_ERROR ? -ENOMEM : -EBADMSG;
+    st->z_end = z == LZMA_STREAM_END;
+    return (int64_t)(room - st->xz.avail_out);
 }
 
 /* Some bytes to out: how many, 0 at the end, negative errno. */
@@ -158,25 +217,16 @@ static int64_t stream_some(struct cap_stream *st, uint8_t *out, size_t room, int
         if (r < 0)
             return r;
         if (r == 0)
-            return st->gz && !st->z_end ? -EBADMSG : 0; /* the end inside a member: cut */
-        if (!st->gz) {
+            return st->pack && !st->z_end ? -EBADMSG : 0; /* the end inside a member: cut */
+        if (!st->pack) {
             size_t n = st->in_n - st->in_at < room ? st->in_n - st->in_at : room;
             memcpy(out, st->in + st->in_at, n);
             st->in_at += n;
             return (int64_t)n;
         }
-        st->z.next_in = st->in + st->in_at;
-        st->z.avail_in = (uInt)(st->in_n - st->in_at);
-        st->z.next_out = out;
-        st->z.avail_out = (uInt)room;
-        int z = inflate(&st->z, Z_NO_FLUSH);
-        st->in_at = st->in_n - st->z.avail_in;
-        if (z != Z_OK && z != Z_STREAM_END && z != Z_BUF_ERROR)
-            return -EBADMSG;
-        st->z_end = z == Z_STREAM_END;
-        size_t n = room - st->z.avail_out;
+        int64_t n = st->pack == PACK_GZ ? inflate_some(st, out, room) : unxz_some(st, out, room);
         if (n)
-            return (int64_t)n;
+            return n;
     }
 }
 
@@ -186,18 +236,16 @@ static int start_stream(struct cap_src *s)
     int r = stream_read(st, -1);
     if (r < 0)
         return r;
-    /* One byte of a pipe is enough to tell: no capture format begins with 1f. */
-    st->gz = st->in_n >= 1 && st->in[0] == 0x1f;
-    if (st->gz && inflateInit2(&st->z, 15 + 16) != Z_OK)
-        return -ENOMEM;
-    return 0;
+    st->pack = st->in_n ? pack_of(st->in[0]) : PACK_NONE;
+    return st->pack ? unpack_begin(st) : 0;
 }
 
-/* Whether the file behind fd begins as gzip does. */
-static bool fd_is_gz(int fd)
+/* Whether the file behind fd begins as one that is unpacked here. */
+static bool fd_is_packed(int fd)
 {
-    uint8_t m[2];
-    return pread(fd, m, 2, 0) == 2 && m[0] == 0x1f && m[1] == 0x8b;
+    uint8_t m[6];
+    ssize_t n = pread(fd, m, sizeof m, 0);
+    return (n >= 2 && m[0] == 0x1f && m[1] == 0x8b) || (n == 6 && !memcmp(m, "\xfd" "7zXZ", 6));
 }
 
 int cap_src_open(struct cap_src *s, const char *path, char *why, size_t why_room)
@@ -223,7 +271,7 @@ int cap_src_open_until(struct cap_src *s, const char *path, volatile const bool 
         (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     bool regular = S_ISREG(st.st_mode);
     bool whole = regular && (!in || lseek(fd, 0, SEEK_CUR) == 0);
-    int r = whole && st.st_size > 0 && !fd_is_gz(fd) ? open_map(s, fd, (size_t)st.st_size)
+    int r = whole && st.st_size > 0 && !fd_is_packed(fd) ? open_map(s, fd, (size_t)st.st_size)
                                                      : open_stream(s, fd, regular, stop);
     if (r < 0) {
         close(fd);
@@ -241,8 +289,8 @@ void cap_src_close(struct cap_src *s)
     if (s->map)
         munmap(s->map, s->map_bytes);
     if (s->stream) {
-        if (s->stream->gz)
-            inflateEnd(&s->stream->z);
+        inflateEnd(&s->stream->z); /* nothing where it was not begun; so does the next */
+        lzma_end(&s->stream->xz);
         close(s->stream->fd);
         free(s->stream);
     }

@@ -3,7 +3,7 @@
  * The bytes of one capture file, as a window that moves forward.
  *
  * A regular file is mapped whole: the window is the file, nothing is copied, pages are read ahead
- * and given back behind.  A gzip'ed file, a pipe or standard input goes through one bounded buffer.
+ * and given back behind.  A packed file (gzip, xz), a pipe or standard input goes through one bounded buffer.
  * Pointers into the window stay good until cap_src_fill or cap_src_turn.  One owner.
  */
 #ifndef CAPTURE_CAPSRC_H

@@ -40,6 +40,7 @@ struct capture_counters {
     uint64_t truncated;        /* snapped frames */
     uint64_t passed, dropped, modified, held, released, held_late, held_refused;
     uint64_t out_sent, out_failed; /* forwarded frames */
+    uint64_t foreign;          /* packets of pcapng interfaces whose link type is not known: passed over */
     uint64_t checksum_unfinished, super_frames;
     /* in the wire */
     uint64_t late;    /* frames that waited in the ring for longer than fail-open.after */
@@ -79,11 +80,13 @@ const char *capture_iface_name(const struct capture *c, unsigned iface);
 void capture_close(struct capture *c);
 
 /*
- * Capture files: pcap and pcapng (both byte orders, us and ns, several interfaces), plain or .gz, a
+ * Capture files: pcap and pcapng (both byte orders, us and ns, several interfaces), plain, .gz or .xz, a
  * file, a folder (its files in order of name, or of first packet's time when `by_time`), "-" for
  * standard input.  Files are mapped; frames point into the map.
  * A broken file ends the run of that file with CAPTURE_ERROR after its last whole frame; told once,
  * and capture_recv may be called again: it goes on with the folder's next file, or gives END.
+ * CAPTURE_ERROR, once an interface, also for a pcapng interface of a link type that is not known: its packets are
+ * passed over (`foreign`), the file goes on.
  * frame.iface is the pcapng interface (31 at most).
  */
 struct capture_file_options {

@@ -97,13 +97,87 @@ static void large_files(void **state)
     uint64_t plain, packed;
     file_put(tmp_path(&t, "x", path), m.b.p, m.b.n);
     uint64_t a = sum_capture(path, &plain);
-    file_put_gz(path, m.b.p, m.b.n);
-    uint64_t b = sum_capture(path, &packed);
     assert_int_equal(plain, many + 1);
-    assert_int_equal(packed, many + 1);
-    assert_int_equal(a, b);
+    for (size_t k = 1; k < ARRAY_LEN(file_put_as); k++) {
+        file_put_as[k](path, m.b.p, m.b.n);
+        assert_int_equal(sum_capture(path, &packed), a);
+        assert_int_equal(packed, many + 1);
+    }
     sbuf_done(&m.b);
     tmp_remove(&t);
+}
+
+/* ---- packed ---- */
+
+static void broken_compression(void (*put)(const char *path, const void *p, size_t n), size_t from)
+{
+    struct tmp_dir t = tmp_make();
+    char path[256];
+    static uint8_t z[4096];
+    struct maker m;
+    pcap_make(&m, &kinds[0], false);
+    put(tmp_path(&t, "x", path), m.b.p, m.b.n);
+    size_t n = file_get(path, z, sizeof z);
+    for (size_t cut = from; cut < n; cut++) {
+        file_put(path, z, cut);
+        struct capture *c = capture_file_open(path, NULL, &diags);
+        if (!c)
+            continue;
+        drain(c, &got);
+        assert_true(got.frames <= 5);
+        assert_int_equal(got.errors, 1);
+        assert_non_null(strstr(got.error, "compressed data is broken or cut"));
+        capture_close(c);
+    }
+    /* Two members are one file; garbage behind them is nobody's. */
+    size_t half = 24 + 26;
+    put(path, m.b.p, half);
+    size_t a = file_get(path, z, sizeof z);
+    if (put == file_put_xz) { /* padding */
+        memset(z + a, 0, 8);
+        a += 8;
+    }
+    put(path, m.b.p + half, m.b.n - half);
+    size_t b = file_get(path, z + a, sizeof z - a);
+    memcpy(z + a + b, "garbage", 7);
+    file_put(path, z, a + b + 7);
+    run_file(path, NULL);
+    check_five(&kinds[0], 5);
+    assert_int_equal(got.errors, 0);
+    sbuf_done(&m.b);
+    tmp_remove(&t);
+}
+static void broken_gzip(void **state)
+{
+    (void)state;
+    broken_compression(file_put_gz, 2);
+}
+static void broken_xz(void **state)
+{
+    (void)state;
+    broken_compression(file_put_xz, 6);
+}
+
+/* What is not unpacked here is told with the command that does. */
+static void packed_otherwise(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *begin, *said;
+    } t[] = {{"\x28\xb5\x2f\xfd\x24", "`zstd -dc FILE | riposte replay -r -`"},
+             {"BZh91AY&SY", "`bzip2 -dc FILE |"}};
+    struct tmp_dir dir = tmp_make();
+    char path[256];
+    for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+        file_put(tmp_path(&dir, "x", path), t[i].begin, strlen(t[i].begin));
+        assert_null(capture_file_open(path, NULL, &diags));
+        if (!strstr(diags.newest->reason, t[i].said))
+            fail_msg("\"%s\" lacks \"%s\"", diags.newest->reason, t[i].said);
+        assert_null(capture_file_open(dir.path, NULL,
+                                      &diags)); /* nor is it left out of a folder without a word */
+        assert_non_null(strstr(diags.newest->reason, t[i].said));
+    }
+    tmp_remove(&dir);
 }
 
 /* ---- standard input ---- */
@@ -116,8 +190,8 @@ static void from_stdin(void **state)
     char path[256];
     int keep = dup(0), p[2];
     pcap_make(&m, &kinds[0], true);
-    for (int gz = 0; gz < 2; gz++) {
-        (gz ? file_put_gz : file_put)(tmp_path(&t, "x", path), m.b.p, m.b.n);
+    for (size_t k = ARRAY_LEN(file_put_as); k--;) { /* the last one is plain */
+        file_put_as[k](tmp_path(&t, "x", path), m.b.p, m.b.n);
         static uint8_t bytes[4096];
         size_t n = file_get(path, bytes, sizeof bytes);
         assert_int_equal(pipe(p), 0);
@@ -464,8 +538,9 @@ int main(void)
     cmocka_set_message_output(CM_OUTPUT_TAP);
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(large_files), T(from_stdin), T(slow_pipe), T(folders),   T(followed),
-        T(missing),     T(filters),    T(forwarded), T(full_disk),
+        T(broken_gzip), T(broken_xz), T(packed_otherwise), T(large_files),
+        T(from_stdin),  T(slow_pipe), T(folders),          T(followed),
+        T(missing),     T(filters),   T(forwarded),        T(full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <lzma.h>
 #include <zlib.h>
 #include <cmocka.h>
 
@@ -81,6 +82,16 @@ static inline void file_put_gz(const char *path, const void *p, size_t n)
     assert_int_equal(gzwrite(f, p, (unsigned)n), n);
     gzclose(f);
 }
+static inline void file_put_xz(const char *path, const void *p, size_t n)
+{
+    size_t room = lzma_stream_buffer_bound(n), used = 0;
+    uint8_t *out = malloc(room);
+    assert_non_null(out);
+    assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC64, NULL, p, n, out, &used, room), LZMA_OK);
+    file_put(path, out, used);
+    free(out);
+}
+static void (*const file_put_as[])(const char *path, const void *p, size_t n) = {file_put, file_put_gz, file_put_xz};
 static inline size_t file_get(const char *path, uint8_t *out, size_t room)
 {
     FILE *f = fopen(path, "rb");

@@ -425,6 +425,32 @@ static void sums(struct replay_result *r)
     r->lost = r->counters.events_lost;
 }
 
+/* Nothing came: who waits reads what was found so far. */
+static bool crew_idle(struct crew *c)
+{
+    if (c->burst[0].n) {
+        c->idle = 0;
+        return false;
+    }
+    if (c->o->follow && c->idle++ == 0) {
+        crew_drain(c, true);
+        logger_flush(c->o->logger);
+    }
+    return true;
+}
+
+static void tell_left_out(const struct replay_options *o, const struct capture_counters *n, const char *forwarded,
+                          struct diags *d)
+{
+    if (n->foreign)
+        diag_add(d, DIAG_WARNING, o->capture, 0, 0, NULL, "%llu packets of link types that are not known were passed over",
+                 (unsigned long long)n->foreign);
+    if (n->out_failed)
+        diag_add(d, DIAG_WARNING, forwarded, 0, 0, "give each link type a run of its own",
+                 "%llu frames are missing in it: of another link type, or not to be written",
+                 (unsigned long long)n->out_failed);
+}
+
 int replay_run(const struct replay_options *o, struct replay_result *r, struct diags *d)
 {
     char forwarded[4096] = "";
@@ -449,14 +475,9 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         crew_reopen(c);
         /* A file that breaks off is told; what was whole before is judged, and the next file is read. */
         if (st == CAPTURE_ERROR && ++broken)
-            diag_add(d, DIAG_WARNING, o->capture, 0, 0, NULL, "%s", capture_error(cap));
-        if (!c->burst[0].n && o->follow && c->idle++ == 0) { /* who waits reads what was found */
-            crew_drain(c, true);
-            logger_flush(o->logger);
-        }
-        if (!c->burst[0].n)
+            diag_add(d, DIAG_WARNING, NULL, 0, 0, NULL, "%s", capture_error(cap)); /* which names the file */
+        if (crew_idle(c))
             continue;
-        c->idle = 0;
         first_ns = begun ? first_ns : c->burst[0].frame[0].ts_ns; /* which may be 0 */
         begun = true;
         last = crew_gather(c, cap, &left);
@@ -478,10 +499,8 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
     }
     if (!rc && !o->dry)
         rc = state_save(c->state, overlay_image(o->swap_to && o->swap_at ? o->swap_to : o->overlay), conf_str(o->conf, "data-dir"), d);
-    if (cap && capture_counters(cap)->out_failed)
-        diag_add(d, DIAG_WARNING, forwarded, 0, 0, "give each link type a run of its own",
-                 "%llu frames are missing in it: of another link type, or not to be written",
-                 (unsigned long long)capture_counters(cap)->out_failed);
+    if (cap)
+        tell_left_out(o, capture_counters(cap), forwarded, d);
     sums(r);
     r->wall_ns = clock_mono_ns() - wall;
     r->cpu_ns = clock_cpu_ns() - cpu;
