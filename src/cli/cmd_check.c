@@ -255,7 +255,10 @@ static void print_text(const struct args *a, const struct rule_set *s)
 {
     for (uint32_t k = 0; k < s->n_refusals && k < PRINT_MOST; k++) {
         const struct rule_refusal *r = &s->refusals[k];
-        printf("%s:%u:%u: sid %u: %s%s%s\n", r->file ? r->file : "-", r->line, r->column, r->sid, r->reason,
+        char which[24] = ""; /* a whole file's has none */
+        if (r->sid)
+            snprintf(which, sizeof(which), "sid %u: ", r->sid);
+        printf("%s:%u:%u: %s%s%s%s\n", r->file ? r->file : "-", r->line, r->column, which, r->reason,
                r->hint ? "; " : "", r->hint ? r->hint : "");
     }
     if (a->lint)

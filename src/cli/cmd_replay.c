@@ -39,7 +39,7 @@ struct args {
 };
 #define AT(member) offsetof(struct args, member)
 static const struct opt rows[] = {
-    {"r", "read", "CAPTURE", OPT_TEXT, AT(capture), "capture file or folder, - for standard input"},
+    {"r", "read", "CAPTURE", OPT_TEXT, AT(capture), "capture file (pcap, pcapng; also .gz, .xz) or folder, - for standard input"},
     {"c", "config", "FILE", OPT_TEXT, AT(config), "configuration: ours, a suricata.yaml or a snort.conf"},
     {"S", NULL, "FILE", OPT_LIST, AT(only), "load exactly this rule file (again for more)"},
     {"s", NULL, "FILE", OPT_LIST, AT(more), "load this rule file besides those of the configuration"},
@@ -383,13 +383,35 @@ static bool follows(const struct args *a, const struct conf *c)
     return a->follow || (conf_bool(c, "pcap-file.continuous") && a->capture && !stat(a->capture, &st) && S_ISDIR(st.st_mode));
 }
 
+/* The folder alone is made: a path that leads nowhere is a mistyped one. */
+static int out_dir_make(const char *path)
+{
+    char above[4200];
+    struct stat st;
+    int err = mkdir(path, 0755) && errno != EEXIST ? errno : 0;
+    if (!err)
+        return 0;
+    snprintf(above, sizeof(above), "%s", path);
+    char *slash = err == ENOENT ? strrchr(above, '/') : NULL;
+    while (slash && slash > above && slash[1] == 0) { /* a/b/ is a/b */
+        *slash = 0;
+        slash = strrchr(above, '/');
+    }
+    if (slash && slash > above)
+        *slash = 0;
+    if (slash && slash > above && stat(above, &st))
+        log_at(LOG_AT_ERROR, "replay", "-l %s can't be made: %s is not there (`mkdir -p %s` makes both)", path, above, path);
+    else
+        log_at(LOG_AT_ERROR, "replay", "-l %s can't be made: %s", path, strerror(err));
+    return -err;
+}
+
 static int replay(const struct args *a, struct conf *c, struct overlay *o, double load_s, struct diags *d)
 {
     struct end e = {.stop = false};
-    if (mkdir(a->out_dir, 0755) && errno != EEXIST) {
-        log_at(LOG_AT_ERROR, "replay", "%s can't be made: %s", a->out_dir, strerror(errno));
-        return -errno;
-    }
+    int no_dir = out_dir_make(a->out_dir);
+    if (no_dir)
+        return no_dir;
     old_forwarded(a);
     static const char *const vips[] = {"default", NULL};
     char capture_name[4096];

@@ -122,8 +122,11 @@ void print_diags(const struct diags *d, bool quiet)
 
 static void print_refusal(const char *file, uint32_t line, uint32_t column, uint32_t sid, const char *reason, const char *hint)
 {
-    log_at(LOG_AT_ERROR, "rules", "%s:%u:%u: %s%s%s%s (sid %u)", file ? file : "-", line, column, reason, hint ? " (" : "",
-           hint ? hint : "", hint ? ")" : "", sid);
+    char which[24] = ""; /* a whole file's has none */
+    if (sid)
+        snprintf(which, sizeof(which), " (sid %u)", sid);
+    log_at(LOG_AT_ERROR, "rules", "%s:%u:%u: %s%s%s%s%s", file ? file : "-", line, column, reason, hint ? " (" : "",
+           hint ? hint : "", hint ? ")" : "", which);
 }
 
 void print_refusals(const struct rule_set *s, unsigned most)
@@ -168,11 +171,13 @@ static void fatal_note(const struct rule_set *s, struct diags *d)
     while (x && x->level != DIAG_ERROR)
         x = x->next;
     unsigned more = s->n_refusals + s->diags.errors - 1;
-    char rest[64] = "";
+    char rest[64] = "", which[24] = "";
+    if (s->n_refusals && r->sid)
+        snprintf(which, sizeof(which), "sid %u: ", r->sid);
     if (more)
         snprintf(rest, sizeof(rest), "; %u more can't be loaded", more);
     if (s->n_refusals)
-        diag_add(d, DIAG_ERROR, r->file, r->line, r->column, hint, "init-errors-fatal: sid %u: %s%s", r->sid, r->reason, rest);
+        diag_add(d, DIAG_ERROR, r->file, r->line, r->column, hint, "init-errors-fatal: %s%s%s", which, r->reason, rest);
     else if (x)
         diag_add(d, DIAG_ERROR, x->file, x->line, x->column, hint, "init-errors-fatal: %s%s", x->reason, rest);
 }

@@ -12,6 +12,7 @@
 #include "verdict/verdict.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -237,9 +238,12 @@ static void tell_fatal(struct compile *w, const struct rule_set *s)
     const struct rule_refusal *r = s->refusals;
     struct diags *d = &w->child.diags;
     struct str file = s->n_refusals ? arena_dup(d->arena, r->file, strlen(r->file)) : (struct str){0};
+    char which[24] = "";
+    if (s->n_refusals && r->sid)
+        snprintf(which, sizeof(which), "sid %u: ", r->sid);
     if (s->n_refusals)
         diag_add(d, DIAG_ERROR, (const char *)file.p, r->line, r->column, hint,
-                 "init-errors-fatal: sid %u: %s; in all %u can't be loaded", r->sid, r->reason, s->n_refusals);
+                 "init-errors-fatal: %s%s; in all %u can't be loaded", which, r->reason, s->n_refusals);
     else
         diag_add(d, DIAG_ERROR, NULL, 0, 0, hint, "init-errors-fatal: the errors above");
 }
