@@ -312,10 +312,6 @@ static int do_include(struct snort *s, struct str args)
         return -ENOMEM;
     if (s->c->no_files)
         return 0;
-    if (s->includes + 1 >= CONF_INCLUDES) {
-        snort_warn(s, "include %s: nested too deeply, left out", path);
-        return 0;
-    }
     char *text;
     size_t n;
     rc = file_read(path, &text, &n);
@@ -323,12 +319,14 @@ static int do_include(struct snort *s, struct str args)
         snort_warn(s, "cannot read include %s: %s", path, strerror(-rc));
         return 0;
     }
-    struct snort outer = *s;
-    s->includes++;
-    rc = snort_file(s, path, text, n);
-    s->includes = outer.includes;
-    s->file = outer.file;
-    s->line = outer.line;
+    struct conf_include here = {.file = s->file, .line = s->line};
+    rc = include_enter(s->c, &here, 1, path, s->d);
+    if (!rc) {
+        rc = snort_file(s, path, text, n);
+        include_leave(s->c, &here);
+    }
+    s->file = here.file;
+    s->line = here.line;
     s->in_ruletype = false;
     s->ruletype = NULL;
     free(text);
@@ -496,7 +494,7 @@ static int whole_file(struct snort *s, const uint32_t *count, bool *done)
     for (unsigned k = 0; k < KINDS; k++)
         all += count[k];
     *done = all == 0;
-    if (!s->includes || !all)
+    if (!s->c->inside || !all)
         return 0;
     if (count[KIND_RULE] == all) {
         *done = true;
@@ -540,7 +538,7 @@ int snort_read(struct conf *c, const char *file, const char *text, size_t n, str
         s.line = 0;
         rc = snort_set_z(&s, "stream.midstream", "yes");
     }
-    if (rc)
+    if (rc && rc != -EINVAL) /* which has been told */
         diag_add(d, DIAG_ERROR, s.file, s.line, 1, NULL, "the configuration is too large");
     return rc ? -EINVAL : 0;
 }

@@ -17,7 +17,6 @@ struct snort {
     struct diags *d;
     const char *file; /* of the statement at hand */
     uint32_t line;
-    unsigned includes;
     unsigned references; /* of the text that is being expanded */
     bool in_ruletype;     /* between { and } of a ruletype */
     const char *ruletype; /* its name: outputs are its own */
@@ -26,7 +25,7 @@ struct snort {
     bool needs_3whs;  /* and takes no connection in the middle */
 };
 
-/* All handlers: 0, or -ENOMEM; what has no counterpart is a warning. */
+/* All handlers: 0, -ENOMEM, or -EINVAL with a report; what has no counterpart is a warning. */
 int snort_config(struct snort *s, struct str args);
 int snort_preprocessor(struct snort *s, struct str args);
 int snort_output(struct snort *s, struct str args);

@@ -10,6 +10,7 @@ enum {
     CONF_NODES = 400000,        /* aliases can make a small file large */
     CONF_MAP_KEYS = 20000,      /* lookups in a map are linear */
     CONF_INCLUDES = 16,         /* include inside include */
+    CONF_ALL_INCLUDES = 10000,
     CONF_FILE_BYTES = 32 << 20, /* of one file */
     CONF_PATH = 512,            /* dotted path of a setting */
 };
@@ -26,6 +27,13 @@ struct conf_array {
     size_t n, room;
 };
 
+/* An include statement that is being carried out. */
+struct conf_include {
+    const struct conf_include *outer; /* that its own file was read for */
+    const char *file;
+    uint32_t line;
+};
+
 struct conf {
     struct arena arena;
     struct conf_node *root;
@@ -37,6 +45,8 @@ struct conf {
     struct conf_array sets;  /* struct conf_line: assignments of conf_set, to be made again */
     struct conf_array rules; /* struct conf_rule_file */
     struct conf_array lines[CONF_LINE_KINDS];
+    unsigned includes;       /* carried out */
+    const struct conf_include *inside; /* the statement whose file is being read; NULL: the first file */
     const char **joined; /* by row: text of a list where a single value is expected */
 };
 
@@ -66,9 +76,13 @@ const char *path_beside(struct conf *c, const char *file, const char *path);
 /* Whole file with a NUL behind it; free() it.  -ENOENT, -EFBIG, ... */
 int file_read(const char *path, char **text, size_t *n) MUST_CHECK;
 
+/* Around the reading of an included file.  -EINVAL, with a report: it is being read already, or too deep inside others. */
+int include_enter(struct conf *c, struct conf_include *i, uint32_t column, const char *path, struct diags *d) MUST_CHECK;
+void include_leave(struct conf *c, const struct conf_include *i);
+
 /* Reads YAML into `into`, a map at `depth`. */
 int yaml_read(struct conf *c, struct conf_node *into, unsigned depth, const char *file,
-              const char *text, size_t n, unsigned includes, struct diags *d) MUST_CHECK;
+              const char *text, size_t n, struct diags *d) MUST_CHECK;
 int snort_read(struct conf *c, const char *file, const char *text, size_t n,
                struct diags *d) MUST_CHECK;
 /* Which of the two it looks like. */

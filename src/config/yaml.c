@@ -22,7 +22,6 @@ struct reader {
     const char *file;
     struct diags *d;
     struct anchor *anchors;
-    unsigned includes;
 };
 
 static int fail_at(struct reader *r, yaml_mark_t at, const char *why)
@@ -91,19 +90,22 @@ static int include_file(struct reader *r, struct conf_node *into, unsigned depth
 {
     if (r->c->no_files)
         return 0;
-    if (r->includes + 1 >= CONF_INCLUDES)
-        return fail(r, "includes are nested too deeply");
     const char *path = path_beside(r->c, r->file, name);
+    struct conf_include here = {.file = r->file, .line = (uint32_t)r->ev.start_mark.line + 1};
+    uint32_t column = (uint32_t)r->ev.start_mark.column + 1;
     char *text;
     size_t n;
     int rc = path ? file_read(path, &text, &n) : -ENOMEM;
     if (rc) {
-        yaml_mark_t at = r->ev.start_mark;
-        diag_add(r->d, DIAG_ERROR, r->file, (uint32_t)at.line + 1, (uint32_t)at.column + 1, NULL,
-                 "cannot read include %s: %s", path ? path : name, strerror(-rc));
+        diag_add(r->d, DIAG_ERROR, r->file, here.line, column, NULL, "cannot read include %s: %s",
+                 path ? path : name, strerror(-rc));
         return -EINVAL;
     }
-    rc = yaml_read(r->c, into, depth, path, text, n, r->includes + 1, r->d);
+    rc = include_enter(r->c, &here, column, path, r->d);
+    if (!rc) {
+        rc = yaml_read(r->c, into, depth, path, text, n, r->d);
+        include_leave(r->c, &here);
+    }
     free(text);
     return rc;
 }
@@ -278,9 +280,9 @@ static int read_document(struct reader *r, struct conf_node *into, unsigned dept
 }
 
 int yaml_read(struct conf *c, struct conf_node *into, unsigned depth, const char *file,
-              const char *text, size_t n, unsigned includes, struct diags *d)
+              const char *text, size_t n, struct diags *d)
 {
-    struct reader r = {.c = c, .file = file, .d = d, .includes = includes};
+    struct reader r = {.c = c, .file = file, .d = d};
     if (!yaml_parser_initialize(&r.p))
         return -ENOMEM;
     yaml_parser_set_input_string(&r.p, (const unsigned char *)text, n);
