@@ -124,6 +124,8 @@ static void forget(struct conf *c)
     ((struct tree_node *)c->root)->last = NULL;
     ((struct tree_node *)c->root)->kids = 0;
     c->snort_vars->child = NULL;
+    c->inside = NULL;
+    c->includes = 0;
     c->rules.n = 0;
     for (unsigned k = 0; k < CONF_LINE_KINDS; k++)
         c->lines[k].n = 0;
@@ -169,7 +171,7 @@ static int load_text(struct conf *c, const char *file, const char *text, size_t 
     forget(c);
     c->format = format == CONF_FORMAT_AUTO ? format_guess(text, n) : format;
     int rc = c->format == CONF_FORMAT_SNORT ? snort_read(c, file, text, n, d)
-                                            : yaml_read(c, c->root, 0, file, text, n, 0, d);
+                                            : yaml_read(c, c->root, 0, file, text, n, d);
     if (rc == -ENOMEM)
         diag_add(d, DIAG_ERROR, file, 0, 0, NULL, "no memory for the configuration");
     if (rc)
@@ -185,7 +187,7 @@ int conf_load_parts(struct conf *c, const char *const *parts, size_t n, struct d
     c->format = CONF_FORMAT_SURICATA;
     int rc = 0;
     for (size_t i = 0; i < n && !rc; i++)
-        rc = yaml_read(c, c->root, 0, NULL, parts[i], strlen(parts[i]), 0, d);
+        rc = yaml_read(c, c->root, 0, NULL, parts[i], strlen(parts[i]), d);
     return rc ? rc : complete(c, d);
 }
 
@@ -261,7 +263,8 @@ int conf_set(struct conf *c, const char *assignment, struct diags *d)
     if (!path || !value || !l)
         return -ENOMEM;
     const struct setting *row = setting_find(path);
-    const char *wrong = row && *value ? value_wrong(row, value) : NULL;
+    /* In a file, `key:` leaves the default; who sets a number to nothing has lost it. */
+    const char *wrong = row && (*value || row->type != SET_STR) ? value_wrong(row, value) : NULL;
     if (wrong) {
         c->sets.n--;
         char room[80];

@@ -349,6 +349,18 @@ static void assignments(void **state)
         assert_string_equal(w.d.first->hint, unknown[i].hint);
     }
     diags_init(&w.d, w.d.arena);
+    size_t all;
+    const struct setting *row = settings_all(&all);
+    for (size_t i = 0; i < all; i++) { /* a number that is empty has been lost on the way */
+        static const char *const what[] = {[SET_INT] = "not a whole number", [SET_BYTES] = "not a size",
+                                           [SET_TIME] = "not a time", [SET_BOOL] = "neither yes nor no",
+                                           [SET_STR] = NULL, [SET_MAP] = NULL, [SET_LIST] = NULL};
+        char set[CONF_PATH];
+        snprintf(set, sizeof(set), "%s= ", row[i].path);
+        assert_int_equal(conf_set(w.c, set, &w.d), what[row[i].type] ? -EINVAL : 0);
+        if (what[row[i].type] && !strstr(w.d.newest->reason, what[row[i].type]))
+            fail_msg("%s: %s", set, w.d.newest->reason);
+    }
     assert_int_equal(conf_set(w.c, "umask=027", &w.d), 0);
     assert_int_equal(conf_set(w.c, "umask=999", &w.d), -EINVAL);
     assert_int_equal(conf_set(w.c, "umask=1777", &w.d), -EINVAL);
@@ -499,6 +511,22 @@ static void write_file(const char *dir, const char *name, const char *text)
     fclose(f);
 }
 
+static void circle_told(const struct world *w, const char *dir, const char *way)
+{
+    char want[2000];
+    size_t n = 0;
+    for (const char *s = way; *s && n < sizeof(want); s++)
+        if (*s == '@') {
+            n += (size_t)snprintf(want + n, sizeof(want) - n, "%s", dir);
+        } else {
+            want[n++] = *s;
+        }
+    want[n] = 0;
+    const char *told = strstr(w->d.newest->reason, "circle: ");
+    assert_non_null(told);
+    assert_string_equal(told + 8, want);
+}
+
 static void includes(void **state)
 {
     (void)state;
@@ -516,7 +544,10 @@ static void includes(void **state)
     write_file(sub, "nets.yaml", "%YAML 1.1\n---\nA_NET: 1.1.1.1\n");
     write_file(sub, "ports.yaml", "P_PORTS: 99\n");
     write_file(dir, "b.yaml", "flow: {memcap: 2mb}\n");
-    write_file(dir, "loop.yaml", "include: loop.yaml\n");
+    write_file(dir, "loop.yaml", "flow: {}\ninclude: loop.yaml\n");
+    write_file(dir, "round.yaml", "flow: {}\ninclude:\n - b.yaml\n - sub/back.yaml\n");
+    write_file(sub, "back.yaml", "flow: {}\nstream: {}\ninclude: ../round.yaml\n");
+    write_file(dir, "twice.yaml", "include: [b.yaml, b.yaml]\n");
     write_file(dir, "gone.yaml", "flow: {}\ninclude: nowhere.yaml\n");
     struct world w = world_new();
     diags_init(&w.d, &w.arena);
@@ -530,15 +561,25 @@ static void includes(void **state)
     assert_string_equal(conf_port_var(w.c, "P_PORTS"), "99");
     snprintf(path, sizeof(path), "%s/loop.yaml", dir);
     assert_int_equal(conf_load(w.c, path, CONF_FORMAT_AUTO, &w.d), -EINVAL);
+    assert_string_equal(w.d.newest->file, path);
+    assert_int_equal(w.d.newest->line, 2);
+    circle_told(&w, dir, "@/loop.yaml:2 -> @/loop.yaml");
+    snprintf(path, sizeof(path), "%s/round.yaml", dir); /* two files, the first one by another name */
+    assert_int_equal(conf_load(w.c, path, CONF_FORMAT_AUTO, &w.d), -EINVAL);
+    assert_non_null(strstr(w.d.newest->file, "sub/back.yaml"));
+    assert_int_equal(w.d.newest->line, 3);
+    circle_told(&w, dir, "@/round.yaml:4 -> @/sub/back.yaml:3 -> @/sub/../round.yaml");
+    snprintf(path, sizeof(path), "%s/twice.yaml", dir); /* one behind the other is no circle */
+    assert_int_equal(conf_load(w.c, path, CONF_FORMAT_AUTO, &w.d), 0);
     snprintf(path, sizeof(path), "%s/gone.yaml", dir);
     assert_int_equal(conf_load(w.c, path, CONF_FORMAT_AUTO, &w.d), -EINVAL);
-    assert_int_equal(w.d.errors, 2);
+    assert_int_equal(w.d.errors, 3);
     snprintf(path, sizeof(path), "%s/none.yaml", dir);
     assert_int_equal(conf_load(w.c, path, CONF_FORMAT_AUTO, &w.d), -ENOENT);
     world_done(&w);
     static const char *const all[] = {"main.yaml",     "b.yaml",        "loop.yaml",
                                       "gone.yaml",     "sub/a.yaml",    "sub/c.yaml",
-                                      "sub/nets.yaml", "sub/ports.yaml"};
+                                      "sub/nets.yaml", "sub/ports.yaml", "round.yaml", "sub/back.yaml", "twice.yaml"};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         snprintf(path, sizeof(path), "%s/%s", dir, all[i]);
         unlink(path);
