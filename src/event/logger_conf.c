@@ -46,8 +46,7 @@ static struct output *output_new(struct logger *l, enum log_format f, struct dia
 {
     const struct writer *w = writer_of(f);
     if (!w || l->n == LOGGER_OUTPUTS) {
-        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, "more than %d outputs, or no such one",
-                 LOGGER_OUTPUTS);
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, NULL, w ? "more than %d outputs" : "no such output", LOGGER_OUTPUTS);
         return NULL;
     }
     struct output *u = &l->output[l->n];
@@ -443,6 +442,11 @@ static void open_one(struct opener *o, const struct conf *c, const struct conf_n
         o->l->own[number] |= kinds;
     if (!conf_sub_bool(n, "enabled", false) || (type && !number) || output_silent(c, openers[k].name, n))
         return;
+    if (before == LOGGER_OUTPUTS) {
+        diag_add(o->d, DIAG_ERROR, n->file, n->line, n->column, "switch some off (enabled: no), or put them together",
+                 "outputs: %s is one more than the %d outputs that can be written", openers[k].name, LOGGER_OUTPUTS);
+        return;
+    }
     openers[k].open(o, n);
     for (unsigned i = before; i < o->l->n; i++) {
         o->l->output[i].u2.no_packets |= !conf_bool(c, "event.log-packets");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The logger as the configuration makes it: all outputs, what they want, failing memory. */
+#include "event/logger_impl.h"
 #include "event/test_help.h"
 #include "event/writer.h"
 
@@ -139,6 +140,37 @@ static void test_all_outputs(void **state)
     logger_free(l);
     is_file(s.dir, "snort.u2.1468449728", "abc");
     is_file(s.dir, "snort.log.1468449728", "abc");
+    conf_free(c);
+    scene_free(&s);
+}
+
+/* The one that is too many is told by its place, with its name; those before it are written. */
+static void test_too_many(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct sbuf b;
+    sbuf_init(&b);
+    sbuf_cstr(&b, "outputs:\n");
+    for (unsigned i = 0; i < LOGGER_OUTPUTS + 1; i++)
+        sbuf_printf(&b, " - %s: {enabled: yes, filename: f%u}\n", i == LOGGER_OUTPUTS ? "stats" : "fast", i);
+    scene_new(&s);
+    char path[600];
+    snprintf(path, sizeof(path), "%s/c.yaml", s.dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(b.p, 1, b.n, f), b.n);
+    fclose(f);
+    sbuf_done(&b);
+    struct conf *c = conf_new();
+    assert_int_equal(conf_load(c, path, CONF_FORMAT_RIPOSTE, &s.d), 0);
+    struct logger *l = logger_new(c, s.dir, &id, &s.d);
+    assert_int_equal(s.d.errors, 1);
+    assert_string_equal(s.d.newest->file, path);
+    assert_int_equal(s.d.newest->line, LOGGER_OUTPUTS + 2);
+    assert_non_null(strstr(s.d.newest->reason, "stats is one more than the 24 outputs"));
+    assert_int_equal(l->n, LOGGER_OUTPUTS);
+    logger_free(l);
     conf_free(c);
     scene_free(&s);
 }
@@ -332,7 +364,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stock),         cmocka_unit_test(test_all_outputs),
-        cmocka_unit_test(test_syslog_socket), cmocka_unit_test(test_mistakes), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_too_many), cmocka_unit_test(test_syslog_socket), cmocka_unit_test(test_mistakes), cmocka_unit_test(test_types),
         cmocka_unit_test(test_add),           cmocka_unit_test(test_no_memory),
     };
     setenv("TZ", "UTC", 1);
