@@ -37,6 +37,33 @@ static uint32_t bracket_end(struct str s, uint32_t i)
     return 0;
 }
 
+bool expr_open(struct str s, uint32_t *at)
+{
+    uint32_t closed = 0;
+    bool open = false;
+    for (uint32_t i = s.n; i-- > 0;) {
+        if (s.p[i] == '[' && !closed) {
+            *at = i;
+            open = true;
+        }
+        closed += s.p[i] == ']' ? 1u : s.p[i] == '[' && closed ? UINT32_MAX : 0;
+    }
+    return open;
+}
+
+const char *expr_broken(struct str s)
+{
+    uint32_t at, open = 0;
+    if (expr_open(s, &at))
+        return "a '[' is not closed: ']' is missing";
+    for (uint32_t i = 0; i < s.n; i++) {
+        if (s.p[i] == ']' && !open)
+            return "a ']' has no '[' before it";
+        open += s.p[i] == '[' ? 1u : s.p[i] == ']' ? UINT32_MAX : 0;
+    }
+    return "a comma or a bracket has nothing beside it";
+}
+
 struct str expr_unwrap(struct str s, bool *was_list)
 {
     s = str_trim(s);

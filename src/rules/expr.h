@@ -10,6 +10,10 @@
 bool expr_member(struct str *list, struct str *member, bool *broken);
 /* Takes blanks and one pair of brackets around all of it off. */
 struct str expr_unwrap(struct str s, bool *was_list);
+/* The place of the first '[' that is not closed; false: there is none. */
+bool expr_open(struct str s, uint32_t *at);
+/* Why expr_member said broken, in words. */
+const char *expr_broken(struct str s);
 /* Text of a variable; NULL (with a report, if d): not set. */
 const char *expr_variable(struct str name, bool port, rules_var_fn *var, void *ctx,
                           struct diags *d);

@@ -303,11 +303,24 @@ static bool direction_parse(struct parse *p, struct str w)
     return true;
 }
 
+/* A list that is not closed takes the rest of the header with it. */
+static bool closed(struct parse *p, struct str w, bool port)
+{
+    uint32_t at;
+    if (!expr_open(w, &at))
+        return true;
+    p->error_at = (uint32_t)(w.p + at - p->raw->text.p);
+    return bad(p, port ? "write lists as [80,443,!8080]" : "write lists as [a,b,!c]", "the list of %s is broken: %s",
+               port ? "ports" : "addresses", expr_broken(w));
+}
+
 /* Source and destination behind the protocol. */
 static bool ends_parse(struct parse *p, struct str head)
 {
     for (unsigned side = 0; side < 2; side++) {
         struct str addr = head_word(&head), port = head_word(&head);
+        if (!closed(p, addr, false) || !closed(p, port, true))
+            return false;
         if (!addr.n || !port.n)
             return bad(p, "action protocol source ports -> destination ports (options)",
                        "the header is too short");

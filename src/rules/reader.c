@@ -9,10 +9,12 @@
  */
 #include "rules/parse.h"
 
+#include "base/packed.h"
 #include "config/config.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -473,23 +475,27 @@ static bool nothing_like_a_rule(struct str s)
 bool source_is_odd(const struct source *src)
 {
     struct str s = str_of(src->bytes, src->n);
-    return s.n && (memchr(s.p, 0, u32_min(s.n, ODD_BYTES)) || nothing_like_a_rule(s));
+    return s.n && (packed_by(s.p, s.n) || memchr(s.p, 0, u32_min(s.n, ODD_BYTES)) || nothing_like_a_rule(s));
 }
 
 /* One refusal for the whole file. */
 static int take_odd(struct split *sp)
 {
     struct raw_rule *r = raw_add(sp->out);
-    if (!r)
+    const char *unpack = packed_by(sp->s.p, sp->s.n);
+    char *hint = unpack ? arena_alloc_raw(sp->a, 100) : NULL;
+    if (!r || (unpack && !hint))
         return -ENOMEM;
+    if (hint)
+        snprintf(hint, 100, "unpack it first: %s FILE >FILE.rules; only gzip is unpacked here", unpack);
     *r = (struct raw_rule){.text = str_first(sp->s, 0),
                            .src = str_first(sp->s, 0),
                            .line = 1,
                            .column = 1,
                            .file = sp->file,
                            .dialect = sp->dialect,
-                           .error = "this is no rule file",
-                           .hint = "give a text file of rules; a capture is read with -r"};
+                           .error = hint ? "this rule file is packed" : "this is no rule file",
+                           .hint = hint ? hint : "give a text file of rules; a capture is read with -r"};
     return 0;
 }
 

@@ -239,7 +239,7 @@ static int resolve_list(struct resolve *x, struct str expr, unsigned depth, stru
     while (rc == 0 && expr_member(&rest, &m, &broken))
         rc = add_signed(x, m, depth, &plus, &minus, &any_plus);
     if (rc == 0 && broken)
-        rc = FAIL(x, "write lists as [a,b,!c]", "the list of addresses is broken");
+        rc = FAIL(x, "write lists as [a,b,!c]", "the list of addresses is broken: %s", expr_broken(expr));
     if (rc == 0 && !any_plus)
         rc = set_any(&plus);
     if (rc == 0) {

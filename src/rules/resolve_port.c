@@ -103,7 +103,7 @@ static int resolve_list(struct resolve *x, struct str expr, unsigned depth, uint
             return rc;
     }
     if (broken)
-        return FAIL(x, "write lists as [80,443,!8080]", "the list of ports is broken");
+        return FAIL(x, "write lists as [80,443,!8080]", "the list of ports is broken: %s", expr_broken(expr));
     for (uint32_t i = 0; i < PORT_BYTES; i++)
         out[i] |= (uint8_t)((any_plus ? plus[i] : 0xff) & ~minus[i]);
     return 0;
