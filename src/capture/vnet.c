@@ -106,16 +106,57 @@ static uint32_t words(const uint8_t *p, uint32_t n)
     return sum;
 }
 
+/* The sum of the pseudo header, as it stands in a field that the card completes. */
+static uint16_t pseudo(const uint8_t *data, const struct place *p, uint32_t l4)
+{
+    uint32_t sum = p->proto + (l4 >> 16) + (l4 & 0xffff) +
+                   (p->ver == 4 ? words(data + p->ip + 12, 8) : words(data + p->ip + 8, 32));
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)sum;
+}
+
 void vnet_refit(uint8_t *data, uint32_t n, const struct virtio_net_hdr *v)
 {
     struct place p;
     if (!(v->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || !find(data, n, &p) || p.l4 != v->csum_start ||
         p.l4 + sum_at(p.proto) + 2u > n)
         return;
-    uint32_t l4 = n - p.l4;
-    uint32_t sum = p.proto + (l4 >> 16) + (l4 & 0xffff) +
-                   (p.ver == 4 ? words(data + p.ip + 12, 8) : words(data + p.ip + 8, 32));
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    be16_put(data + p.l4 + sum_at(p.proto), (uint16_t)sum);
+    be16_put(data + p.l4 + sum_at(p.proto), pseudo(data, &p, n - p.l4));
+}
+
+/* The transport's part as the IP header says, without what pads the frame.  0: none with a checksum of ours. */
+static uint32_t transport(const uint8_t *d, uint32_t n, struct place *p)
+{
+    enum { MORE_OR_OFFSET = 0x3fff };
+    if (!find(d, n, p) || (p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP))
+        return 0;
+    if (p->ver == 4 && be16_at(d + p->ip + 6) & MORE_OR_OFFSET)
+        return 0;
+    uint32_t end = p->ip + (p->ver == 4 ? be16_at(d + p->ip + 2) : 40u + be16_at(d + p->ip + 4));
+    uint32_t least = p->proto == IPPROTO_TCP ? 20 : 8;
+    return end <= n && end >= p->l4 + least ? end - p->l4 : 0;
+}
+
+bool vnet_unfinished(const uint8_t *data, uint32_t n)
+{
+    struct place p;
+    uint32_t l4 = transport(data, n, &p);
+    return l4 && be16_at(data + p.l4 + sum_at(p.proto)) == pseudo(data, &p, l4);
+}
+
+uint32_t vnet_finish(uint8_t *data, uint32_t n)
+{
+    struct place p;
+    struct ip_addr src = {0}, dst = {0};
+    uint32_t l4 = transport(data, n, &p);
+    if (!l4)
+        return 0;
+    uint32_t at = p.l4 + sum_at(p.proto), len = p.ver == 4 ? 4 : 16;
+    memcpy(src.b + 16 - len, data + p.ip + (p.ver == 4 ? 12 : 8), len);
+    memcpy(dst.b + 16 - len, data + p.ip + (p.ver == 4 ? 16 : 24), len);
+    be16_put(data + at, 0);
+    uint16_t sum = csum_l4(p.ver, &src, &dst, p.proto, data + p.l4, l4);
+    be16_put(data + at, sum || p.proto == IPPROTO_TCP ? sum : UINT16_MAX); /* RFC 768: 0 says there is none */
+    return at;
 }

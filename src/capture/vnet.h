@@ -17,5 +17,13 @@ void vnet_make(const struct frame *f, struct virtio_net_hdr *v);
  * the sum of the pseudo header goes there instead (RFC 9293 3.1).
  */
 void vnet_refit(uint8_t *data, uint32_t n, const struct virtio_net_hdr *v);
+/*
+ * Where nothing but the bytes came along: is the checksum of TCP or UDP still that of the pseudo header
+ * alone, as a virtual link's sender leaves it for the card?  (One in 65,536 whole ones looks so: completed, it is
+ * the same again.)
+ */
+bool vnet_unfinished(const uint8_t *data, uint32_t n);
+/* Completes it.  Where in the frame it stands; 0: it has none that we know. */
+uint32_t vnet_finish(uint8_t *data, uint32_t n);
 
 #endif

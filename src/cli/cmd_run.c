@@ -29,7 +29,7 @@ static const struct opt rows[] = {
     {"i", "interface", "IF", OPT_LIST, AT(iface),
      "watch this port (again for more); needs no configuration file"},
     {"", "pair", "A:B", OPT_LIST, AT(pair), "stand in the wire between these two ports (again for more): drop rules drop"},
-    {"", "mode", "MODE", OPT_TEXT, AT(mode), "with --pair: how it is read (af-packet)"},
+    {"", "mode", "MODE", OPT_TEXT, AT(mode), "with --pair: how it is read (af-packet or af-xdp)"},
     {"", "inline-test", NULL, OPT_FLAG, AT(inline_test), "with --pair: decide everything, drop nothing; events say would"},
     {"", "response", "IF", OPT_TEXT, AT(response), "port that resets and ICMP errors leave by"},
     {"c", "config", "FILE", OPT_TEXT, AT(config),
@@ -286,8 +286,8 @@ static int check(struct run_args *a)
         return bad("either -r or -i", NULL);
     if (a->pair.n && a->iface.n)
         return bad("either -i (mirror ports) or --pair (in the wire)", NULL);
-    if (a->mode && strcmp(a->mode, "af-packet"))
-        return bad("--mode takes af-packet", a->mode);
+    if (a->mode && strcmp(a->mode, "af-packet") && strcmp(a->mode, "af-xdp"))
+        return bad("--mode takes af-packet or af-xdp", a->mode);
     if ((a->mode || a->inline_test) && !a->pair.n && !a->config)
         return bad("--mode and --inline-test are for --pair", NULL);
     if (a->simulate && !a->capture)

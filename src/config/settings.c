@@ -163,7 +163,7 @@ static const struct choice {
     {"stream.memcap-policy", POLICIES},
     {"stream.midstream-policy", POLICIES},
     {"stream.reassembly.memcap-policy", POLICIES},
-    {"capture.pair-mode", "auto, af-packet"},
+    {"capture.pair-mode", "auto, af-packet, af-xdp"},
     {"fail-open.start", "forward, hold"},
     {"fail-open.stop", "forward, remove"},
     {"fail-open.on-stale", "forward, drop"},

@@ -316,6 +316,7 @@ void report_losses(struct supervisor *s, struct json *j)
     if (s->wire) {
         uint64_t dropped, between, bridged = wire_bridged(s, &dropped, &between);
         all += put_loss(j, "wire", "between", "frames", "lost as the gate was about to open: in no ring, not yet forwarded", between);
+        all += put_loss(j, "wire", "too_long", "frames", "the kernel forwarded unlooked: longer than an AF_XDP socket could send on", wire_too_long(s));
         all += put_loss(j, "wire", "bridged", "frames", "the kernel forwarded unlooked: no engine, or none that kept up", bridged);
         all += put_loss(j, "wire", "stale_dropped", "frames", "dropped while no engine ran (fail-open.start, fail-open.on-stale)", dropped);
     }

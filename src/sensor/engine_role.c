@@ -181,6 +181,11 @@ static void take_gate(struct engine_proc *p, struct message *m)
     if (!p->started && !p->beats)
         p->beats = gate_beats_map(fd);
     close(fd);
+    fd = msg_take_fd(m, 1);
+    if (fd >= 0 && p->frames_fd < 0)
+        p->frames_fd = fd;
+    else if (fd >= 0)
+        close(fd);
 }
 
 static void take_replacement(struct engine_proc *p, struct message *m)
@@ -436,6 +441,8 @@ int role_engine(void)
     struct engine_proc *p = calloc(1, sizeof(*p));
     struct message *m = malloc(sizeof(*m));
     int rc = p && m ? 0 : -ENOMEM;
+    if (p)
+        p->frames_fd = -1;
     for (unsigned i = 0; !rc && i < SENSOR_WORKERS; i++) {
         struct worker *w = &p->worker[i];
         w->proc = p;

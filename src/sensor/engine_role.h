@@ -54,6 +54,8 @@ struct engine_proc {
     struct handover *handover; /* among several workers */
     struct capture_live_options live;
     struct gate_beats *beats; /* in the wire */
+    struct xdp_area *frames;  /* AF_XDP: the workers share them */
+    int frames_fd;
     struct worker worker[SENSOR_WORKERS];
     unsigned n;
     uint64_t started_ns, stats_every_ns;

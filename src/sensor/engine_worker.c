@@ -5,6 +5,8 @@
  */
 #include "sensor/engine_role.h"
 
+#include "capture/xdp/xdp.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -28,12 +30,37 @@ static struct capture *attach_pair(struct worker *w)
     return capture_pair_attach(&o, w->capture_fd, w->n_capture, &p->child.diags);
 }
 
+static struct capture *attach_xdp(struct worker *w)
+{
+    struct engine_proc *p = w->proc;
+    const struct msg_setup *x = &p->child.setup;
+    struct capture_xdp_options o = {
+        .pair = {.live = p->live, .beats = p->beats, .worker = w->number, .after_ns = x->after_ns},
+        .workers = p->n,
+        .zero_copy = x->xdp == SETUP_XDP_ZERO_COPY,
+        .area = &p->frames,
+        .frames = x->frames,
+        .frames_fd = p->frames_fd,
+    };
+    memcpy(o.queues, x->queues, sizeof(o.queues));
+    return capture_xdp_attach(&o, w->capture_fd, w->n_capture, &p->child.diags);
+}
+
+static struct capture *attach(struct worker *w)
+{
+    const struct engine_proc *p = w->proc;
+    if (p->child.setup.xdp)
+        return attach_xdp(w);
+    return p->child.setup.in_wire ? attach_pair(w)
+                                  : capture_live_attach(&p->live, w->capture_fd, w->n_capture, &w->proc->child.diags);
+}
+
 int worker_open(struct worker *w)
 {
     struct engine_proc *p = w->proc;
     struct child *c = &p->child;
     if (!w->capture) /* libpcap's is open already */
-        w->capture = c->setup.in_wire ? attach_pair(w) : capture_live_attach(&p->live, w->capture_fd, w->n_capture, &c->diags);
+        w->capture = attach(w);
     for (unsigned i = 0; i < CAPTURE_IFACES; i++)
         w->capture_fd[i] = -1;
     if (!w->capture)

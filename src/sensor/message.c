@@ -52,7 +52,7 @@ static bool setup_ok(const void *body)
     for (unsigned i = 0; i < CAPTURE_IFACES; i++)
         if (!name_ok(s->iface[i], MSG_NAME))
             return false;
-    return name_ok(s->response, MSG_NAME) && s->ring <= RING_NONE;
+    return name_ok(s->response, MSG_NAME) && s->ring <= RING_NONE && s->xdp <= SETUP_XDP_ZERO_COPY;
 }
 
 static bool ring_ok(const void *body)

@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "capture/capture.h"
+#include "capture/xdp/xdp.h"
 #include "sensor/sensor.h"
 #include "sensor/survey.h"
 
@@ -27,6 +28,7 @@ enum {
 enum msg_from { FROM_PARENT = 1, FROM_ENGINE = 2, FROM_LOGGER = 4, FROM_COMPILER = 8 };
 #define FROM_ANY (FROM_ENGINE | FROM_LOGGER | FROM_COMPILER)
 
+enum setup_xdp { SETUP_NO_XDP, SETUP_XDP_COPY, SETUP_XDP_ZERO_COPY };
 struct msg_setup {
     uint64_t boot;
     uint32_t uid, gid;
@@ -41,9 +43,11 @@ struct msg_setup {
     uint32_t realtime; /* 1: workers run before all ordinary processes */
     uint32_t in_wire;  /* 1: interfaces are ends of wires, by pairs */
     uint32_t answers;  /* 1: there are sockets to answer by */
-    uint32_t pad;
+    uint32_t xdp;      /* enum setup_xdp */
+    struct xdp_frames frames;
     uint64_t after_ns; /* fail-open.after */
     uint64_t ring_bytes, event_bytes; /* capture ring, event ring (whole mapping) */
+    uint8_t queues[CAPTURE_IFACES]; /* AF_XDP: of each interface */
     char iface[CAPTURE_IFACES][MSG_NAME];
     char response[MSG_NAME];
 }; /* descriptors: configuration, page */
@@ -52,7 +56,7 @@ struct msg_ring {
     uint32_t pad;
     uint64_t bytes;
 };                  /* descriptor: the ring's memory */
-struct msg_worker { /* CAPTURE: a descriptor an interface; RESPONSE: link, raw4, raw6 by mask */
+struct msg_worker { /* CAPTURE: a descriptor an interface (AF_XDP: a queue of one); RESPONSE: link, raw4, raw6 by mask */
     uint32_t worker, mask;
 };
 struct msg_rules {
@@ -128,7 +132,7 @@ struct msg_number {
     X(RING, FROM_PARENT, sizeof(struct msg_ring), sizeof(struct msg_ring), 1, 1)                   \
     X(CAPTURE, FROM_PARENT, sizeof(struct msg_worker), sizeof(struct msg_worker), 1, MSG_FDS)      \
     X(RESPONSE, FROM_PARENT, sizeof(struct msg_worker), sizeof(struct msg_worker), 1, 3)           \
-    X(GATE, FROM_PARENT, 0, 0, 1, 1) /* the array of beats */                                      \
+    X(GATE, FROM_PARENT, 0, 0, 1, 2) /* the array of beats; AF_XDP: the memory of frames */                                      \
     X(RULES, FROM_PARENT, sizeof(struct msg_rules), sizeof(struct msg_rules), 2, 2)                \
     X(FILE, FROM_PARENT, sizeof(struct msg_file), sizeof(struct msg_file), 0, 0)                   \
     X(START, FROM_PARENT, sizeof(struct msg_start), sizeof(struct msg_start), 0, 0)                \

@@ -48,6 +48,7 @@ struct port_plan {
     uint64_t event_bytes; /* ring of events */
     /* In the wire: ports 2k and 2k + 1 are a pair. */
     bool in_wire, test;  /* test: nothing is dropped */
+    bool xdp;            /* in_wire: by AF_XDP */
     bool hold_start, drop_stale, remove_at_stop;
     uint64_t after_ns;
     struct arena arena;

@@ -154,6 +154,7 @@ static int wire_of(const struct conf *c, struct port_plan *p, struct diags *d)
     if (p->pcap)
         return wrong_pair("capture.library", "pairs are read by af-packet", d);
     p->test |= conf_bool(c, "inline-test");
+    p->xdp = says(c, "capture.pair-mode", "af-xdp");
     p->hold_start = says(c, "fail-open.start", "hold");
     p->drop_stale = says(c, "fail-open.on-stale", "drop");
     p->remove_at_stop = says(c, "fail-open.stop", "remove");

@@ -122,8 +122,32 @@ static bool may_be_away(const struct supervisor *s)
     return s->running && !s->plan.in_wire && s->plan.n > 1;
 }
 
+/* A worker's place for the first queue of a port; of n: how many there are (AF_XDP). */
+static unsigned place_of(const struct supervisor *s, unsigned iface)
+{
+    unsigned at = 0;
+    for (unsigned i = 0; i < iface; i++)
+        at += s->plan.xdp ? s->setup.queues[i] : 1;
+    return at;
+}
+
+static int open_queues(struct supervisor *s)
+{
+    for (unsigned i = 0; i < s->plan.n; i++)
+        for (unsigned q = 0; q < s->setup.queues[i]; q++)
+            for (unsigned w = 0; w < s->plan.workers; w++) {
+                int fd = wire_socket(s, i, q, w);
+                if (fd < 0)
+                    return fd;
+                s->now.capture[w][place_of(s, i) + q] = fd;
+            }
+    return 0;
+}
+
 static int open_captures(struct supervisor *s)
 {
+    if (s->plan.xdp)
+        return open_queues(s);
     for (unsigned i = 0; i < s->plan.n && !s->plan.pcap; i++)
         for (unsigned w = 0; w < s->plan.workers; w++) {
             int fd = may_be_away(s) && (s->dead >> i & 1 || !is_up(s->plan.live.iface[i])) ? open_away(s, i) : open_port(s, i);
@@ -180,7 +204,7 @@ static int open_rings(struct supervisor *s)
 static uint64_t frames_unjudged(const struct supervisor *s, const struct generation *g)
 {
     const struct capture_counters *c = &s->ended.capture;
-    uint64_t taken = c->kernel_packets, gone = c->kernel_drops + c->received;
+    uint64_t taken = s->plan.xdp ? wire_taken(s) : c->kernel_packets, gone = c->kernel_drops + c->received;
     for (unsigned w = 0; w < g->workers; w++)
         for (unsigned i = 0; i < g->ifaces; i++) {
             struct tpacket_stats_v3 st = {0};
@@ -206,7 +230,8 @@ int generation_open(struct supervisor *s)
     ids_reset(&s->now);
     s->now.number = number;
     s->now.workers = s->plan.workers;
-    s->now.ifaces = s->plan.n;
+    s->now.ifaces = place_of(s, s->plan.n);
+    wire_generation(s);
     s->dead = 0;
     int rc = open_captures(s);
     if (!rc)
@@ -256,7 +281,8 @@ void ports_lost(struct supervisor *s, uint32_t mask)
                    s->plan.live.iface[i]);
             s->dead_seen++;
             for (unsigned w = 0; w < s->now.workers; w++)
-                shut(&s->now.capture[w][i]);
+                for (unsigned k = place_of(s, i); k < place_of(s, i + 1); k++)
+                    shut(&s->now.capture[w][k]);
         }
     s->dead |= fresh;
 }
@@ -270,7 +296,7 @@ static bool port_back(struct supervisor *s, unsigned i)
         return false;
     if (!is_up(name) || wire_port_back(s, i))
         return false;
-    if (s->plan.pcap) { /* opened by the engine with its rights: the next one has it */
+    if (s->plan.pcap || s->plan.xdp) { /* the next engine has it: opened with its rights; the sockets share their memory */
         log_at(LOG_AT_NOTICE, "capture", "%s is there again: the engine starts anew", name);
         if (s->engine.state == PROC_RUNNING)
             (void)!msg_send(s->engine.channel, MSG_STOP, NULL, 0, NULL, 0);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "capture/gate/gate.h"
+#include "capture/xdp/xdp.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -29,6 +30,9 @@ enum { PIDFD_THREAD = 0200 }; /* O_EXCL */
 
 struct wire {
     struct gate *gate;
+    struct xdp_wire *xdp; /* NULL: by AF_PACKET */
+    int frames_fd;        /* their memory */
+    uint64_t taken;       /* by sockets of all generations before this one */
     struct wire_bridge bridge[CAPTURE_IFACES / PAIR_ENDS];
     bool began;               /* an engine has judged */
     int thread[WIRE_THREADS]; /* of the engine; -1: none */
@@ -58,6 +62,57 @@ static void warn_netfilter(void)
     }
 }
 
+/* The sockets of a worker are told by place: no more queues than there is room for. */
+static int count_queues(struct supervisor *s, unsigned i)
+{
+    unsigned n = xdp_queues(port(s, i)), most = CAPTURE_IFACES / s->plan.n;
+    s->setup.queues[i] = (uint8_t)n;
+    if (n <= most)
+        return 0;
+    diag_add(&s->diags, DIAG_ERROR, port(s, i), 0, 0, "`ethtool -L PORT combined N` sets fewer, or --mode af-packet",
+             "it has %u queues: %u at most with %u ports", n, most, s->plan.n);
+    return -EINVAL;
+}
+
+/* The gate at a port, in place of what an earlier sensor may have left there, whichever way it went. */
+static int port_gate(struct supervisor *s, unsigned i)
+{
+    static const char *const words[XDP_MODES] = {
+        [XDP_MODE_NATIVE_TAGS] = "in the driver",
+        [XDP_MODE_NATIVE] = "in the driver",
+        [XDP_MODE_GENERIC] = "in the stack, for its driver takes none",
+    };
+    struct wire *w = s->wire;
+    if (!w->xdp) {
+        xdp_detach(port(s, i));
+        return gate_attach(w->gate, port(s, i), &s->diags);
+    }
+    gate_detach(port(s, i));
+    int rc = count_queues(s, i);
+    rc = rc ? rc : xdp_wire_attach(w->xdp, i, port(s, i), &s->diags);
+    if (!rc)
+        log_at(LOG_AT_NOTICE, "wire", "%s: XDP program %s, %u queue%s", port(s, i), words[xdp_wire_mode(w->xdp, i)],
+               s->setup.queues[i], s->setup.queues[i] == 1 ? "" : "s");
+    return rc;
+}
+
+/* Zero-copy, if all ports can: they share the memory of frames. */
+static int xdp_begin(struct supervisor *s)
+{
+    bool zero = true;
+    if (!s->plan.xdp)
+        return 0;
+    for (unsigned i = 0; i < s->plan.n && zero; i++)
+        zero = xdp_wire_mode(s->wire->xdp, i) != XDP_MODE_GENERIC && xdp_can_zero_copy(port(s, i));
+    s->setup.frames = xdp_frames_for(s->wire->xdp, s->plan.live.ring_bytes);
+    s->wire->frames_fd = memory_shared("riposte-frames", s->setup.frames.bytes);
+    if (s->wire->frames_fd < 0)
+        return s->wire->frames_fd;
+    s->setup.xdp = zero ? SETUP_XDP_ZERO_COPY : SETUP_XDP_COPY;
+    log_at(LOG_AT_NOTICE, "wire", "AF_XDP: %s", zero ? "zero-copy" : "copying, for not all ports' drivers have zero-copy");
+    return 0;
+}
+
 static int pair_up(struct supervisor *s, unsigned i)
 {
     struct wire_bridge *b = &s->wire->bridge[i / PAIR_ENDS];
@@ -76,8 +131,8 @@ static int pair_up(struct supervisor *s, unsigned i)
                "%u more port%s in bridge %s: while the engine runs, nothing passes between %s and "
                "the pair",
                b->others, b->others == 1 ? "" : "s", b->name, b->others == 1 ? "it" : "them");
-    rc = gate_attach(s->wire->gate, a, &s->diags);
-    return rc ? rc : gate_attach(s->wire->gate, z, &s->diags);
+    rc = port_gate(s, i);
+    return rc ? rc : port_gate(s, i + 1);
 }
 
 static int no_addresses(struct supervisor *s)
@@ -130,16 +185,18 @@ int wire_prepare(struct supervisor *s)
     if (!s->wire)
         return -ENOMEM;
     memset(s->wire->thread, -1, sizeof(s->wire->thread));
+    s->wire->frames_fd = -1;
     memset(s->wire->lock, -1, sizeof(s->wire->lock));
     for (unsigned i = 0; i < p->n && !rc; i++)
         rc = lock_port(s, i);
     if (rc)
         return rc;
     s->wire->gate = gate_new(&o, &s->diags);
-    if (!s->wire->gate)
+    if (!s->wire->gate || (p->xdp && !(s->wire->xdp = xdp_wire_new(s->wire->gate, p->workers, &s->diags))))
         return -EINVAL;
     for (unsigned i = 0; i < p->n && !rc; i += PAIR_ENDS)
         rc = pair_up(s, i);
+    rc = rc ? rc : xdp_begin(s);
     if (rc)
         return rc;
     warn_netfilter();
@@ -163,8 +220,10 @@ void wire_options(const struct supervisor *s, struct capture_live_options *o)
 
 int wire_send(struct supervisor *s, int channel)
 {
-    int fd = s->wire ? gate_beats_fd(s->wire->gate) : -1;
-    return s->wire ? msg_send(channel, MSG_GATE, NULL, 0, &fd, 1) : 0;
+    if (!s->wire)
+        return 0;
+    int fd[2] = {gate_beats_fd(s->wire->gate), s->wire->frames_fd};
+    return msg_send(channel, MSG_GATE, NULL, 0, fd, fd[1] >= 0 ? 2 : 1);
 }
 
 int wire_port_back(struct supervisor *s, unsigned i)
@@ -172,7 +231,44 @@ int wire_port_back(struct supervisor *s, unsigned i)
     if (!s->wire)
         return 0;
     int rc = wire_bridge_join(&s->wire->bridge[i / PAIR_ENDS], port(s, i), &s->diags);
-    return rc ? rc : gate_attach(s->wire->gate, port(s, i), &s->diags);
+    return rc ? rc : port_gate(s, i);
+}
+
+int wire_socket(struct supervisor *s, unsigned iface, unsigned queue, unsigned worker)
+{
+    int fd = xdp_wire_socket(s->wire->xdp, iface, queue, worker, &s->diags);
+    if (fd < 0 || iface || queue || worker) /* the first one has the memory */
+        return fd;
+    int rc = xdp_register(fd, s->wire->frames_fd, &s->setup.frames, &s->diags);
+    if (rc)
+        close(fd);
+    return rc ? rc : fd;
+}
+
+static uint64_t all_taken(const struct supervisor *s)
+{
+    struct gate_counters c;
+    gate_counters(s->wire->gate, &c);
+    return c.taken;
+}
+
+void wire_generation(struct supervisor *s)
+{
+    if (s->wire)
+        s->wire->taken = all_taken(s);
+}
+
+uint64_t wire_taken(const struct supervisor *s)
+{
+    return s->wire ? all_taken(s) - s->wire->taken : 0;
+}
+
+uint64_t wire_too_long(const struct supervisor *s)
+{
+    struct gate_counters c = {0};
+    if (s->wire)
+        gate_counters(s->wire->gate, &c);
+    return c.too_long;
 }
 
 void wire_began(struct supervisor *s)
@@ -245,7 +341,7 @@ void wire_end(struct supervisor *s)
         wire_engine_gone(s);
     for (unsigned i = 0; prepared && i < s->plan.n; i++)
         if (!s->plan.drop_stale || s->plan.remove_at_stop)
-            gate_detach(port(s, i));
+            s->wire->xdp ? xdp_detach(port(s, i)) : gate_detach(port(s, i));
     for (unsigned i = 0; i < s->plan.n; i += PAIR_ENDS) {
         const struct wire_bridge *b = &s->wire->bridge[i / PAIR_ENDS];
         if (!b->name[0])
@@ -262,6 +358,9 @@ void wire_end(struct supervisor *s)
                    s->plan.drop_stale ? "are shut (fail-open.on-stale: drop)" : "stay connected");
         }
     }
+    xdp_wire_free(s->wire->xdp);
+    if (s->wire->frames_fd >= 0)
+        close(s->wire->frames_fd);
     if (prepared)
         gate_free(s->wire->gate);
     for (unsigned i = 0; i < CAPTURE_IFACES; i++)
@@ -294,6 +393,8 @@ void report_wire(struct supervisor *s, struct json *j)
     json_u64(j, "bridged_bytes", c.bridged_bytes);
     json_u64(j, "stale_dropped", c.stale_dropped);
     json_u64(j, "between", c.between);
+    json_u64(j, "too_long", c.too_long);
+    json_cstr(j, "mode", s->wire->xdp ? s->setup.xdp == SETUP_XDP_ZERO_COPY ? "af-xdp, zero-copy" : "af-xdp, copying" : "af-packet");
     json_bool(j, "inline_test", s->plan.test);
     json_array(j, "pairs");
     for (unsigned i = 0; i < s->plan.n; i += PAIR_ENDS) {

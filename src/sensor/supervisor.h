@@ -167,6 +167,10 @@ void ports_look(struct supervisor *s); /* are dead ones there again? */
 /* sup_wire.c: bridges and the gate; nothing where there is no pair */
 int wire_prepare(struct supervisor *s) MUST_CHECK;
 void wire_options(const struct supervisor *s, struct capture_live_options *o); /* of a port's socket */
+int wire_socket(struct supervisor *s, unsigned iface, unsigned queue, unsigned worker) MUST_CHECK; /* AF_XDP */
+uint64_t wire_taken(const struct supervisor *s); /* AF_XDP: frames given to sockets of this generation */
+void wire_generation(struct supervisor *s);      /* a new one begins */
+uint64_t wire_too_long(const struct supervisor *s);
 int wire_send(struct supervisor *s, int channel) MUST_CHECK;                   /* the gate, to an engine */
 int wire_port_back(struct supervisor *s, unsigned iface) MUST_CHECK;
 void wire_began(struct supervisor *s);

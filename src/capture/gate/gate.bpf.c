@@ -8,56 +8,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "capture/gate/gate_shared.h"
-
-struct {
-    __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, GATE_BEATS);
-    __type(key, __u32);
-    __type(value, struct gate_beat);
-} beats SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct gate_settings);
-} settings SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, GATE_COUNTS);
-    __type(key, __u32);
-    __type(value, struct gate_count);
-} counts SEC(".maps");
-
-/* Age of the oldest beat; the largest number: one worker lets all go. */
-static __always_inline __u64 age(const struct gate_settings *s)
-{
-    __u64 now = bpf_ktime_get_ns(), oldest = 0;
-    for (__u32 i = 0; i < GATE_BEATS; i++) {
-        __u32 k = i;
-        if (i >= s->workers)
-            break;
-        const struct gate_beat *b = bpf_map_lookup_elem(&beats, &k);
-        __u64 at = b ? *(const volatile __u64 *)&b->ns : 0;
-        if (!at)
-            return -1ull;
-        if ((__s64)(now - at) > (__s64)oldest)
-            oldest = now - at;
-    }
-    return oldest;
-}
-
-static __always_inline void count(__u32 what, __u32 bytes)
-{
-    struct gate_count *c = bpf_map_lookup_elem(&counts, &what);
-    if (c) {
-        c->frames++;
-        c->bytes += bytes;
-    }
-}
+#include "capture/gate/gate_age.h"
 
 SEC("tc")
 int gate_port(struct __sk_buff *skb)

@@ -49,7 +49,7 @@ void gate_beats_unmap(struct gate_beats *b)
         munmap(b, sizeof(*b));
 }
 
-static int map_fd(const struct gate *g, const char *name)
+int gate_map_fd(const struct gate *g, const char *name)
 {
     const struct bpf_map *m = bpf_object__find_map_by_name(g->object, name);
     return m ? bpf_map__fd(m) : -ENOENT;
@@ -76,9 +76,9 @@ static int load(struct gate *g)
     int rc = bpf_object__load(g->object);
     if (rc)
         return rc;
-    g->beats_fd = map_fd(g, "beats");
-    g->settings_fd = map_fd(g, "settings");
-    g->counts_fd = map_fd(g, "counts");
+    g->beats_fd = gate_map_fd(g, "beats");
+    g->settings_fd = gate_map_fd(g, "settings");
+    g->counts_fd = gate_map_fd(g, "counts");
     g->port_fd = program_fd(g, "gate_port");
     g->ring_fd = program_fd(g, "gate_ring");
     if (g->beats_fd < 0 || g->settings_fd < 0 || g->counts_fd < 0 || g->port_fd < 0 ||
@@ -174,7 +174,9 @@ void gate_counters(const struct gate *g, struct gate_counters *out)
     struct gate_count cpu[CPUS_MOST];
     uint64_t *to[GATE_COUNTS][2] = {[GATE_BRIDGED] = {&out->bridged, &out->bridged_bytes},
                                     [GATE_STALE_DROPPED] = {&out->stale_dropped, &out->stale_bytes},
-                                    [GATE_BETWEEN] = {&out->between, &out->between_bytes}};
+                                    [GATE_BETWEEN] = {&out->between, &out->between_bytes},
+                                    [GATE_TAKEN] = {&out->taken, &out->taken_bytes},
+                                    [GATE_TOO_LONG] = {&out->too_long, &out->too_long_bytes}};
     int n = libbpf_num_possible_cpus();
     *out = (struct gate_counters){0};
     for (uint32_t k = 0; k < GATE_COUNTS && n > 0 && n <= CPUS_MOST; k++) {

@@ -45,6 +45,8 @@ struct gate *gate_new(const struct gate_options *o, struct diags *d);
 void gate_free(struct gate *g);
 int gate_beats_fd(const struct gate *g);  /* for engines */
 int gate_filter_fd(const struct gate *g); /* for SO_ATTACH_BPF of capture sockets */
+/* "beats", "settings", "counts": for other programs that ask the gate's question; -ENOENT. */
+int gate_map_fd(const struct gate *g, const char *name);
 /* At the port's tc ingress, in place of what an earlier gate left there. */
 int gate_attach(struct gate *g, const char *iface, struct diags *d) MUST_CHECK;
 void gate_detach(const char *iface);
@@ -56,6 +58,9 @@ struct gate_counters {
     uint64_t stale_dropped, stale_bytes;
     uint64_t between,
         between_bytes; /* lost while the rings were shut and the bridge not open yet */
+    /* AF_XDP */
+    uint64_t taken, taken_bytes;       /* given to a socket */
+    uint64_t too_long, too_long_bytes; /* forwarded unlooked, for no socket could send them */
 };
 void gate_counters(const struct gate *g, struct gate_counters *out);
 

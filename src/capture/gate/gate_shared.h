@@ -14,7 +14,14 @@ struct gate_settings {
     __u64 after_ns, guard_ns;
     __u32 workers, stale_drop;
 };
-enum gate_counted { GATE_BRIDGED, GATE_STALE_DROPPED, GATE_BETWEEN, GATE_COUNTS };
+enum gate_counted {
+    GATE_BRIDGED,
+    GATE_STALE_DROPPED,
+    GATE_BETWEEN,
+    GATE_TAKEN,    /* XDP: given to a socket */
+    GATE_TOO_LONG, /* XDP: forwarded for no socket could send it */
+    GATE_COUNTS
+};
 struct gate_count {
     __u64 frames, bytes;
 };
