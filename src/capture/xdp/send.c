@@ -118,6 +118,14 @@ static void finish(struct xdp *x, struct xticket *t, const struct frame *f)
         put_sum(x, t, at, data + at);
 }
 
+static void finish_copy(struct xdp *x, struct xticket *t, const struct frame *f)
+{
+    if (t->n == 1)
+        (void)vnet_finish(x->store.area->mem + t->part[0].addr, f->len);
+    else
+        finish(x, t, f); /* these bytes are ours as well: held, or made for this frame */
+}
+
 bool xdp_leave(struct capture *c, const struct frame *f)
 {
     struct xdp *x = (struct xdp *)c;
@@ -132,16 +140,11 @@ bool xdp_leave(struct capture *c, const struct frame *f)
         t->n = ok ? 0 : t->n;
         return ok;
     }
-    /* Held, or other bytes: these have a whole checksum. */
+    /* Held, or other bytes. */
     if (!copy_in(x, &copy, f->data, f->len))
         return false;
-    if (!t && f->csum == FRAME_CSUM_UNFINISHED) {
-        uint8_t *data = x->store.area->mem + copy.part[0].addr;
-        if (copy.n == 1)
-            (void)vnet_finish(data, f->len);
-        else
-            finish(x, &copy, f); /* the held copy is ours as well */
-    }
+    if (f->csum == FRAME_CSUM_UNFINISHED)
+        finish_copy(x, &copy, f);
     if (push(x, to, copy.part, copy.n))
         return true;
     xdp_recycle(x, &copy);
