@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "capture/capture.h"
+#include "capture/xdp/owner.h"
 
 /* A frame whose addresses and ports come out of `seed`; back: the other direction of the same. */
 struct shape {
@@ -95,6 +96,17 @@ static unsigned run(const struct fanout_program *p, const uint8_t *f, size_t n)
     return r;
 }
 
+/* The same of AF_XDP's program. */
+static unsigned owner_exact(const uint8_t *f, size_t n, unsigned workers)
+{
+    uint8_t *exact = malloc(n);
+    assert_non_null(exact);
+    memcpy(exact, f, n);
+    unsigned r = owner_of(exact, exact + n, workers);
+    free(exact);
+    return r;
+}
+
 static const struct shape shapes[] = {
     {.ver = 4, .proto = IPPROTO_TCP},
     {.ver = 4, .proto = IPPROTO_UDP},
@@ -138,6 +150,7 @@ static void program_and_function_agree(void **state)
                         fail_msg("shape %zu, %u workers: %u, not %u", k, workers, run(&p, f, n),
                                  want);
                     assert_int_equal(wanted(&s, x, workers), want);
+                    assert_int_equal(owner_exact(f, n, workers), want);
                 }
             }
     }
@@ -153,10 +166,11 @@ static void the_rest_goes_to_the_first(void **state)
         uint8_t f[200];
         size_t n = make(f, &shapes[k], 5);
         for (size_t cut = 14; cut < n; cut++)
-            assert_true(run(&p, f, cut) < 8);
+            assert_true(run(&p, f, cut) < 8 && owner_exact(f, cut, 8) < 8);
     }
     uint8_t arp[60] = {[12] = 8, [13] = 6};
     assert_int_equal(run(&p, arp, sizeof(arp)), 0);
+    assert_int_equal(owner_exact(arp, sizeof(arp), 8), 0);
 }
 
 /* Neighbours do not all go the same way: by address, by port, by both as load generators count them

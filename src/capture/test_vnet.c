@@ -132,6 +132,54 @@ static void refitted(void **state)
     }
 }
 
+/* As a sender leaves it for its card, from the bytes alone; what pads the frame, or is broken, does not mislead. */
+static void finished(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct one *c = &cases[i];
+        struct made m;
+        make(&m, c);
+        uint32_t n = m.n + 9, at = m.l4 + (c->proto == IPPROTO_TCP ? 16 : 6); /* padded */
+        struct virtio_net_hdr v = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = (uint16_t)m.l4};
+        uint16_t whole = csum_l4((uint8_t)c->ver, &m.src, &m.dst, (uint8_t)c->proto, m.f + m.l4, m.n - m.l4);
+        be16_put(m.f + at, whole);
+        assert_false(vnet_unfinished(m.f, n));
+        vnet_refit(m.f, m.n, &v);
+        assert_int_not_equal(be16_at(m.f + at), whole);
+        assert_true(vnet_unfinished(m.f, n));
+        assert_int_equal(vnet_finish(m.f, n), at);
+        assert_int_equal(be16_at(m.f + at), whole);
+        assert_int_equal(vnet_finish(m.f, n), at); /* once more: the same */
+        assert_int_equal(be16_at(m.f + at), whole);
+        uint8_t *ip = m.f + 14 + 4 * c->tags;
+        if (c->ver == 4) {
+            be16_put(ip + 6, 0x2000); /* a fragment has none of its own */
+            assert_int_equal(vnet_finish(m.f, n), 0);
+            be16_put(ip + 6, 0);
+            ip[0] = 0x43; /* a header shorter than any */
+            assert_int_equal(vnet_finish(m.f, n), 0);
+        } else {
+            be16_put(ip + 4, 60000); /* longer than there is */
+            assert_int_equal(vnet_finish(m.f, n), 0);
+        }
+    }
+}
+
+/* RFC 768: a sum of 0 is written as all ones, for 0 says that there is none. */
+static void never_none(void **state)
+{
+    (void)state;
+    struct made m;
+    make(&m, &cases[6]);
+    uint16_t sum = csum_l4(4, &m.src, &m.dst, IPPROTO_UDP, m.f + m.l4, m.n - m.l4);
+    uint8_t *data = m.f + m.l4 + 8;
+    uint32_t more = be16_at(data) + (uint32_t)sum; /* now all of it sums up to 0xffff */
+    be16_put(data, (uint16_t)(more + (more >> 16)));
+    assert_int_equal(vnet_finish(m.f, m.n), m.l4 + 6);
+    assert_int_equal(be16_at(m.f + m.l4 + 6), 0xffff);
+}
+
 /* Every cut, in memory of exactly that size. */
 static void cut(void **state)
 {
@@ -152,6 +200,8 @@ static void cut(void **state)
             v = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
                                         .csum_start = (uint16_t)m.l4};
             vnet_refit(p, n, &v);
+            assert_false(vnet_unfinished(p, n));
+            assert_int_equal(vnet_finish(p, n), 0);
             free(p);
         }
     }
@@ -160,7 +210,8 @@ static void cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(made), cmocka_unit_test(refitted),
-                                       cmocka_unit_test(cut)};
+                                       cmocka_unit_test(finished),
+                                       cmocka_unit_test(never_none), cmocka_unit_test(cut)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,7 +131,7 @@ static uint32_t transport(const uint8_t *d, uint32_t n, struct place *p)
     enum { MORE_OR_OFFSET = 0x3fff };
     if (!find(d, n, p) || (p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP))
         return 0;
-    if (p->ver == 4 && be16_at(d + p->ip + 6) & MORE_OR_OFFSET)
+    if (p->ver == 4 && (p->l4 < p->ip + 20 || be16_at(d + p->ip + 6) & MORE_OR_OFFSET))
         return 0;
     uint32_t end = p->ip + (p->ver == 4 ? be16_at(d + p->ip + 2) : 40u + be16_at(d + p->ip + 4));
     uint32_t least = p->proto == IPPROTO_TCP ? 20 : 8;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The gate's question and its maps, for BPF programs that ask it (gate.bpf.c, xdp/xdp.bpf.c).  BPF code only. */
+/* The gate's question and its maps, for BPF programs that ask it (gate.bpf.c, xdp/xdp.bpf.c).  BPF
+ * code only. */
 #ifndef CAPTURE_GATE_GATE_AGE_H
 #define CAPTURE_GATE_GATE_AGE_H
 

@@ -16,13 +16,15 @@ bool xdp_in_parts(void)
     if (uname(&u))
         return false;
     char *end;
-    unsigned long major = strtoul(u.release, &end, 10), minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+    unsigned long major = strtoul(u.release, &end, 10),
+                  minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
     return major > 6 || (major == 6 && minor >= 6);
 }
 
 struct xdp_area *xdp_area_new(int fd, const struct xdp_frames *f, unsigned n_queues)
 {
-    struct xdp_area *a = aligned_alloc(CACHE_LINE, (sizeof(*a) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    struct xdp_area *a =
+        aligned_alloc(CACHE_LINE, (sizeof(*a) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     if (!a || f->bytes / f->chunk < LEAST) {
         free(a);
         return NULL;

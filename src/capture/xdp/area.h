@@ -2,10 +2,10 @@
 /*
  * The memory of frames that all AF_XDP sockets of an engine share (UMEM), and who has which frame.
  *
- * A frame is the kernel's (in a fill ring, or on its way out) or a worker's (received, or free in its
- * small store), or lies in the common store.  Fill and completion rings belong to a port's queue,
- * not to a worker: whoever finds one unused works on it, nobody waits.  The common store's lock is
- * taken for hundreds of frames at a time.
+ * A frame is the kernel's (in a fill ring, or on its way out) or a worker's (received, or free in
+ * its small store), or lies in the common store.  Fill and completion rings belong to a port's
+ * queue, not to a worker: whoever finds one unused works on it, nobody waits.  The common store's
+ * lock is taken for hundreds of frames at a time.
  */
 #ifndef CAPTURE_XDP_AREA_H
 #define CAPTURE_XDP_AREA_H
@@ -37,7 +37,8 @@ struct xdp_area {
     uint8_t *mem;
     size_t bytes;
     unsigned chunk_log;
-    uint32_t n, reserve; /* frames; so many stay out of the fill rings, for what we send ourselves */
+    uint32_t n,
+        reserve; /* frames; so many stay out of the fill rings, for what we send ourselves */
     CACHE_ALIGNED atomic_flag busy;
     _Atomic uint32_t n_free;
     uint32_t *free;

@@ -36,8 +36,7 @@ struct opening {
 
 static int complain(struct opening *w, const struct xsock *s, int err, const char *what)
 {
-    diag_add(w->d, DIAG_ERROR, w->x->name[s->iface], 0, 0,
-             "--mode af-packet does without",
+    diag_add(w->d, DIAG_ERROR, w->x->name[s->iface], 0, 0, "--mode af-packet does without",
              "%s of queue %u: %s", what, s->queue, strerror(-err));
     return err;
 }
@@ -51,11 +50,12 @@ static uint32_t power_below(uint64_t n, uint32_t most)
 }
 
 /* `entry`: bytes of each. */
-static int map_ring(struct xring *r, int fd, const struct xdp_ring_offset *o, uint32_t n, size_t entry, uint64_t where,
-                    bool producer)
+static int map_ring(struct xring *r, int fd, const struct xdp_ring_offset *o, uint32_t n,
+                    size_t entry, uint64_t where, bool producer)
 {
     r->map_bytes = o->desc + n * entry;
-    r->map = mmap(NULL, r->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, (off_t)where);
+    r->map = mmap(NULL, r->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
+                  (off_t)where);
     if (r->map == MAP_FAILED) {
         r->map = NULL;
         return -errno;
@@ -106,7 +106,9 @@ static int map_rings(struct opening *w, struct xsock *s, bool owner)
     if (rc || !owner)
         return rc;
     rc = map_ring(&q->fill, s->fd, &o.fr, w->fill, addr, XDP_UMEM_PGOFF_FILL_RING, true);
-    return rc ? rc : map_ring(&q->done, s->fd, &o.cr, w->tx * 2, addr, XDP_UMEM_PGOFF_COMPLETION_RING, false);
+    return rc ? rc
+              : map_ring(&q->done, s->fd, &o.cr, w->tx * 2, addr, XDP_UMEM_PGOFF_COMPLETION_RING,
+                         false);
 }
 
 /* The sockets of an engine that has just ended may hold the queue for a moment. */
@@ -163,13 +165,15 @@ static bool lay_out(struct xdp *x, const struct capture_xdp_options *o, const in
         for (unsigned q = 0; q < o->queues[i]; q++, x->n++) {
             if (x->n == n)
                 return false;
-            x->sock[x->n] = (struct xsock){.fd = fd[x->n], .iface = (uint8_t)i, .queue = (uint8_t)q};
+            x->sock[x->n] =
+                (struct xsock){.fd = fd[x->n], .iface = (uint8_t)i, .queue = (uint8_t)q};
         }
     }
     return x->n == n && x->n_ifaces && x->n_ifaces % PAIR_ENDS == 0;
 }
 
-int xdp_open(struct xdp *x, const struct capture_xdp_options *o, const int *fd, unsigned n, struct diags *d)
+int xdp_open(struct xdp *x, const struct capture_xdp_options *o, const int *fd, unsigned n,
+             struct diags *d)
 {
     struct opening w = {.x = x, .o = o, .area = *o->area, .d = d};
     bool owner = !w.area;

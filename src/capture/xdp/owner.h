@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Whose frame is it?  The third form of capture_owner (fanout.c), for the program at the port: from
- * the bytes, with up to three tags and PPPoE before them; what it can't read is worker 0's.  Compiled
- * for the BPF machine and, by the unit test, for this one.
+ * the bytes, with up to three tags and PPPoE before them; what it can't read is worker 0's.
+ * Compiled for the BPF machine and, by the unit test, for this one.
  */
 #ifndef CAPTURE_XDP_OWNER_H
 #define CAPTURE_XDP_OWNER_H
@@ -98,7 +98,9 @@ OWNER_INLINE __u32 owner_of(const __u8 *p, const __u8 *end, __u32 workers)
         p += 8;
         type = ppp == 0x21 ? ETH_P_IP : ppp == 0x57 ? ETH_P_IPV6 : 0;
     }
-    return type == ETH_P_IP ? owner_4(p, end, workers) : type == ETH_P_IPV6 ? owner_6(p, end, workers) : 0;
+    return type == ETH_P_IP     ? owner_4(p, end, workers)
+           : type == ETH_P_IPV6 ? owner_6(p, end, workers)
+                                : 0;
 }
 
 #endif

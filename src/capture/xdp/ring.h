@@ -28,7 +28,8 @@ struct xring {
     size_t map_bytes;
 };
 
-/* Entries that we may put, `want` at least if there are so many.  The kernel's side is looked at only when it matters. */
+/* Entries that we may put, `want` at least if there are so many.  The kernel's side is looked at
+ * only when it matters. */
 static inline uint32_t xring_room(struct xring *r, uint32_t want)
 {
     uint32_t room = r->size - (r->at - r->seen);

@@ -24,8 +24,8 @@ static struct xsock *socket_to(struct xdp *x, unsigned iface, unsigned queue)
 }
 
 /*
- * Copying, the kernel sends some frames a call, and says EAGAIN when there are more.  EBUSY: a frame
- * was lost on the way to the card.
+ * Copying, the kernel sends some frames a call, and says EAGAIN when there are more.  EBUSY: a
+ * frame was lost on the way to the card.
  */
 static void kick(struct xdp *x, struct xsock *s)
 {
@@ -34,7 +34,8 @@ static void kick(struct xdp *x, struct xsock *s)
     uint32_t behind = xring_behind(&s->tx);
     for (unsigned k = 0; behind && k < KICKS_MOST && (!x->zero_copy || xring_sleeps(&s->tx)); k++) {
         uint32_t was = behind;
-        if (sendto(s->fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) < 0 && errno == EBUSY && !x->zero_copy) {
+        if (sendto(s->fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) < 0 && errno == EBUSY &&
+            !x->zero_copy) {
             x->base.n.out_sent -= x->base.n.out_sent > 0;
             x->base.n.out_failed++;
         }
@@ -96,7 +97,8 @@ static bool copy_in(struct xdp *x, struct xticket *t, const uint8_t *data, size_
     return true;
 }
 
-/* The two bytes at `at` of the whole, into the part where they lie (a byte each: they may lie in two). */
+/* The two bytes at `at` of the whole, into the part where they lie (a byte each: they may lie in
+ * two). */
 static void put_sum(struct xdp *x, struct xticket *t, uint32_t at, const uint8_t *sum)
 {
     for (unsigned b = 0; b < 2; b++, at++) {
@@ -109,7 +111,8 @@ static void put_sum(struct xdp *x, struct xticket *t, uint32_t at, const uint8_t
     }
 }
 
-/* What came with an unfinished checksum would be thrown away by who gets it: no header says so on this way. */
+/* What came with an unfinished checksum would be thrown away by who gets it: no header says so on
+ * this way. */
 static void finish(struct xdp *x, struct xticket *t, const struct frame *f)
 {
     uint8_t *data = (uint8_t *)(uintptr_t)f->data;
@@ -172,7 +175,8 @@ void xdp_flush_own(struct xdp *x)
 {
     for (unsigned i = 0; i < x->n_own; i++) {
         const struct xown *o = &x->own[i];
-        struct xring_desc d = {.addr = xdp_addr(x->store.area, o->frame) + XDP_CHUNK_ROOM, .len = o->len};
+        struct xring_desc d = {.addr = xdp_addr(x->store.area, o->frame) + XDP_CHUNK_ROOM,
+                               .len = o->len};
         struct xsock *to = socket_to(x, o->iface, 0);
         if (!to || !push(x, to, &d, 1)) /* its effect is watched for */
             xdp_store_put(&x->store, o->frame);

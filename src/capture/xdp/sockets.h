@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An AF_XDP capture: the sockets of one worker (xdp.c), their making (open.c), sending by them (send.c). */
+/* An AF_XDP capture: the sockets of one worker (xdp.c), their making (open.c), sending by them
+ * (send.c). */
 #ifndef CAPTURE_XDP_SOCKETS_H
 #define CAPTURE_XDP_SOCKETS_H
 
@@ -39,7 +40,8 @@ struct xdp {
     bool zero_copy;
     unsigned n_ifaces, n; /* sockets */
     struct xsock sock[CAPTURE_IFACES];
-    uint8_t first[CAPTURE_IFACES], queues[CAPTURE_IFACES]; /* of an interface: its sockets stand together */
+    uint8_t first[CAPTURE_IFACES],
+        queues[CAPTURE_IFACES]; /* of an interface: its sockets stand together */
     char name[CAPTURE_IFACES][IFNAMSIZ];
     struct capture_iface_counters count[CAPTURE_IFACES];
     uint64_t number, checked_ns, horizon_ns, to_wall_ns;
@@ -54,13 +56,14 @@ struct xdp {
 extern const struct capture_ops xdp_ops;
 
 /* open.c */
-int xdp_open(struct xdp *x, const struct capture_xdp_options *o, const int *fd, unsigned n, struct diags *d) MUST_CHECK;
+int xdp_open(struct xdp *x, const struct capture_xdp_options *o, const int *fd, unsigned n,
+             struct diags *d) MUST_CHECK;
 void xdp_close_sockets(struct xdp *x);
 
 /* send.c */
 bool xdp_leave(struct capture *c, const struct frame *f);
 bool xdp_send(struct capture *c, unsigned iface, const void *frame, size_t n);
-void xdp_flush(struct xdp *x);    /* what was put goes out */
+void xdp_flush(struct xdp *x); /* what was put goes out */
 void xdp_flush_own(struct xdp *x);
 void xdp_recycle(struct xdp *x, struct xticket *t); /* parts that were not sent are free */
 

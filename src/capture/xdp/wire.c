@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The supervisor's part of a wire by AF_XDP: the program at each port, its table of sockets, and the
- * sockets themselves (xdp.h).
+ * The supervisor's part of a wire by AF_XDP: the program at each port, its table of sockets, and
+ * the sockets themselves (xdp.h).
  *
- * A port's program is loaded for it alone: it may then ask the driver for the tag.  It is attached by
- * netlink and stays when we end: age makes it pass everything.
+ * A port's program is loaded for it alone: it may then ask the driver for the tag.  It is attached
+ * by netlink and stays when we end: age makes it pass everything.
  */
 #include "capture/xdp/xdp.h"
 
@@ -29,7 +29,12 @@
 #include <unistd.h>
 
 #define OUR_NAME "riposte_xdp" /* how our programs' names begin */
-enum { ETH_BYTES = 14 + 2 * 4, SEND_BYTES = 16 << 20, FRAMES_LEAST = 4096, DEV_BOUND_ONLY = 1 << 6 };
+enum {
+    ETH_BYTES = 14 + 2 * 4,
+    SEND_BYTES = 16 << 20,
+    FRAMES_LEAST = 4096,
+    DEV_BOUND_ONLY = 1 << 6
+};
 
 struct xdp_wire_port {
     struct bpf_object *object;
@@ -106,7 +111,8 @@ static uint32_t frame_most(const char *name)
 {
     int mtu = 1500;
     (void)ask(name, SIOCGIFMTU, NULL, &mtu);
-    uint32_t most = (uint32_t)mtu + ETH_BYTES, whole = xdp_in_parts() ? XDP_PARTS_BYTES : XDP_CHUNK_MOST - XDP_CHUNK_ROOM;
+    uint32_t most = (uint32_t)mtu + ETH_BYTES,
+             whole = xdp_in_parts() ? XDP_PARTS_BYTES : XDP_CHUNK_MOST - XDP_CHUNK_ROOM;
     return most < whole ? most : whole;
 }
 
@@ -145,7 +151,8 @@ static int standing(unsigned index, uint32_t *mode)
     struct bpf_prog_info info = {0};
     uint32_t n = sizeof(info);
     int fd = bpf_prog_get_fd_by_id(id);
-    bool ours = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &n) && !strncmp(info.name, OUR_NAME, strlen(OUR_NAME));
+    bool ours = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &n) &&
+                !strncmp(info.name, OUR_NAME, strlen(OUR_NAME));
     if (fd >= 0)
         close(fd);
     return ours ? 1 : -EBUSY;
@@ -161,8 +168,8 @@ void xdp_detach(const char *name)
 
 /* ------------------------------------------------------------------ loading and attaching */
 
-static int prepare(struct xdp_wire *w, struct bpf_object *o, unsigned index, unsigned queues, uint32_t most,
-                   enum xdp_mode mode)
+static int prepare(struct xdp_wire *w, struct bpf_object *o, unsigned index, unsigned queues,
+                   uint32_t most, enum xdp_mode mode)
 {
     static const char *const shared[] = {"beats", "settings", "counts"};
     struct bpf_program *p;
@@ -177,7 +184,8 @@ static int prepare(struct xdp_wire *w, struct bpf_object *o, unsigned index, uns
         struct bpf_map *m = bpf_object__find_map_by_name(o, shared[i]);
         rc = m ? bpf_map__reuse_fd(m, gate_map_fd(w->gate, shared[i])) : -ENOENT;
     }
-    bpf_object__for_each_program(p, o) {
+    bpf_object__for_each_program(p, o)
+    {
         bool it = !strcmp(bpf_program__name(p), modes[mode].entry);
         (void)bpf_program__set_autoload(p, it);
         if (it && modes[mode].bound) {
@@ -218,7 +226,8 @@ int xdp_wire_attach(struct xdp_wire *w, unsigned iface, const char *name, struct
     uint32_t was = 0;
     int rc = -ENODEV, at = index ? standing(index, &was) : 0;
     if (at < 0) {
-        diag_add(d, DIAG_ERROR, name, 0, 0, "`ip link set PORT xdp off` takes it away, or --mode af-packet",
+        diag_add(d, DIAG_ERROR, name, 0, 0,
+                 "`ip link set PORT xdp off` takes it away, or --mode af-packet",
                  "another's XDP program stands at the port");
         return at;
     }
@@ -231,7 +240,9 @@ int xdp_wire_attach(struct xdp_wire *w, unsigned iface, const char *name, struct
         rc = try_mode(w, p, index, m);
     }
     if (rc) {
-        diag_add(d, DIAG_ERROR, name, 0, 0, rc == -EPERM ? "that needs root, or CAP_BPF and CAP_NET_ADMIN" : "--mode af-packet does without",
+        diag_add(d, DIAG_ERROR, name, 0, 0,
+                 rc == -EPERM ? "that needs root, or CAP_BPF and CAP_NET_ADMIN"
+                              : "--mode af-packet does without",
                  "the XDP program can't be set up at the port: %s", strerror(-rc));
         return rc;
     }
@@ -252,18 +263,21 @@ uint32_t xdp_wire_most(const struct xdp_wire *w, unsigned iface)
 
 /* ------------------------------------------------------------------ sockets */
 
-int xdp_wire_socket(struct xdp_wire *w, unsigned iface, unsigned queue, unsigned worker, struct diags *d)
+int xdp_wire_socket(struct xdp_wire *w, unsigned iface, unsigned queue, unsigned worker,
+                    struct diags *d)
 {
     struct xdp_wire_port *p = &w->port[iface];
     uint32_t key = queue * w->workers + worker;
-    int bytes = SEND_BYTES, fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0), rc = fd < 0 ? -errno : 0;
+    int bytes = SEND_BYTES, fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0),
+        rc = fd < 0 ? -errno : 0;
     if (!rc && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)))
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     if (!rc)
         rc = bpf_map_update_elem(p->sockets_fd, &key, &fd, BPF_ANY);
     if (!rc)
         return fd;
-    diag_add(d, DIAG_ERROR, p->name, 0, 0, rc == -EAFNOSUPPORT ? "the kernel has no AF_XDP: --mode af-packet" : NULL,
+    diag_add(d, DIAG_ERROR, p->name, 0, 0,
+             rc == -EAFNOSUPPORT ? "the kernel has no AF_XDP: --mode af-packet" : NULL,
              "no AF_XDP socket for queue %u: %s", queue, strerror(-rc));
     if (fd >= 0)
         close(fd);
@@ -275,7 +289,8 @@ struct xdp_frames xdp_frames_for(const struct xdp_wire *w, uint64_t bytes)
     uint32_t most = 0;
     for (unsigned i = 0; i < CAPTURE_IFACES; i++)
         most = u32_max(most, w->port[i].most);
-    struct xdp_frames f = {.chunk = most <= XDP_CHUNK_LEAST - XDP_CHUNK_ROOM ? XDP_CHUNK_LEAST : XDP_CHUNK_MOST};
+    struct xdp_frames f = {.chunk = most <= XDP_CHUNK_LEAST - XDP_CHUNK_ROOM ? XDP_CHUNK_LEAST
+                                                                             : XDP_CHUNK_MOST};
     f.bytes = u64_max(bytes, (uint64_t)FRAMES_LEAST * f.chunk) / XDP_CHUNK_MOST * XDP_CHUNK_MOST;
     return f;
 }
@@ -283,13 +298,17 @@ struct xdp_frames xdp_frames_for(const struct xdp_wire *w, uint64_t bytes)
 int xdp_register(int socket, int frames_fd, const struct xdp_frames *f, struct diags *d)
 {
     void *mem = mmap(NULL, f->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, frames_fd, 0);
-    struct xdp_umem_reg r = {.addr = (uint64_t)(uintptr_t)mem, .len = f->bytes, .chunk_size = f->chunk};
-    int rc = mem == MAP_FAILED || setsockopt(socket, SOL_XDP, XDP_UMEM_REG, &r, sizeof(r)) ? -errno : 0;
+    struct xdp_umem_reg r = {
+        .addr = (uint64_t)(uintptr_t)mem, .len = f->bytes, .chunk_size = f->chunk};
+    int rc =
+        mem == MAP_FAILED || setsockopt(socket, SOL_XDP, XDP_UMEM_REG, &r, sizeof(r)) ? -errno : 0;
     if (mem != MAP_FAILED)
         munmap(mem, f->bytes); /* the kernel keeps the pages */
     if (rc)
-        diag_add(d, DIAG_ERROR, NULL, 0, 0, "a smaller capture.ring-size; more locked memory (ulimit -l), or CAP_IPC_LOCK",
-                 "the memory of frames (%ju MB) can't be registered: %s", (uintmax_t)f->bytes >> 20, strerror(-rc));
+        diag_add(d, DIAG_ERROR, NULL, 0, 0,
+                 "a smaller capture.ring-size; more locked memory (ulimit -l), or CAP_IPC_LOCK",
+                 "the memory of frames (%ju MB) can't be registered: %s", (uintmax_t)f->bytes >> 20,
+                 strerror(-rc));
     return rc;
 }
 
@@ -297,15 +316,20 @@ int xdp_register(int socket, int frames_fd, const struct xdp_frames *f, struct d
 bool xdp_can_zero_copy(const char *name)
 {
     enum { CHUNK = 4096, N = 64 };
-    void *mem = mmap(NULL, (size_t)CHUNK * N, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *mem =
+        mmap(NULL, (size_t)CHUNK * N, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0), n = N;
-    struct xdp_umem_reg r = {.addr = (uint64_t)(uintptr_t)mem, .len = CHUNK * N, .chunk_size = CHUNK};
-    struct sockaddr_xdp a = {
-        .sxdp_family = AF_XDP, .sxdp_ifindex = if_nametoindex(name), .sxdp_flags = XDP_ZEROCOPY | XDP_USE_NEED_WAKEUP};
-    bool can = mem != MAP_FAILED && fd >= 0 && !setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &r, sizeof(r)) &&
+    struct xdp_umem_reg r = {
+        .addr = (uint64_t)(uintptr_t)mem, .len = CHUNK * N, .chunk_size = CHUNK};
+    struct sockaddr_xdp a = {.sxdp_family = AF_XDP,
+                             .sxdp_ifindex = if_nametoindex(name),
+                             .sxdp_flags = XDP_ZEROCOPY | XDP_USE_NEED_WAKEUP};
+    bool can = mem != MAP_FAILED && fd >= 0 &&
+               !setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &r, sizeof(r)) &&
                !setsockopt(fd, SOL_XDP, XDP_UMEM_FILL_RING, &n, sizeof(n)) &&
                !setsockopt(fd, SOL_XDP, XDP_UMEM_COMPLETION_RING, &n, sizeof(n)) &&
-               !setsockopt(fd, SOL_XDP, XDP_RX_RING, &n, sizeof(n)) && !setsockopt(fd, SOL_XDP, XDP_TX_RING, &n, sizeof(n)) &&
+               !setsockopt(fd, SOL_XDP, XDP_RX_RING, &n, sizeof(n)) &&
+               !setsockopt(fd, SOL_XDP, XDP_TX_RING, &n, sizeof(n)) &&
                !bind(fd, (struct sockaddr *)&a, sizeof(a));
     if (fd >= 0)
         close(fd);

@@ -2,8 +2,8 @@
 /*
  * The program at the ports of a wire by AF_XDP: beats fresh, the frame is a worker's; else it goes
  * on to the bridge.  What a socket could not send on (too long), or a queue without sockets, goes
- * to the bridge, too.  Loaded for each port with the gate's maps.  Two entries: one for drivers that
- * tell the tag which the card, or a virtual link's sender, keeps beside the frame.
+ * to the bridge, too.  Loaded for each port with the gate's maps.  Two entries: one for drivers
+ * that tell the tag which the card, or a virtual link's sender, keeps beside the frame.
  */
 #include <linux/bpf.h>
 

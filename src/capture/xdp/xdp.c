@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A wire by AF_XDP: what the sockets of one worker receive, earliest first, leaves by the other port
- * (xdp.h).
+ * A wire by AF_XDP: what the sockets of one worker receive, earliest first, leaves by the other
+ * port (xdp.h).
  *
  * Frames of a burst lie in the shared memory until their verdict; long ones, which come in several
  * parts, are put together in a buffer for whoever looks at them, and sent from their parts.  The
@@ -42,9 +42,11 @@ static bool is_full(const void *ctx)
         if (xring_waiting(&rx, rx.size) >= rx.size / FULL_DEN * FULL_NUM)
             return true;
         /* The memory of frames is at its end: the kernel finds none to put the next into. */
-        if (__atomic_load_n(fill->ours, __ATOMIC_RELAXED) - __atomic_load_n(fill->theirs, __ATOMIC_RELAXED) <
+        if (__atomic_load_n(fill->ours, __ATOMIC_RELAXED) -
+                    __atomic_load_n(fill->theirs, __ATOMIC_RELAXED) <
                 fill->size / STARVED &&
-            atomic_load_explicit(&x->store.area->n_free, memory_order_relaxed) <= x->store.area->reserve)
+            atomic_load_explicit(&x->store.area->n_free, memory_order_relaxed) <=
+                x->store.area->reserve)
             return true;
     }
     return false;
@@ -68,7 +70,8 @@ static void xdp_let_go(struct capture *c)
 
 /* ------------------------------------------------------------------ receiving */
 
-/* The wall's time of a monotonic one; the difference stays as it was while it is right to a millisecond. */
+/* The wall's time of a monotonic one; the difference stays as it was while it is right to a
+ * millisecond. */
 static void clocks(struct xdp *x, uint64_t wall_ns)
 {
     uint64_t now = wall_ns - clock_mono_ns(), off = now - x->to_wall_ns;
@@ -136,7 +139,13 @@ static bool take(struct xdp *x, struct xsock *s, unsigned n, struct xticket *t, 
     x->n_supers += n > 1;
     t->data = n > 1 ? to : first;
     t->queue = s->queue;
-    *f = (struct frame){.data = t->data, .len = len, .wire_len = len, .ts_ns = f->ts_ns, .link = LINK_ETHERNET, .iface = s->iface, .slot = t};
+    *f = (struct frame){.data = t->data,
+                        .len = len,
+                        .wire_len = len,
+                        .ts_ns = f->ts_ns,
+                        .link = LINK_ETHERNET,
+                        .iface = s->iface,
+                        .slot = t};
     if (vnet_unfinished(f->data, len))
         f->csum = FRAME_CSUM_UNFINISHED;
     x->count[s->iface].received++;
@@ -224,7 +233,8 @@ static void xdp_count(struct capture *c)
         socklen_t n = sizeof st, m = sizeof err;
         if (!getsockopt(s->fd, SOL_XDP, XDP_STATISTICS, &st, &n))
             lost[s->iface] += st.rx_dropped + st.rx_ring_full;
-        if (!getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &m) && err == ENETDOWN) { /* unregistered, or its link was taken away */
+        if (!getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &m) &&
+            err == ENETDOWN) { /* unregistered, or its link was taken away */
             s->dead = true;
             x->count[s->iface].dead = true;
         }
@@ -253,7 +263,9 @@ static enum capture_state xdp_recv(struct capture *c, struct burst *b, int wait_
     }
     x->n_tickets = b->n;
     uint64_t wall_ns = b->n ? clock_wall_ns() : 0;
-    for (unsigned i = 0; i < b->n && wall_ns > b->frame[i].ts_ns && wall_ns - b->frame[i].ts_ns > x->beat.after_ns; i++)
+    for (unsigned i = 0;
+         i < b->n && wall_ns > b->frame[i].ts_ns && wall_ns - b->frame[i].ts_ns > x->beat.after_ns;
+         i++)
         c->n.late++;
     uint64_t now_ns = b->n ? b->frame[b->n - 1].ts_ns : clock_wall_ns();
     b->now_ns = now_ns < c->now_ns && c->now_ns - now_ns < NS_PER_SEC ? c->now_ns : now_ns;
@@ -329,7 +341,8 @@ const struct capture_ops xdp_ops = {
     .live = &xdp_live,
 };
 
-struct capture *capture_xdp_attach(const struct capture_xdp_options *o, const int *fd, unsigned n, struct diags *d)
+struct capture *capture_xdp_attach(const struct capture_xdp_options *o, const int *fd, unsigned n,
+                                   struct diags *d)
 {
     struct xdp *x = calloc(1, sizeof *x);
     if (!x) {
@@ -342,8 +355,10 @@ struct capture *capture_xdp_attach(const struct capture_xdp_options *o, const in
     x->wake_fd = -1;
     x->zero_copy = o->zero_copy;
     uint64_t after_ns = o->pair.after_ns;
-    x->beat = (struct beat){
-        .beats = o->pair.beats, .worker = o->pair.worker, .after_ns = after_ns, .gone_ns = after_ns};
+    x->beat = (struct beat){.beats = o->pair.beats,
+                            .worker = o->pair.worker,
+                            .after_ns = after_ns,
+                            .gone_ns = after_ns};
     if (xdp_open(x, o, fd, n, d) == 0)
         return &x->base;
     xdp_close(&x->base);
