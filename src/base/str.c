@@ -195,3 +195,23 @@ bool str_size(struct str s, uint64_t *bytes)
     /* f < 10^6 and shift <= 40: no overflow in the product. */
     return !__builtin_add_overflow(v, (f << shift) / tens, bytes);
 }
+
+bool str_span(struct str s, uint64_t *ns)
+{
+    enum { SPAN_MOST_S = 10 * 366 * 86400 };
+    static const struct {
+        char unit;
+        uint32_t s;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
+    uint64_t n, unit = 1;
+    for (size_t k = 0; s.n && k < sizeof(units) / sizeof(*units); k++)
+        if (s.p[s.n - 1] == units[k].unit) {
+            unit = units[k].s;
+            s.n--;
+            break;
+        }
+    if (!str_u64(s, &n) || !n || n > SPAN_MOST_S / unit)
+        return false;
+    *ns = n * unit * 1000000000u;
+    return true;
+}

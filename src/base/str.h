@@ -40,6 +40,8 @@ bool str_u64(struct str s, uint64_t *out) MUST_CHECK;
 bool str_i64(struct str s, int64_t *out) MUST_CHECK;
 /* 10, 10kb, 1 MiB, 2gb ...: units of 1024. */
 bool str_size(struct str s, uint64_t *bytes) MUST_CHECK;
+/* A time of use to people: "90", "90s", "10m", "2h", "7d", "2w"; not 0, at most 10 years. */
+bool str_span(struct str s, uint64_t *ns) MUST_CHECK;
 /* Whole string in the given base without prefix (2..16). */
 bool str_u64_base(struct str s, unsigned base, uint64_t *out) MUST_CHECK;
 

@@ -77,7 +77,7 @@ void image_note(const struct image *i, uint32_t n, struct diag *out, bool *refus
 void image_rule_file(const struct image *i, uint32_t n, struct rule_file_info *out);
 /* Where the cache keeps the image of this content: $XDG_CACHE_HOME/riposte, else the system's. -errno. */
 int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, size_t room) MUST_CHECK;
-#define IMAGE_VERSION 12
+#define IMAGE_VERSION 13
 
 /* A rule's facts, borrowed from the image. */
 struct image_rule_info {
@@ -94,6 +94,8 @@ void image_rule(const struct image *i, uint32_t rule, struct image_rule_info *ou
 /* The rule's text behind what out holds: unpacked, so not for each packet. False: no memory. */
 bool image_rule_text(const struct image *i, uint32_t rule, struct sbuf *out);
 bool image_rule_tags(const struct image *i, uint32_t rule); /* it tags what follows */
+const struct test_blacklist *image_rule_blacklist(const struct image *i, uint32_t rule); /* NULL: it has none */
+bool image_blacklists(const struct image *i);                                             /* any rule has */
 uint32_t image_n_rules(const struct image *i);
 int64_t image_find_sid(const struct image *i, uint32_t gid, uint32_t sid); /* index or -1 */
 bool image_rule_reference(const struct image *i, uint32_t rule, unsigned n, struct str *out);
@@ -379,6 +381,12 @@ void detect_watch_unlooked(struct detect *d, enum watch_unlooked why);
 /* Threshold of a rule for this packet: 1 alert, 0 none, 2 silent (action without alert); new_action by
  * rate_filter or -1. */
 int detect_threshold(struct detect *d, const struct packet *p, const struct match *m, int *new_action);
+/*
+ * Counts one more match of a rule for what a and b say (b may be NULL): true once `count` came within `seconds`, then it
+ * begins anew.
+ */
+bool detect_after(struct detect *d, const struct packet *p, uint32_t rule, const struct ip_addr *a, const struct ip_addr *b,
+                  uint32_t count, uint32_t seconds);
 /* Does a tag of an earlier alert cover this packet? */
 bool detect_tagged(struct detect *d, const struct packet *p, uint32_t *gid, uint32_t *sid);
 /* Variables that rules took out of the traffic, and numbers of flowint: the n-th; false: there are no more. */

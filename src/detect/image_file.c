@@ -328,6 +328,23 @@ bool image_rule_tags(const struct image *i, uint32_t rule)
     return false;
 }
 
+const struct test_blacklist *image_rule_blacklist(const struct image *i, uint32_t rule)
+{
+    const struct img_rule *r = &i->rules[rule];
+    for (unsigned k = 0; k < r->n_post; k++)
+        if (i->tests[r->post_first + k].kind == TEST_BLACKLIST)
+            return &i->tests[r->post_first + k].u.blacklist;
+    return NULL;
+}
+
+bool image_blacklists(const struct image *i)
+{
+    for (uint32_t k = 0; k < image_n_rules(i); k++)
+        if (image_rule_blacklist(i, k))
+            return true;
+    return false;
+}
+
 void image_rule(const struct image *i, uint32_t rule, struct image_rule_info *out)
 {
     const struct img_rule *r = &i->rules[rule];

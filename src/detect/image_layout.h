@@ -264,6 +264,7 @@ struct img_test {
             uint8_t which, ver, valid;
         } csum;
         struct test_tag tag;
+        struct test_blacklist blacklist;
         struct {
             uint32_t set;
             struct img_text context;

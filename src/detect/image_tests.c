@@ -34,7 +34,7 @@ bool build_is_buffer_test(unsigned kind)
 
 bool build_is_post_test(const struct rule_test *t)
 {
-    if (t->kind == TEST_TAG || t->kind == TEST_FILESTORE)
+    if (t->kind == TEST_TAG || t->kind == TEST_BLACKLIST || t->kind == TEST_FILESTORE)
         return true;
     if (t->kind == TEST_BITS)
         return t->u.bits.cmd != BITS_ISSET && t->u.bits.cmd != BITS_ISNOTSET;
@@ -262,6 +262,9 @@ struct img_test build_test(struct builder *b, const struct rule_test *t)
         break;
     case TEST_TAG:
         o.u.tag = t->u.tag;
+        break;
+    case TEST_BLACKLIST:
+        o.u.blacklist = t->u.blacklist;
         break;
     case TEST_BUFFER_ABSENT:
         o.flags = t->u.flag;

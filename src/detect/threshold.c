@@ -18,7 +18,7 @@ struct window {
     bool again;   /* unique_on: a port that was counted in this window */
     uint32_t salt; /* which of a rule's thresholds */
 };
-enum { SALT_OWN, SALT_FILTER, SALT_RATE };
+enum { SALT_OWN, SALT_FILTER, SALT_RATE, SALT_AFTER = 255 };
 
 static uint64_t window_ns(const struct rule_threshold *t) { return (uint64_t)t->seconds * 1000000000u; }
 
@@ -232,4 +232,22 @@ int detect_threshold(struct detect *d, const struct packet *p, const struct matc
         answer = w.answer;
     }
     return answer;
+}
+
+bool detect_after(struct detect *d, const struct packet *p, uint32_t rule, const struct ip_addr *a, const struct ip_addr *b,
+                  uint32_t count, uint32_t seconds)
+{
+    const struct img_rule *r = &d->image->rules[rule];
+    struct rule_threshold t = {.type = THRESH_THRESHOLD, .count = count, .seconds = seconds};
+    struct window w = {.t = &t, .now_ns = p->ts_ns, .answer = ANSWER_SILENT, .salt = SALT_AFTER};
+    struct state_key k;
+    memset(&k, 0, sizeof(k));
+    k.kind = STATE_THRESHOLD + ((uint32_t)SALT_AFTER << 8) + (r->gid << 16);
+    k.id = r->sid;
+    k.a = *a;
+    if (b)
+        k.b = *b;
+    if (d->config.state)
+        state_with(d->config.state, d->config.worker, p->number, p->ts_ns, &k, true, window_hit, &w);
+    return w.answer == ANSWER_ALERT;
 }

@@ -63,6 +63,7 @@ struct engine_parts {
     const struct engine_settings *settings;
     struct overlay *overlay;  /* taken a reference of */
     struct state *state;      /* shared by the workers; may be NULL */
+    struct blacklist *blacklist; /* shared by the workers; NULL: there is none */
     struct rec_ring *ring;    /* events of this worker */
     void (*ring_full)(void *ctx); /* replay: empties it; NULL: full means counted */
     void (*wait_turn)(void *ctx); /* replay with several workers: until all that comes before is done */

@@ -48,7 +48,7 @@ static bool early(struct engine *e, struct packet *p, enum firewall_table t, str
 /* What the flow did to this packet before rules were asked. */
 static bool flow_dropped(const struct decision *d)
 {
-    return d->drop && (d->drop_reason == DROP_FLOW_DROP || d->drop_reason == DROP_EXCEPTION_FLOW || drop_by_firewall(d->drop_reason));
+    return d->drop && (d->drop_reason == DROP_FLOW_DROP || d->drop_reason == DROP_EXCEPTION_FLOW || d->drop_reason == DROP_BLACKLIST || drop_by_firewall(d->drop_reason));
 }
 
 static void exception(struct engine *e, struct packet *p, struct exception x, struct decision *d)
@@ -78,6 +78,17 @@ static void flow_stage(struct engine *e, struct packet *p, struct decision *d)
     exception(e, p, x, d);
     if (f)
         flow_verdict(e, p, d);
+}
+
+/* Asks the blacklist; in replay when all packets before have had their say. */
+static void listed(struct engine *e, struct packet *p, struct decision *d)
+{
+    if (!e->verdict.blacklist || d->drop)
+        return;
+    if (e->parts.wait_turn && !*e->parts.near_caps)
+        e->parts.wait_turn(e->parts.ctx);
+    if (verdict_blacklist(&e->verdict, p, d))
+        e->verdicts.blacklisted++;
 }
 
 static void stream_stage(struct engine *e, struct packet *p, struct decision *d)
@@ -133,6 +144,8 @@ static void report(struct engine *e, struct packet *p, struct decision *d)
         emit_tagged(e, p);
         emit_flow_packet(e, p);
     }
+    if (d->n_shut)
+        emit_shut(e, p, d);
     emit_packet_metadata(e, p);
     keep(e, p, d);
     if (d->drop && !(p->flags & PKT_PSEUDO))
@@ -154,8 +167,9 @@ void judge_packet(struct engine *e, struct packet *p, struct decision *d)
     }
     if (!(p->flags & PKT_IGNORE))
         flow_stage(e, p, d);
+    listed(e, p, d);
     struct flow *f = p->flow;
-    if (bypassed(e, p)) {
+    if (!d->drop && bypassed(e, p)) {
         verdict_count(&e->verdicts, p, d);
         return;
     }

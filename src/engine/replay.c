@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 
 #include "base/clock.h"
+#include "verdict/blacklist/blacklist.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -38,6 +39,9 @@ struct crew {
     const struct replay_options *o;
     struct engine_settings *settings;
     struct state *state;
+    struct blacklist *blacklist;
+    void *list_mem; /* its block */
+    size_t list_bytes;
     struct hand hand[REPLAY_WORKERS];
     struct rec_ring *rings[REPLAY_WORKERS];
     unsigned n;
@@ -196,6 +200,20 @@ static void *hand_main(void *ctx)
     }
 }
 
+static bool blacklist_made(struct crew *c)
+{
+    struct blacklist_config bc = {.entries = (uint32_t)conf_int(c->o->conf, "blacklist.entries"),
+                                  .per_minute = (uint32_t)conf_int(c->o->conf, "blacklist.per-minute")};
+    c->list_bytes = blacklist_bytes(&bc);
+    c->list_mem = mmap(NULL, c->list_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (c->list_mem == MAP_FAILED) {
+        c->list_mem = NULL;
+        return false;
+    }
+    blacklist_lay(c->list_mem, &bc);
+    return !blacklist_attach(c->list_mem, c->list_bytes, &c->blacklist);
+}
+
 static int crew_init(struct crew *c, const struct replay_options *o, struct diags *d)
 {
     c->o = o;
@@ -207,7 +225,7 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
     c->settings = engine_settings_new(o->conf, true, o->simulate_ips, o->check_csum, d);
     struct state_config sc = {.cap_bytes = conf_bytes(o->conf, "detect.thresholds.memcap"), .enter = state_enter, .ctx = c};
     c->state = state_new(&sc);
-    if (!c->settings || !c->state)
+    if (!c->settings || !c->state || !blacklist_made(c))
         return -ENOMEM;
     c->settings->detect.rule_sample = o->cost ? 1 : 0; /* nobody else asks */
     if (d->errors)
@@ -226,6 +244,7 @@ static int crew_init(struct crew *c, const struct replay_options *o, struct diag
             .settings = c->settings,
             .overlay = o->overlay,
             .state = c->state,
+            .blacklist = c->blacklist,
             .ring = h->ring,
             .ring_full = ring_full,
             .wait_turn = c->n > 1 ? hand_turn : NULL,
@@ -289,6 +308,9 @@ static void crew_done(struct crew *c)
             munmap(c->hand[k].ring_mem, ring_bytes(c));
     }
     state_free(c->state);
+    blacklist_detach(c->blacklist);
+    if (c->list_mem)
+        munmap(c->list_mem, c->list_bytes);
     engine_settings_free(c->settings);
     pthread_mutex_destroy(&c->drain);
 }

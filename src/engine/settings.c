@@ -335,6 +335,7 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
                   .log = (uint32_t)conf_int(c, "detect.event-queue.log"),
                   .by_priority = !strcmp(conf_str(c, "detect.event-queue.order"), "priority"),
                   .all = conf_bool(c, "detect.process-all-events")},
+        .blacklist_ns = conf_ns(c, "blacklist.time"),
         .on_drop = s->replay ? 0 : on_drop, /* replay answers nobody */
     };
     response_config_read(c, s->response_policy, &s->response, d);

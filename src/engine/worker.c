@@ -184,6 +184,7 @@ static void tick(struct engine *e, uint64_t now_ns)
     flow_tick(e->flows, now_ns, judge_flow_end, e);
     if (e->parts.state && e->parts.worker == 0 && !e->settings->replay)
         state_tick(e->parts.state, now_ns);
+    emit_list_tick(e, now_ns);
     e->next_tick_ns = now_ns - now_ns % e->settings->tick_ns + e->settings->tick_ns;
     e->ticking = false;
 }
@@ -326,7 +327,7 @@ static void judge_layers(struct engine *e, const struct frame *f, _Atomic uint8_
         d->drop = d->pass = d->reject = false;
         d->drop_reason = DROP_NONE;
         d->drop_rule = -1;
-        d->response = d->n_answers = 0;
+        d->response = d->n_answers = d->n_shut = 0;
         d->response_placed = false;
         d->answers_over = 0;
         d->response_rule = UINT32_MAX;

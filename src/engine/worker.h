@@ -124,6 +124,9 @@ void emit_packet_header(struct engine *e, const struct packet *p); /* of an anom
 void emit_arp(struct engine *e, struct packet *p);
 void emit_anomalies(struct engine *e, struct packet *p);
 void emit_response(void *ctx, const struct response_report *r);
+/* emit_list.c */
+void emit_shut(struct engine *e, struct packet *p, const struct decision *d); /* what rules put into the blacklist */
+void emit_list_tick(struct engine *e, uint64_t now_ns);                       /* what is over there */
 /* emit_flow.c */
 void emit_flow(struct engine *e, const struct flow *f);
 void emit_netflow(struct engine *e, const struct flow *f);

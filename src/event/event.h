@@ -29,6 +29,7 @@
     X(DROP, "drop")                                                                                \
     X(STATS, "stats")                                                                              \
     X(RESPONSE, "response")                                                                        \
+    X(BLACKLIST, "blacklist")                                                                      \
     X(PACKET, "packet")                                                                            \
     X(LOSS, "loss")                                                                                \
     X(NOTICE, "notice")                                                                            \
@@ -390,7 +391,7 @@ enum { EVENT_EVES = 8 };
 /* What the outputs section asks engines to produce (read once at start, by the engine). */
 struct event_wants {
     bool alert, anomaly_decode, anomaly_stream, anomaly_app, fileinfo, flow, netflow, drop, stats,
-        response;
+        response, blacklist;
     bool drop_alerts, drop_flows_all; /* drop: alerts: yes; flows: all|start */
     bool drop_verdict;
     bool alert_payload, alert_payload_printable, alert_packet, alert_http_body,

@@ -199,6 +199,7 @@ static const struct {
     {EVENT_DROP, "drop", drop_read},
     {EVENT_STATS, "stats", stats_read},
     {EVENT_RESPONSE, "response", NULL},
+    {EVENT_BLACKLIST, "blacklist", NULL},
     {EVENT_LOSS, "loss", NULL},
     {EVENT_NOTICE, "notice", NULL},
 };
@@ -226,6 +227,8 @@ static void types_read(const struct conf_node *types, struct eve_options *o)
     /* A suricata.yaml knows nothing of responses; who wants alerts wants to know of them. */
     if ((o->type_bits & 1u << EVENT_ALERT) && !type_listed(types, "response"))
         o->type_bits |= 1u << EVENT_RESPONSE;
+    if ((o->type_bits & 1u << EVENT_ALERT) && !type_listed(types, "blacklist"))
+        o->type_bits |= 1u << EVENT_BLACKLIST;
     /* Likewise of rules that were suspended. */
     if ((o->type_bits & 1u << EVENT_ALERT) && !type_listed(types, "notice"))
         o->type_bits |= 1u << EVENT_NOTICE;
@@ -302,6 +305,7 @@ static void eve_add(struct event_wants *w, const struct eve_options *o)
     w->drop |= t >> EVENT_DROP & 1;
     w->stats |= t >> EVENT_STATS & 1;
     w->response |= t >> EVENT_RESPONSE & 1;
+    w->blacklist |= t >> EVENT_BLACKLIST & 1;
     w->drop_alerts |= o->drop_alerts;
     w->drop_flows_all |= o->drop_flows_all;
     w->drop_verdict |= o->drop_verdict;

@@ -127,6 +127,7 @@ struct flow {
     struct exception exception_log[4];
     uint8_t exception_n;
     void *user[2]; /* engine, verdict */
+    uint64_t unlisted; /* generation of the blacklist + 1 in which no entry names it, by direction: low, high half */
 };
 
 struct flow_timeouts {

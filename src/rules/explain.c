@@ -339,6 +339,9 @@ static void test_put(const struct explain *x, const struct rule_test *t)
     case TEST_TAG:
         explain_tag(o, &t->u.tag);
         break;
+    case TEST_BLACKLIST:
+        explain_blacklist(o, &t->u.blacklist);
+        break;
     default:
         sbuf_cstr(o, plain_word(t->kind));
         break;

@@ -17,7 +17,7 @@ enum explain_step explain_step_of(const struct rule_test *t)
         t->kind == TEST_BITS && t->u.bits.cmd != BITS_ISSET && t->u.bits.cmd != BITS_ISNOTSET;
     bool counts = t->kind == TEST_FLOWINT &&
                   (t->u.flowint.op == '=' || t->u.flowint.op == '+' || t->u.flowint.op == '-');
-    bool post = t->kind == TEST_TAG || t->kind == TEST_THRESHOLD ||
+    bool post = t->kind == TEST_TAG || t->kind == TEST_BLACKLIST || t->kind == TEST_THRESHOLD ||
                 t->kind == TEST_DETECTION_FILTER || t->kind == TEST_FILESTORE;
     return sets || counts || post ? STEP_MATCH : STEP_PACKET;
 }
@@ -62,6 +62,24 @@ void explain_tag(struct sbuf *out, const struct test_tag *t)
                          : "source");
     if (t->capped)
         sbuf_cstr(out, ", at most as many packets as detect.tag.packet-limit says");
+}
+
+void explain_blacklist(struct sbuf *out, const struct test_blacklist *t)
+{
+    static const char *const whom[BLOCK_KIND_COUNT] = {"the source", "the destination", "the source's port",
+                                                       "the source, towards this destination,", "the source's network"};
+    if (t->after)
+        sbuf_printf(out, "after %u within %u s ", t->after, t->within);
+    sbuf_printf(out, "%s", whom[t->kind]);
+    if (t->kind == BLOCK_NET)
+        sbuf_printf(out, " (/%u, IPv6 /%u)", t->prefix, t->prefix6);
+    sbuf_cstr(out, " is blocked for ");
+    if (t->seconds)
+        sbuf_printf(out, "%u s", t->seconds);
+    else
+        sbuf_cstr(out, "as long as blacklist.time says");
+    if (t->sensor)
+        sbuf_cstr(out, ", in the whole sensor");
 }
 
 void explain_threshold(struct sbuf *out, const struct rule_threshold *t)
@@ -124,6 +142,7 @@ static const char *action_words(unsigned action)
         [ACTION_REJECTBOTH] = "in the wire dropped; a reset or an ICMP error to both ends",
         [ACTION_RESET] = "in the wire dropped; a reset to both ends",
         [ACTION_REACT] = "in the wire dropped; a page, then the end of the connection",
+        [ACTION_BLACKLIST] = "an event; what the blacklist then names is dropped for a time",
         [ACTION_REPLACE] = "in the wire bytes are replaced",
         [ACTION_ACTIVATE] = "an event, and dynamic rules of its number begin to log",
         [ACTION_DYNAMIC] = "logs when an activate rule of its number has fired"};

@@ -369,6 +369,8 @@ bool rule_finish(struct parse *p)
     if (!snort3_params(p) || !words_fit(p) || !contents_fit(p) || !lengths_fit(p) || !absences_fit(p) || !direction_set(p) ||
         !protocol_set(p) || !transports_fit(p) || !activation_fits(p))
         return false;
+    if (!blacklist_fits(p))
+        return false;
     priority_set(p);
     if ((p->r->flags & RULE_TX_WHOLE) && !p->r->app)
         return bad(p, "name a protocol with transactions (http, tls ...), or write ->",

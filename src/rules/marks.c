@@ -73,6 +73,8 @@ static void mark_option(struct marks *m, const struct option *o, unsigned dialec
     }
     if (str_eq(o->name, STR("pcre")))
         mark_pcre(m, o->value);
+    if (str_eq(o->name, STR("blacklist"))) /* ours, in all dialects */
+        return;
     if (str_eq(o->name, STR("resp"))) { /* ours in all dialects, but Snort 2 has it */
         m->weak_snort2++;
         return;

@@ -360,6 +360,7 @@ int service_find(struct str s); /* application protocol of a service's name; -1 
 bool header_parse(struct parse *p, struct str head, uint32_t at);
 int32_t addr_intern(struct parse *p, struct str text); /* checked; -1: refused */
 int32_t port_intern(struct parse *p, struct str text);
+bool blacklist_fits(struct parse *p); /* the action `blacklist`, and conditions that anyone can forge (kw_blacklist.c) */
 bool rule_finish(struct parse *p); /* checks, direction, flags, type, prefilter (finish.c) */
 /* Can the buffer hold the content at all?  *digits: the case of its hex digits (fits.c). */
 enum hex_case { HEX_NONE, HEX_LOWER, HEX_UPPER };

@@ -306,6 +306,24 @@ struct test_tag { /* the tag ends at the first of its limits; 0: no such limit *
     uint32_t packets, seconds, bytes;
 };
 
+/* What an entry of the blacklist is compared with. */
+#define BLOCK_KINDS(X)                                                                             \
+    X(SRC, "src")           /* sender */                                                           \
+    X(DST, "dst")           /* receiver */                                                         \
+    X(SRC_PORT, "src_port") /* sender and its port, of one protocol */                             \
+    X(PAIR, "pair")         /* sender and receiver, this way alone */                              \
+    X(NET, "net")           /* the sender's network */
+#define BLOCK_KIND_ID(id, word) BLOCK_##id,
+enum block_kind { BLOCK_KINDS(BLOCK_KIND_ID) BLOCK_KIND_COUNT };
+#undef BLOCK_KIND_ID
+struct test_blacklist {
+    uint8_t kind;           /* enum block_kind */
+    uint8_t prefix, prefix6; /* BLOCK_NET: of IPv4, IPv6 */
+    uint8_t sensor;         /* 1: for all of the sensor's vIPSs */
+    uint32_t seconds;       /* 0: as the setting blacklist.time says */
+    uint32_t after, within; /* matches in so many seconds; after 0: an alert that its thresholds let through */
+};
+
 enum { RULE_INDEX_ANY = 127, RULE_INDEX_ALL = 126 };
 /*
  * TCP flags and fragment bits: x = field & mask against value.  mode '=': equal, '+': all of value (and
@@ -346,6 +364,7 @@ enum test_kind {
     TEST_FTPBOUNCE,
     TEST_CSUM,         /* u.csum */
     TEST_TAG,
+    TEST_BLACKLIST,    /* u.blacklist */
     TEST_THRESHOLD,    /* u.threshold */
     TEST_DETECTION_FILTER,
     TEST_FILESTORE,
@@ -416,6 +435,7 @@ struct rule_test {
             bool valid;
         } csum;
         struct test_tag tag;
+        struct test_blacklist blacklist;
         struct rule_threshold threshold;
         struct test_listed listed; /* TEST_DATASET, TEST_FILE_HASH */
         struct {

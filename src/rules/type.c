@@ -48,6 +48,7 @@ static bool fits_ip_only(const struct rule_test *t)
     case TEST_THRESHOLD:
     case TEST_DETECTION_FILTER:
     case TEST_TAG:
+    case TEST_BLACKLIST:
         return true;
     default:
         return false;
@@ -56,7 +57,8 @@ static bool fits_ip_only(const struct rule_test *t)
 
 static bool neutral(const struct rule_test *t)
 {
-    return t->kind == TEST_THRESHOLD || t->kind == TEST_DETECTION_FILTER || t->kind == TEST_TAG;
+    return t->kind == TEST_THRESHOLD || t->kind == TEST_DETECTION_FILTER || t->kind == TEST_TAG ||
+           t->kind == TEST_BLACKLIST;
 }
 
 static void facts_of_test(const struct parse *p, const struct rule_test *t, struct facts *f)

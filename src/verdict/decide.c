@@ -3,6 +3,7 @@
  * claimed. */
 #include "verdict/verdict.h"
 
+#include "verdict/blacklist/shut.h"
 #include "verdict/queue.h"
 
 #include <string.h>
@@ -29,6 +30,7 @@ static const char *const reason_counter[DROP_REASON_COUNT] = {
     [DROP_STREAM_URGENT] = "stream_urgent",
     [DROP_INNER_PACKET] = "tunnel_packet_drop",
     [DROP_EXCEPTION_FLOW] = "exception_policy_flow_drop",
+    [DROP_BLACKLIST] = "blacklist",
     [DROP_FW_RULES] = "rules",
     [DROP_FW_DEFAULT_PACKET] = "default_packet_policy",
     [DROP_FW_DEFAULT_APP] = "default_app_policy",
@@ -194,7 +196,7 @@ static uint8_t claim(const struct deciding *w, unsigned action, unsigned respons
 }
 
 /* False: there are enough alerts of this packet. */
-static bool write_alert(struct deciding *w, const struct match *m, unsigned action,
+static bool write_alert(struct deciding *w, const struct match *m, unsigned action, unsigned acts,
                         unsigned response)
 {
     struct decision *o = w->out;
@@ -213,9 +215,9 @@ static bool write_alert(struct deciding *w, const struct match *m, unsigned acti
                         .told = m->told,
                         .n_told = m->n_told,
                         .at = m->at,
-                        .status = claim(w, action, response)};
-    a->would = (effects[action] & DOES_DROP) && (w->c->place == PLACE_MIRROR || w->c->would);
-    a->blocked = (effects[action] & DOES_DROP) && w->c->place == PLACE_INLINE && !w->c->would;
+                        .status = claim(w, acts, response)};
+    a->would = (effects[acts] & DOES_DROP) && (w->c->place == PLACE_MIRROR || w->c->would);
+    a->blocked = (effects[acts] & DOES_DROP) && w->c->place == PLACE_INLINE && !w->c->would;
     return true;
 }
 
@@ -301,8 +303,10 @@ static void firewall_match(struct deciding *w, const struct match *m)
     bool last = x->at.table == m->at.table && (x->rule < 0 || (uint32_t)x->rule == m->rule);
     if (m->phase > PHASE_PACKET && w->out->drop) /* detection has dropped the packet before */
         return;
-    if ((m->flags & MATCH_ALERT) && !(m->flags & MATCH_NOALERT))
-        write_alert(w, m, last && x->at.state == m->at.state ? x->does.action : ACTION_ACCEPT, 0);
+    if ((m->flags & MATCH_ALERT) && !(m->flags & MATCH_NOALERT)) {
+        unsigned action = last && x->at.state == m->at.state ? x->does.action : ACTION_ACCEPT;
+        write_alert(w, m, action, action, 0);
+    }
 }
 
 void verdict_decide(const struct verdict_config *c, struct detect *d, struct packet *p,
@@ -340,17 +344,18 @@ void verdict_decide(const struct verdict_config *c, struct detect *d, struct pac
         unsigned response = tuned->response;
         /* Snort: an event that a threshold silenced does nothing. */
         bool silent = answer == 2;
+        unsigned acts = shut_by_rule(c, d, p, x, !silent, out) && action == ACTION_BLACKLIST ? ACTION_DROP : action;
         if (silent && snort_dialect(&r)) {
             out->suppressed++;
             detect_watch_fate(d, x, WATCH_SILENCED, UINT32_MAX);
             continue;
         }
-        apply(&w, &r, x, action, response, new_action >= 0);
+        apply(&w, &r, x, acts, response, new_action >= 0);
         enum watch_fate fate = silent ? WATCH_SILENCED : WATCH_ACTED;
         if (silent)
             out->suppressed++;
         else if ((!(effects[action] & IS_SILENT) || (x->flags & MATCH_ALERT)) && !(x->flags & MATCH_NOALERT))
-            fate = write_alert(&w, x, action, response) ? WATCH_WRITTEN : WATCH_OVERFLOW;
+            fate = write_alert(&w, x, action, acts, response) ? WATCH_WRITTEN : WATCH_OVERFLOW;
         detect_watch_fate(d, x, fate, UINT32_MAX);
         if (effects[action] & DOES_PASS) {
             for (uint32_t left = k + 1; left < n; left++)

@@ -35,6 +35,7 @@ enum { VERDICT_ALERTS = 256 };
     X(STREAM_URGENT, "stream urgent")                                                              \
     X(INNER_PACKET, "tunnel packet drop")                                                          \
     X(EXCEPTION_FLOW, "exception policy flow drop")                                                \
+    X(BLACKLIST, "blacklist")                                                                      \
     X(FW_RULES, "firewall rules") /* from here on the firewall's */                                \
     X(FW_DEFAULT_PACKET, "firewall default packet policy")                                         \
     X(FW_DEFAULT_APP, "firewall default app policy")                                               \
@@ -64,6 +65,8 @@ struct verdict_config {
     bool would;          /* inline-test: decide everything, drop nothing */
     bool both_ends;      /* reject tears down both ends: what it drops never reaches the other */
     uint32_t alerts_max; /* packet-alert-max; 0: 15 */
+    struct blacklist *blacklist; /* NULL: there is none */
+    uint64_t blacklist_ns;       /* how long a rule that does not say it blocks */
     uint8_t on_drop;     /* response.on-drop: what answers dropping rules on a mirror; enum
                             rule_response bits */
 };
@@ -93,6 +96,13 @@ struct answer {
     uint32_t end_seq;
     const char *why;
 };
+/* What a rule put into the blacklist. */
+enum { DECISION_SHUT = 4 };
+struct shut {
+    uint32_t rule;
+    uint8_t result; /* enum block_added */
+    uint8_t dir;    /* of the matched data */
+};
 struct decision {
     struct alert alert[VERDICT_ALERTS];
     uint32_t n_alerts;
@@ -108,6 +118,8 @@ struct decision {
     bool response_placed;     /* as in struct answer */
     uint32_t response_end_seq;
     uint32_t answers_over;    /* rules that found no place in `answer` */
+    uint8_t n_shut;
+    struct shut shut[DECISION_SHUT];
     uint8_t n_answers;        /* by rule: what `response` is made of */
     struct answer answer[DECISION_ANSWERS];
     int64_t drop_rule;        /* -1: none */
@@ -117,6 +129,7 @@ struct decision {
 struct verdict_counters {
     uint64_t accepted, blocked, rejected, replaced, drop_reason[DROP_REASON_COUNT];
     uint64_t exception[EXCEPTION_TARGETS][EXCEPTION_POLICIES];
+    uint64_t blacklisted; /* packets that an entry named */
     uint64_t bypassed_pkts, bypassed_bytes;
     uint64_t alerts, suppressed, overflow;
     uint64_t firewall_accepted, firewall_blocked, firewall_rejected, firewall_discarded;
@@ -124,6 +137,11 @@ struct verdict_counters {
 /* Sets flow flags (drop, pass) too. */
 void verdict_decide(const struct verdict_config *c, struct detect *d, struct packet *p,
                     const struct matches *m, struct decision *out);
+/* The blacklist, before rules are asked: drops, or on a mirror port answers, what an entry names.  True: one did. */
+bool verdict_blacklist(const struct verdict_config *c, struct packet *p, struct decision *out);
+struct block_key;
+/* The key that a rule asked to block; false: none. */
+bool shut_key(const struct image *i, const struct packet *p, const struct shut *s, struct block_key *out);
 /* What an exception policy means here; adds to the decision. */
 void verdict_exception(const struct verdict_config *c, struct packet *p, struct exception e,
                        struct decision *out);

@@ -20,19 +20,10 @@
 #include "base/attr.h"
 #include "base/ip.h"
 #include "base/str.h"
+#include "rules/rules.h"
 
 struct sbuf;
 
-/* What an entry is compared with. */
-#define BLOCK_KINDS(X)                                                                             \
-    X(SRC, "src")           /* sender */                                                           \
-    X(DST, "dst")           /* receiver */                                                         \
-    X(SRC_PORT, "src_port") /* sender and its port, of one protocol */                             \
-    X(PAIR, "pair")         /* sender and receiver, this way alone */                              \
-    X(NET, "net")           /* the sender's network */
-#define BLOCK_KIND_ID(id, word) BLOCK_##id,
-enum block_kind { BLOCK_KINDS(BLOCK_KIND_ID) BLOCK_KIND_COUNT };
-#undef BLOCK_KIND_ID
 const char *block_kind_word(unsigned kind);
 bool block_kind_parse(struct str word, uint8_t *kind) MUST_CHECK;
 
@@ -98,14 +89,17 @@ void blacklist_detach(struct blacklist *b); /* the block stays the caller's */
 
 /*
  * Addresses that must never be blocked: own ones, gateways, resolvers, settings.  A network holds what lies in it; an
- * entry that holds any of them is refused.  The array stays the caller's and must outlive its use.
+ * entry that holds any of them is refused.  They are copied into the block, for all processes, and replace those before;
+ * entries that name them are taken out.  How many were kept: at most BLACKLIST_NEVER.
  */
-void blacklist_never(struct blacklist *b, const struct ip_prefix *p, size_t n);
+enum { BLACKLIST_NEVER = 512 };
+size_t blacklist_never(struct blacklist *b, const struct ip_prefix *p, size_t n);
 
-enum block_added { BLOCK_ADDED, BLOCK_EXTENDED, BLOCK_FULL, BLOCK_NEVER, BLOCK_RATE, BLOCK_BUSY };
+enum block_added { BLOCK_ADDED, BLOCK_EXTENDED, BLOCK_FULL, BLOCK_NEVER, BLOCK_RATE, BLOCK_BUSY, BLOCK_WOULD /* inline-test */ };
 const char *block_added_word(enum block_added r); /* "added", "the never-block list names it" ... */
 /* by_rule: per_minute holds.  An entry that is there keeps its start and hits, and gets the later end. */
 enum block_added blacklist_add(struct blacklist *b, const struct block_entry *e, bool by_rule, uint64_t now_ns);
+bool blacklist_get(struct blacklist *b, const struct block_key *k, struct block_entry *out); /* false: not there */
 bool blacklist_del(struct blacklist *b, const struct block_key *k); /* false: not there */
 /* Removes all of one kind of author, or all (NULL); how many. */
 uint64_t blacklist_clear(struct blacklist *b, const char *author);
@@ -136,7 +130,4 @@ void blacklist_break_locks(struct blacklist *b);
  */
 bool block_entry_parse(struct str line, uint64_t now_ns, struct block_entry *out, const char **why) MUST_CHECK;
 void block_entry_print(struct sbuf *out, const struct block_entry *e);
-/* "90", "90s", "10m", "2h", "7d"; 0 and what is above 10 years are refused. */
-bool block_time_parse(struct str s, uint64_t *ns) MUST_CHECK;
-
 #endif

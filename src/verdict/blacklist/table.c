@@ -46,7 +46,9 @@ struct head {
     _Alignas(64) _Atomic uint32_t lock; /* of what follows, and of nets */
     uint32_t net[2][PREFIXES];
     uint64_t minute_ns, minute_n;
-    _Atomic uint64_t added, never, rate, busy;
+    uint32_t n_never;
+    struct ip_prefix never[BLACKLIST_NEVER];
+    _Atomic uint64_t added, refused, rate, busy;
     _Atomic uint32_t sweep;
     _Alignas(64) char end[];
 };
@@ -62,8 +64,6 @@ struct blacklist {
     struct cell *cell;
     struct sizes size;
     uint64_t seed;
-    const struct ip_prefix *never;
-    size_t n_never;
 };
 
 static struct sizes sizes_of(const struct blacklist_config *c)
@@ -121,12 +121,6 @@ int blacklist_attach(void *block, size_t bytes, struct blacklist **out)
 }
 
 void blacklist_detach(struct blacklist *b) { free(b); }
-
-void blacklist_never(struct blacklist *b, const struct ip_prefix *p, size_t n)
-{
-    b->never = p;
-    b->n_never = n;
-}
 
 /* ------------------------------------------------------------------ locks */
 
@@ -294,16 +288,26 @@ static struct cell *new_cell(const struct blacklist *b, const struct place *p)
 
 /* ------------------------------------------------------------------ changes */
 
-static bool never_names(const struct blacklist *b, const struct block_key *k)
+/* With the head's lock. */
+static bool never_holds(const struct head *h, const struct block_key *k)
 {
     uint8_t own = k->kind == BLOCK_NET ? k->prefix : k->ver == 6 ? 128 : 32;
     struct ip_prefix mine = {.addr = k->a, .ver = k->ver, .bits = own};
-    for (size_t n = 0; n < b->n_never; n++) {
-        const struct ip_prefix *x = &b->never[n];
-        if (x->ver == k->ver && (x->bits <= own ? ip_prefix_has(x, k->ver, &k->a) : ip_prefix_has(&mine, x->ver, &x->addr)))
+    for (uint32_t n = 0; n < h->n_never && n < BLACKLIST_NEVER; n++) {
+        const struct ip_prefix *x = &h->never[n];
+        if (x->ver == k->ver && x->bits <= 128 && own <= 128 && (x->bits <= own ? ip_prefix_has(x, k->ver, &k->a) : ip_prefix_has(&mine, x->ver, &x->addr)))
             return true;
     }
     return false;
+}
+
+static bool never_names(struct blacklist *b, const struct block_key *k)
+{
+    if (!take(b, &b->head->lock))
+        return true; /* rather nobody than the gateway */
+    bool named = never_holds(b->head, k);
+    give(&b->head->lock);
+    return named;
 }
 
 static bool rate_allows(struct blacklist *b, uint64_t now_ns)
@@ -362,7 +366,7 @@ static enum block_added put(struct blacklist *b, const struct place *p, const st
 enum block_added blacklist_add(struct blacklist *b, const struct block_entry *e, bool by_rule, uint64_t now_ns)
 {
     if (never_names(b, &e->key)) {
-        atomic_fetch_add_explicit(&b->head->never, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&b->head->refused, 1, memory_order_relaxed);
         return BLOCK_NEVER;
     }
     struct place p = place_of(b, &e->key);
@@ -371,6 +375,20 @@ enum block_added blacklist_add(struct blacklist *b, const struct block_entry *e,
     enum block_added r = put(b, &p, e, by_rule, now_ns);
     give(&p.s->lock);
     return r;
+}
+
+static bool sane(const struct cell *c, struct block_entry *out);
+
+bool blacklist_get(struct blacklist *b, const struct block_key *k, struct block_entry *out)
+{
+    struct place p = place_of(b, k);
+    uint32_t at;
+    if (!take(b, &p.s->lock))
+        return false;
+    const struct cell *c = find(b, &p, k, &at);
+    bool ok = c && sane(c, out);
+    give(&p.s->lock);
+    return ok;
 }
 
 bool blacklist_del(struct blacklist *b, const struct block_key *k)
@@ -434,6 +452,23 @@ static uint64_t walk(struct blacklist *b, unsigned shard, uint32_t from, uint32_
 static bool of_author(const struct block_entry *e, const void *author)
 {
     return !author || !strncmp(e->author, author, BLOCK_AUTHOR);
+}
+
+static bool named_now(const struct block_entry *e, const void *b) { return never_holds(((const struct blacklist *)b)->head, &e->key); }
+
+size_t blacklist_never(struct blacklist *b, const struct ip_prefix *p, size_t n)
+{
+    n = n < BLACKLIST_NEVER ? n : BLACKLIST_NEVER;
+    if (!take(b, &b->head->lock))
+        return 0;
+    if (n)
+        memcpy(b->head->never, p, n * sizeof(*p));
+    b->head->n_never = (uint32_t)n;
+    give(&b->head->lock);
+    for (unsigned k = 0; k < SHARDS; k++)
+        atomic_fetch_add_explicit(&b->shard[k].removed, walk(b, k, 0, UINT32_MAX, &(struct walk){.takes = named_now, .arg = b}),
+                                  memory_order_relaxed);
+    return n;
 }
 
 uint64_t blacklist_clear(struct blacklist *b, const char *author)
@@ -538,7 +573,7 @@ void blacklist_counters(const struct blacklist *b, struct blacklist_counters *ou
 {
     struct head *h = b->head;
     *out = (struct blacklist_counters){
-        .entries = atomic_load(&h->n), .added = atomic_load(&h->added), .refused_never = atomic_load(&h->never), .refused_rate = atomic_load(&h->rate), .lock_busy = atomic_load(&h->busy)};
+        .entries = atomic_load(&h->n), .added = atomic_load(&h->added), .refused_never = atomic_load(&h->refused), .refused_rate = atomic_load(&h->rate), .lock_busy = atomic_load(&h->busy)};
     for (unsigned k = 0; k < SHARDS; k++) {
         struct shard *s = &b->shard[k];
         out->extended += atomic_load(&s->extended);

@@ -162,7 +162,10 @@ static void test_refused(void **state)
     struct ip_prefix never[2];
     assert_true(ip_prefix_parse(STR("10.0.0.1"), &never[0]) && ip_prefix_parse(STR("192.168.0.0/16"), &never[1]));
     struct blacklist *b = made(100, 0);
-    blacklist_never(b, never, 2);
+    struct block_entry before = entry("src 10.0.0.1");
+    assert_int_equal(blacklist_add(b, &before, false, NOW), BLOCK_ADDED); /* and taken out by the list */
+    assert_int_equal(blacklist_never(b, never, 2), 2);
+    assert_false(look(b, "10.0.0.1", "9.9.9.9", 0, 6, NOW));
     for (size_t k = 0; k < sizeof(t) / sizeof(*t); k++) {
         struct block_entry e = entry(t[k].line);
         if (blacklist_add(b, &e, false, NOW) != t[k].want)
@@ -318,6 +321,7 @@ static void test_naive(void **state)
             case BLOCK_NEVER:
             case BLOCK_RATE:
             case BLOCK_BUSY:
+            case BLOCK_WOULD:
                 fail();
             }
             break;

@@ -16,7 +16,6 @@ static const struct {
     uint8_t proto;
     const char *word;
 } protos[] = {{IPPROTO_TCP, "tcp"}, {IPPROTO_UDP, "udp"}, {IPPROTO_SCTP, "sctp"}};
-#define TIME_MOST (10ull * 366 * 86400 * NS_PER_SEC)
 
 const char *block_kind_word(unsigned kind) { return kind < BLOCK_KIND_COUNT ? kind_words[kind] : "?"; }
 
@@ -38,6 +37,7 @@ const char *block_added_word(enum block_added r)
         [BLOCK_FULL] = "the blacklist is full (blacklist.entries)",
         [BLOCK_NEVER] = "the never-block list names it (blacklist.never)",
         [BLOCK_RATE] = "rules may add no more this minute (blacklist.per-minute)",
+        [BLOCK_WOULD] = "would be added (inline-test)",
         [BLOCK_BUSY] = "the blacklist was held by another process; try again",
     };
     return words[r];
@@ -93,25 +93,6 @@ bool block_key_of(unsigned kind, unsigned prefix, const struct block_ends *e, st
 }
 
 /* ------------------------------------------------------------------ lines */
-
-bool block_time_parse(struct str s, uint64_t *ns)
-{
-    static const struct {
-        char unit;
-        uint32_t s;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
-    uint64_t n, unit = 1;
-    for (size_t k = 0; s.n && k < sizeof(units) / sizeof(*units); k++)
-        if (s.p[s.n - 1] == units[k].unit) {
-            unit = units[k].s;
-            s.n--;
-            break;
-        }
-    if (!str_u64(s, &n) || !n || n > TIME_MOST / NS_PER_SEC / unit)
-        return false;
-    *ns = n * unit * NS_PER_SEC;
-    return true;
-}
 
 /* The next word, or what stands between quotes. */
 static struct str word_of(struct str *rest)
@@ -206,7 +187,7 @@ static bool clause(struct str w, struct str v, uint64_t now_ns, struct block_ent
     uint64_t ns, n;
     if (str_eq(w, STR("for"))) {
         *why = "for wants a time as 90s, 10m, 2h or 7d, at most 10 years";
-        if (!block_time_parse(v, &ns))
+        if (!str_span(v, &ns))
             return false;
         out->until_ns = now_ns + ns;
         return true;
