@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 struct ctl_args {
     const char *socket, *proto, *src, *dst, *sport, *dport, *host, *port, *state, *limit;
@@ -42,6 +43,8 @@ static const char usage[] =
     "  flows      flows, newest packet first; also: app http, vlan 5, id N, alerted, answered\n"
     "  responses  what was answered, by rule: injected, failed, damped, died, lived, leaked ...\n"
     "  top        what rules cost, the dearest first (riposte rules top)\n"
+    "  blacklist  list [N] | add ENTRY | del ENTRY | clear [AUTHOR] | export | import FILE (doc/blacklist.md);\n"
+    "             an entry: src 203.0.113.9 for 10m\n"
     "  rules      what is loaded, and what was refused and why\n"
     "  reload     read configuration and rules anew; waits, and says what changed\n"
     "  reopen     open log files anew, after they were moved away\n"
@@ -88,6 +91,42 @@ static int ask(const struct ctl_args *a, const struct texts *words)
     return status;
 }
 
+/* Entries of a file, one a line, many a request. '#' begins a remark. */
+static int import(const struct ctl_args *a, const char *name)
+{
+    char line[512], many[SENSOR_CONTROL_MAX];
+    int status = 0;
+    unsigned no = 0;
+    FILE *f = strcmp(name, "-") ? fopen(name, "re") : stdin;
+    if (!f) {
+        log_at(LOG_AT_ERROR, "ctl", "%s: %s", name, strerror(errno));
+        return 1;
+    }
+    many[0] = 0;
+    for (bool more = true; more;) {
+        more = fgets(line, sizeof(line), f) != NULL;
+        if (more && !strchr(line, '\n') && !feof(f)) {
+            log_at(LOG_AT_ERROR, "ctl", "%s:%u: longer than %zu bytes", name, no + 1, sizeof(line) - 2);
+            status = 1;
+            break;
+        }
+        no += more;
+        line[more ? strcspn(line, "#\r\n") : 0] = 0;
+        for (char *semi = line; (semi = strchr(semi, ';')) != NULL;)
+            *semi = ' ';
+        size_t had = strlen(many);
+        if (had && (!more || had + strlen(line) + 24 > sizeof(many))) {
+            struct texts words = {.n = 3, .v = {"blacklist", "add", many}};
+            status |= ask(a, &words);
+            had = 0;
+        }
+        snprintf(many + had, sizeof(many) - had, "%s%s", had && *line ? ";" : "", line);
+    }
+    if (f != stdin)
+        fclose(f);
+    return status;
+}
+
 int cmd_ctl(int argc, char **argv)
 {
     struct ctl_args a = {0};
@@ -97,6 +136,14 @@ int cmd_ctl(int argc, char **argv)
     if (a.help || !words.n) {
         options_help(usage, rows, ARRAY_LEN(rows));
         return a.help ? 0 : 2;
+    }
+    if (words.n >= 2 && !strcmp(words.v[0], "blacklist") && !strcmp(words.v[1], "export"))
+        a.all = true; /* entries alone, as import reads them */
+    if (words.n >= 2 && !strcmp(words.v[0], "blacklist") && !strcmp(words.v[1], "import")) {
+        if (words.n == 3)
+            return import(&a, words.v[2]);
+        log_at(LOG_AT_ERROR, "ctl", "blacklist import FILE (- for the standard input)");
+        return 2;
     }
     return ask(&a, &words);
 }

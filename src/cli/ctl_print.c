@@ -192,6 +192,31 @@ bool rules_top_print(const char *answer, size_t n, bool raw)
     return true;
 }
 
+/* As `ctl blacklist import` reads it; hits behind. */
+static void print_blacklist(const json_t *j, bool bare)
+{
+    const json_t *list = json_object_get(j, "entries"), *sum = json_object_get(j, "blacklist");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *e = json_array_get(list, i);
+        if (bare)
+            printf("%s\n", text_of(e, "entry"));
+        else
+            printf("%s; %lld hits\n", text_of(e, "entry"), number_of(e, "hits"));
+    }
+    if (!bare)
+        printf("%zu of %lld entries; added %lld, extended %lld, removed %lld, expired %lld; refused: never %lld, full %lld, rate %lld\n",
+               json_array_size(list), number_of(sum, "entries"), number_of(sum, "added"), number_of(sum, "extended"), number_of(sum, "removed"),
+               number_of(sum, "expired"), number_of(sum, "refused_never"), number_of(sum, "refused_full"), number_of(sum, "refused_rate"));
+}
+
+static bool print_changes(const json_t *j)
+{
+    const json_t *list = json_object_get(j, "results");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        printf("%s\n", json_string_value(json_array_get(list, i)));
+    return !number_of(j, "refused");
+}
+
 bool ctl_print(const char *answer, size_t n, bool raw, bool all)
 {
     json_t *j = json_loadb(answer, n, 0, NULL);
@@ -212,6 +237,10 @@ bool ctl_print(const char *answer, size_t n, bool raw, bool all)
         print_losses(json_object_get(j, "losses"), all);
     } else if (json_object_get(j, "rules_checked")) {
         print_costs(j);
+    } else if (json_object_get(j, "entries")) {
+        print_blacklist(j, all);
+    } else if (json_object_get(j, "results")) {
+        ok = print_changes(j);
     } else if (json_object_get(j, "flows")) {
         print_flows(j);
     } else if (json_object_get(j, "total")) {

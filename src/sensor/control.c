@@ -87,6 +87,16 @@ static void do_top(struct supervisor *s, struct control_client *c)
     else
         survey_ask(s, c, SURVEY_COSTS, &q);
 }
+static void do_blacklist(struct supervisor *s, struct control_client *c)
+{
+    struct json j;
+    const char *why;
+    begin(c, &j, true);
+    if (lists_command(s, c, &j, &why))
+        end(c, &j);
+    else
+        refuse(c, why);
+}
 static void do_rules(struct supervisor *s, struct control_client *c)
 {
     cmd_report(s, c, report_rules);
@@ -142,6 +152,7 @@ static const struct command {
     {"flows", do_flows, "flows, newest packet first: flows [host A] [port N] [tcp] [limit N] ..."},
     {"responses", do_responses, "what was answered, by rule: injected, died, lived, leaked ..."},
     {"top", do_top, "what rules cost, the dearest first: top [limit N]"},
+    {"blacklist", do_blacklist, "blacklist list | add ENTRY | del ENTRY | clear | export"},
     {"rules", do_rules, "what is loaded, and what was refused and why"},
     {"reload", do_reload, "read configuration and rules anew; waits, and says what changed"},
     {"reopen", do_reopen, "open log files anew, after they were moved away"},
@@ -184,7 +195,7 @@ static void request(struct supervisor *s, struct control_client *c)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (!strcmp(word, commands[i].name)) {
             const char *more = c->words + strspn(c->words, " \t\r\n");
-            if (*more && commands[i].f != do_flows && commands[i].f != do_top)
+            if (*more && commands[i].f != do_flows && commands[i].f != do_top && commands[i].f != do_blacklist)
                 stray(c, word, more);
             else
                 commands[i].f(s, c);

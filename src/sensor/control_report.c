@@ -114,6 +114,7 @@ static const struct row stats_rows[] = {
     ROW("verdict", "suppressed", engine.verdict.suppressed),
     ROW("verdict", "accepted", engine.verdict.accepted),
     ROW("verdict", "blocked", engine.verdict.blocked),
+    ROW("verdict", "blacklisted", engine.verdict.blacklisted),
     ROW("verdict", "rejected", engine.verdict.rejected),
     ROW("response", "requested", engine.response.requested),
     ROW("response", "injected", engine.response.injected),

@@ -8,6 +8,7 @@
 #include "sensor/place.h"
 
 #include "capture/gate/gate.h"
+#include "verdict/blacklist/blacklist.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -188,6 +189,18 @@ static void take_gate(struct engine_proc *p, struct message *m)
         close(fd);
 }
 
+static void take_blacklist(struct engine_proc *p, struct message *m)
+{
+    struct msg_block b;
+    memcpy(&b, m->body, sizeof(b));
+    if (p->started || p->list_block)
+        return;
+    p->list_block = child_map(msg_take_fd(m, 0), b.bytes);
+    p->list_bytes = b.bytes;
+    if (p->list_block && blacklist_attach(p->list_block, b.bytes, &p->blacklist))
+        p->blacklist = NULL;
+}
+
 static void take_replacement(struct engine_proc *p, struct message *m)
 {
     const struct msg_worker *x = (const void *)m->body;
@@ -298,6 +311,9 @@ static void one_message(struct engine_proc *p, struct message *m)
     case MSG_GATE:
         take_gate(p, m);
         break;
+    case MSG_BLACKLIST:
+        take_blacklist(p, m);
+        break;
     case MSG_RULES:
         take_rules(p, m);
         break;
@@ -387,6 +403,9 @@ static void finish(struct engine_proc *p)
     for (unsigned i = 0; i < p->n; i++)
         worker_close(&p->worker[i]);
     gate_beats_unmap(p->beats);
+    blacklist_detach(p->blacklist);
+    if (p->list_block)
+        munmap(p->list_block, p->list_bytes);
     handover_free(p->handover);
     overlay_close(p->overlay);
     state_free(p->state);

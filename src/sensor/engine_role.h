@@ -56,6 +56,9 @@ struct engine_proc {
     struct gate_beats *beats; /* in the wire */
     struct xdp_area *frames;  /* AF_XDP: the workers share them */
     int frames_fd;
+    struct blacklist *blacklist;
+    void *list_block;
+    size_t list_bytes;
     struct worker worker[SENSOR_WORKERS];
     unsigned n;
     uint64_t started_ns, stats_every_ns;

@@ -78,6 +78,7 @@ int worker_open(struct worker *w)
         .settings = p->settings,
         .overlay = p->overlay,
         .state = p->state,
+        .blacklist = p->blacklist,
         .ring = w->ring,
         .injector = w->injector,
         .worker = w->number,

@@ -154,6 +154,7 @@ static bool body_ok(enum msg_type type, const void *body, uint32_t size)
     case MSG_SURVEYED:
         return surveyed_ok(body, size);
     case MSG_GATE:
+    case MSG_BLACKLIST:
     case MSG_RULES:
     case MSG_START:
     case MSG_LOG:

@@ -122,6 +122,9 @@ struct msg_surveyed {
     uint32_t kind, n, last; /* n rows follow; last: the answer is complete */
     uint32_t unheard;       /* workers that did not answer in time */
 };
+struct msg_block { /* descriptor: the blacklist's memory */
+    uint64_t bytes;
+};
 struct msg_number {
     uint32_t value, mask;
 };
@@ -133,6 +136,7 @@ struct msg_number {
     X(CAPTURE, FROM_PARENT, sizeof(struct msg_worker), sizeof(struct msg_worker), 1, MSG_FDS)      \
     X(RESPONSE, FROM_PARENT, sizeof(struct msg_worker), sizeof(struct msg_worker), 1, 3)           \
     X(GATE, FROM_PARENT, 0, 0, 1, 2) /* the array of beats; AF_XDP: the memory of frames */                                      \
+    X(BLACKLIST, FROM_PARENT, sizeof(struct msg_block), sizeof(struct msg_block), 1, 1)            \
     X(RULES, FROM_PARENT, sizeof(struct msg_rules), sizeof(struct msg_rules), 2, 2)                \
     X(FILE, FROM_PARENT, sizeof(struct msg_file), sizeof(struct msg_file), 0, 0)                   \
     X(START, FROM_PARENT, sizeof(struct msg_start), sizeof(struct msg_start), 0, 0)                \

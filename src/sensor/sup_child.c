@@ -165,6 +165,8 @@ int sup_start_engine(struct supervisor *s)
         rc = send_setup(s, &s->engine, s->conf_fd, s->page_fd, -1);
     if (!rc)
         rc = generation_send(s, s->engine.channel);
+    if (!rc)
+        rc = lists_send(s, s->engine.channel);
     struct msg_rules r = {.version = s->version};
     int fd[2] = {s->image_fd, s->conf_fd};
     if (!rc)
@@ -272,6 +274,7 @@ static void one_message(struct supervisor *s, struct proc *p, const struct messa
     case MSG_CAPTURE:
     case MSG_RESPONSE:
     case MSG_GATE:
+    case MSG_BLACKLIST:
     case MSG_RULES:
     case MSG_FILE:
     case MSG_START:
@@ -313,6 +316,7 @@ void sup_message(struct supervisor *s, struct proc *p)
 static void engine_gone(struct supervisor *s)
 {
     wire_engine_gone(s);
+    lists_engine_gone(s);
     counts_past(s);
     for (unsigned w = 0; w < SENSOR_WORKERS; w++)
         atomic_store_explicit(&s->page->worker[w].beat_ns, 0, memory_order_relaxed);

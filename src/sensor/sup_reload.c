@@ -253,6 +253,7 @@ static void adopt(struct supervisor *s)
         conf_free(s->conf);
     s->conf = r->conf;
     r->conf = NULL;
+    lists_never(s);
     if (s->conf_fd >= 0)
         close(s->conf_fd);
     s->conf_fd = r->conf_fd;

@@ -262,6 +262,8 @@ static int prepare(struct supervisor *s)
         rc = ports_prepare(s);
     if (!rc)
         rc = wire_prepare(s);
+    if (!rc)
+        rc = lists_prepare(s);
     sup_tell(s);
     s->page = page_new(&s->page_fd, "riposte-engine", sizeof(*s->page));
     s->log_page = page_new(&s->log_page_fd, "riposte-logger", sizeof(*s->log_page));
@@ -477,6 +479,7 @@ static void finish(struct supervisor *s)
     if (s->running)
         report_log(s);
     wire_end(s);
+    lists_end(s);
     generation_close(&s->now, true);
     generation_close(&s->old, true);
     control_close(s);
@@ -498,7 +501,7 @@ static struct supervisor *supervisor_new(const struct sensor_options *o)
     int *const none[] = {&s->conf_fd,  &s->page_fd,        &s->log_page_fd,     &s->dir_fd,
                          &s->log_fd,   &s->image_fd,       &s->signal_fd,       &s->control_fd,
                          &s->ready_fd, &s->reload.conf_fd, &s->reload.image_fd, &s->pid_fd,
-                         &s->link_fd};
+                         &s->link_fd,  &s->list_fd};
     for (size_t i = 0; i < ARRAY_LEN(none); i++)
         *none[i] = -1;
     struct generation *const gen[] = {&s->now, &s->old};

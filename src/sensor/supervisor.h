@@ -125,6 +125,10 @@ struct supervisor {
     struct worker_counts past, ended; /* sums of engines that ended; of the last one */
     struct logger_counters past_log;
     struct wire *wire; /* NULL: mirror ports */
+    struct blacklist *list; /* its block is mapped by every engine */
+    void *list_block;
+    size_t list_bytes;
+    int list_fd;
     int signal_fd, control_fd, ready_fd, pid_fd;
     int link_fd; /* the kernel tells here that some link has changed */
     char control[4096], pidfile[4096];
@@ -181,6 +185,15 @@ void wire_end(struct supervisor *s);
 void report_wire(struct supervisor *s, struct json *j);
 /* Frames that went on without us, and those that did not. */
 uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped, uint64_t *between);
+
+/* sup_list.c: the blacklist */
+int lists_prepare(struct supervisor *s) MUST_CHECK;
+void lists_never(struct supervisor *s); /* the never-block list anew */
+int lists_send(struct supervisor *s, int channel) MUST_CHECK;
+void lists_engine_gone(struct supervisor *s);
+void lists_end(struct supervisor *s);
+/* The words behind `blacklist`; false: *why is what they should be. */
+bool lists_command(struct supervisor *s, struct control_client *c, struct json *j, const char **why);
 
 /* sup_links.c */
 void links_began(struct supervisor *s); /* the sockets of a generation are open */
