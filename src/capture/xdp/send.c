@@ -148,8 +148,11 @@ bool xdp_leave(struct capture *c, const struct frame *f)
         return false;
     if (f->csum == FRAME_CSUM_UNFINISHED)
         finish_copy(x, &copy, f);
-    if (push(x, to, copy.part, copy.n))
+    if (push(x, to, copy.part, copy.n)) {
+        if (!t) /* held: nobody may come by for a while */
+            kick(x, to);
         return true;
+    }
     xdp_recycle(x, &copy);
     return false;
 }
