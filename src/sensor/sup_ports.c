@@ -233,7 +233,8 @@ int generation_open(struct supervisor *s)
     s->now.ifaces = place_of(s, s->plan.n);
     wire_generation(s);
     s->dead = 0;
-    int rc = open_captures(s);
+    int rc = s->running ? wire_ports_there(s) : 0;
+    rc = rc ? rc : open_captures(s);
     if (!rc)
         rc = open_responses(s);
     if (!rc)

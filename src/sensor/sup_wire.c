@@ -37,6 +37,7 @@ struct wire {
     bool began;               /* an engine has judged */
     int thread[WIRE_THREADS]; /* of the engine; -1: none */
     int lock[CAPTURE_IFACES];
+    unsigned index[CAPTURE_IFACES]; /* of the port that the gate was put at */
 };
 
 static const char *port(const struct supervisor *s, unsigned i)
@@ -82,7 +83,10 @@ static int port_gate(struct supervisor *s, unsigned i)
         [XDP_MODE_NATIVE] = "in the driver",
         [XDP_MODE_GENERIC] = "in the stack, for its driver takes none",
     };
+    static const char joined[] =
+        "; what a sender on this host or the stack itself has joined (super-frames) is too long for this way: it goes on unlooked, as too_long";
     struct wire *w = s->wire;
+    w->index[i] = if_nametoindex(port(s, i));
     if (!w->xdp) {
         xdp_detach(port(s, i));
         return gate_attach(w->gate, port(s, i), &s->diags);
@@ -91,8 +95,9 @@ static int port_gate(struct supervisor *s, unsigned i)
     int rc = count_queues(s, i);
     rc = rc ? rc : xdp_wire_attach(w->xdp, i, port(s, i), &s->diags);
     if (!rc)
-        log_at(LOG_AT_NOTICE, "wire", "%s: XDP program %s, %u queue%s", port(s, i), words[xdp_wire_mode(w->xdp, i)],
-               s->setup.queues[i], s->setup.queues[i] == 1 ? "" : "s");
+        log_at(xdp_wire_mode(w->xdp, i) == XDP_MODE_GENERIC ? LOG_AT_WARNING : LOG_AT_NOTICE, "wire", "%s: XDP program %s, %u queue%s%s",
+               port(s, i), words[xdp_wire_mode(w->xdp, i)], s->setup.queues[i], s->setup.queues[i] == 1 ? "" : "s",
+               xdp_wire_mode(w->xdp, i) == XDP_MODE_GENERIC ? joined : "");
     return rc;
 }
 
@@ -232,6 +237,20 @@ int wire_port_back(struct supervisor *s, unsigned i)
         return 0;
     int rc = wire_bridge_join(&s->wire->bridge[i / PAIR_ENDS], port(s, i), &s->diags);
     return rc ? rc : port_gate(s, i);
+}
+
+/* Before another engine: a port that went and came while there was none has neither bridge nor gate. */
+int wire_ports_there(struct supervisor *s)
+{
+    int rc = 0;
+    for (unsigned i = 0; s->wire && i < s->plan.n && !rc; i++) {
+        unsigned index = if_nametoindex(port(s, i));
+        if (index && index == s->wire->index[i])
+            continue;
+        rc = capture_silence_port(port(s, i), &s->diags);
+        rc = rc ? rc : wire_port_back(s, i);
+    }
+    return rc;
 }
 
 int wire_socket(struct supervisor *s, unsigned iface, unsigned queue, unsigned worker)

@@ -176,6 +176,7 @@ uint64_t wire_taken(const struct supervisor *s); /* AF_XDP: frames given to sock
 void wire_generation(struct supervisor *s);      /* a new one begins */
 uint64_t wire_too_long(const struct supervisor *s);
 int wire_send(struct supervisor *s, int channel) MUST_CHECK;                   /* the gate, to an engine */
+int wire_ports_there(struct supervisor *s) MUST_CHECK;
 int wire_port_back(struct supervisor *s, unsigned iface) MUST_CHECK;
 void wire_began(struct supervisor *s);
 void wire_engine_ready(struct supervisor *s);
