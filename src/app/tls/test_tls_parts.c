@@ -233,12 +233,34 @@ static void versions(void **state)
     arena_done(&a);
 }
 
+/* GREASE and drafts beside a final version do not count; a hello without the list says it itself.
+ */
+static void offers(void **state)
+{
+    static const struct {
+        const char *list;
+        uint32_t n;
+        uint16_t best;
+    } cases[] = {{"\x03\x04\x03\x03", 4, 0x0304},
+                 {"\x03\x03\x03\x04", 4, 0x0304},
+                 {"\xaa\xaa\x03\x03\x7f\x1c", 6, 0x0303},
+                 {"\x7f\x17\x7f\x1c", 4, 0x7f1c},
+                 {"\xfa\xfa", 2, 0x0302},
+                 {"\x03", 1, 0x0302},
+                 {"", 0, 0x0302}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct tls_hello h = {.version = 0x0302, .versions = str_of(cases[i].list, cases[i].n)};
+        assert_int_equal(tls_best_offer(&h), cases[i].best);
+    }
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fingerprints), cmocka_unit_test(names),    cmocka_unit_test(times),
-        cmocka_unit_test(cert_table),   cmocka_unit_test(versions),
+        cmocka_unit_test(cert_table),   cmocka_unit_test(versions), cmocka_unit_test(offers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,12 +174,17 @@ static bool get_ja4(const struct app_get *q, unsigned i, struct app_view *out)
 static bool get_version(const struct app_get *q, unsigned i, uint64_t *out)
 {
     const struct tls_side *s = end_of(q);
-    *out = s->hello.version;
+    *out = q->dir == 0 ? tls_best_offer(&s->hello) : s->hello.version;
     return i == 0 && s->has_hello;
 }
+/*
+ * A hello is seen in the direction it is said in: else ssl_state:client_hello fires on the answer,
+ * too.  Keys are asked at the hello of the other end, so both directions see them.
+ */
 static bool get_state(const struct app_get *q, unsigned i, uint64_t *out)
 {
-    *out = tls_tx_of(q->tx)->seen;
+    unsigned other = q->dir == 0 ? TLS_SEEN_SERVER_HELLO : TLS_SEEN_CLIENT_HELLO;
+    *out = tls_tx_of(q->tx)->seen & ~other;
     return i == 0 && *out;
 }
 static bool get_chain_len(const struct app_get *q, unsigned i, uint64_t *out)

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { OFFERS_MAX = 127 }; /* what one byte of length has room for */
+
 /* ------------------------------------------------------------------ extensions */
 
 /* ServerNameList (RFC 6066 3): the first host name counts. */
@@ -190,6 +192,22 @@ bool tls_v2_client_hello_read(const uint8_t *p, uint32_t n, struct tls_hello *ou
 }
 
 /* ------------------------------------------------------------------ versions */
+
+/*
+ * The highest of supported_versions (RFC 8446 4.2.1); a draft's only where no final version of SSL
+ * 3 to TLS 1.3 stands beside it, so that GREASE (RFC 8701) never counts.
+ */
+uint16_t tls_best_offer(const struct tls_hello *h)
+{
+    uint16_t best = 0, draft = 0, v;
+    for (unsigned i = 0; i < OFFERS_MAX && tls_list_u16(h->versions, i, &v); i++) {
+        if (v >= SSL_3 && v <= TLS_1_3 && v > best)
+            best = v;
+        else if (v >> 8 == 0x7f && v > draft)
+            draft = v;
+    }
+    return best ? best : draft ? draft : h->version;
+}
 
 static const struct {
     uint16_t version;

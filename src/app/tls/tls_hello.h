@@ -122,6 +122,8 @@ static inline bool tls_extension_next(struct cursor *c, uint16_t *type, struct s
 bool tls_alpn_at(struct str list, unsigned i, struct str *out);
 
 /* EVE's names: "TLS 1.2", "TLSv1", "TLS 1.3 draft-28" ...; numbers without one as 0x%04x. */
+/* The highest version that a ClientHello offers; its own field where it names no versions. */
+uint16_t tls_best_offer(const struct tls_hello *h);
 struct str tls_version_name(uint16_t version, struct arena *a);
 
 /* ------------------------------------------------------------------ fingerprints (tls_ja.c) */
