@@ -479,6 +479,23 @@ static void numbers(void **state)
     talk_end(&t);
 }
 
+/* Both ends write 1.2 into their own field and mean 1.3 (RFC 8446 4.2.1). */
+static void version_13(void **state)
+{
+    struct talk t;
+    uint64_t v;
+    (void)state;
+    talk_begin(&t, NULL);
+    flights_say(&t, tls13);
+    for (unsigned dir = 0; dir < 2; dir++) {
+        assert_true(number(&t, dir, "tls.version", &v));
+        assert_int_equal(v, 0x0304);
+        assert_true(number(&t, dir, "ssl_version", &v));
+        assert_int_equal(v, 0x0304);
+    }
+    talk_end(&t);
+}
+
 static void custom_log(void **state)
 {
     struct talk t;
@@ -650,12 +667,19 @@ int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole),          cmocka_unit_test(every_cut),
-        cmocka_unit_test(other_records),  cmocka_unit_test(ja3_hash),
-        cmocka_unit_test(event_table),    cmocka_unit_test(ssl2),
-        cmocka_unit_test(buffers),        cmocka_unit_test(numbers),
-        cmocka_unit_test(custom_log),     cmocka_unit_test(encryption_handling),
-        cmocka_unit_test(holes),          cmocka_unit_test(damaged),
+        cmocka_unit_test(whole),
+        cmocka_unit_test(every_cut),
+        cmocka_unit_test(other_records),
+        cmocka_unit_test(ja3_hash),
+        cmocka_unit_test(event_table),
+        cmocka_unit_test(ssl2),
+        cmocka_unit_test(buffers),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(version_13),
+        cmocka_unit_test(custom_log),
+        cmocka_unit_test(encryption_handling),
+        cmocka_unit_test(holes),
+        cmocka_unit_test(damaged),
         cmocka_unit_test(header_between),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
