@@ -25,24 +25,26 @@ static struct xsock *socket_to(struct xdp *x, unsigned iface, unsigned queue)
 
 /*
  * Copying, the kernel sends some frames a call, and says EAGAIN when there are more.  EBUSY: a
- * frame was lost on the way to the card.
+ * frame was lost on the way to the card.  What it leaves (a port that is down, memory short) is
+ * tried again next turn.
  */
 static void kick(struct xdp *x, struct xsock *s)
 {
-    s->to_kick = false;
     xring_tell(&s->tx);
     uint32_t behind = xring_behind(&s->tx);
     for (unsigned k = 0; behind && k < KICKS_MOST && (!x->zero_copy || xring_sleeps(&s->tx)); k++) {
         uint32_t was = behind;
-        if (sendto(s->fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) < 0 && errno == EBUSY &&
-            !x->zero_copy) {
+        int err = sendto(s->fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) < 0 ? errno : 0;
+        s->down = err == ENETDOWN || err == ENXIO;
+        if (err == EBUSY && !x->zero_copy) {
             x->base.n.out_sent -= x->base.n.out_sent > 0;
             x->base.n.out_failed++;
         }
         behind = xring_behind(&s->tx);
         if (x->zero_copy || behind == was)
-            return;
+            break;
     }
+    s->to_kick = behind && (!x->zero_copy || s->down);
 }
 
 static struct xdp_queue *queue_of(struct xdp *x, const struct xsock *s)
@@ -53,6 +55,8 @@ static struct xdp_queue *queue_of(struct xdp *x, const struct xsock *s)
 /* True: its frames are the kernel's now. */
 static bool push(struct xdp *x, struct xsock *s, const struct xring_desc *part, unsigned n)
 {
+    if (s->down) /* what waits there would come out minutes later */
+        return false;
     if (xring_room(&s->tx, n) < n) {
         kick(x, s);
         xdp_queue_reclaim(&x->store, queue_of(x, s));

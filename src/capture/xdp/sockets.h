@@ -21,6 +21,7 @@ struct xsock {
     int fd;
     uint8_t iface, queue; /* of the port */
     bool dead, to_kick;
+    bool down; /* nothing can be sent now */
     struct xring rx, tx;
 };
 /* Beside each frame of the burst: frame.slot. */

@@ -5,6 +5,7 @@
  */
 #include "capture/test_util.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -225,12 +226,88 @@ static void some_are_kept(void **state)
     xdp_area_free(a);
 }
 
+/* Several at once, with a kernel that takes from the fill ring and gives to the completion ring. */
+enum { CREW = 3, ROUNDS = 20000, HAND = 40 };
+static _Atomic uint8_t mark[FRAMES];
+static _Atomic bool crew_done;
+static _Atomic unsigned wrong;
+static struct fake crew_fill, crew_sent;
+static void crew_mark(uint32_t frame, uint8_t was, uint8_t is)
+{
+    if (frame >= FRAMES || atomic_exchange(&mark[frame], is) != was)
+        atomic_fetch_add(&wrong, 1);
+}
+
+static void *crew_kernel(void *ctx)
+{
+    struct xdp_area *a = ctx;
+    while (!atomic_load(&crew_done)) {
+        uint32_t to = __atomic_load_n(&crew_fill.ours, __ATOMIC_ACQUIRE);
+        while (crew_fill.theirs != to &&
+               crew_sent.theirs - __atomic_load_n(&crew_sent.ours, __ATOMIC_ACQUIRE) < SIZE) {
+            uint64_t addr = crew_fill.addr[crew_fill.theirs & (SIZE - 1)];
+            __atomic_store_n(&crew_fill.theirs, crew_fill.theirs + 1, __ATOMIC_RELEASE);
+            crew_mark(xdp_frame(a, addr), NOBODY, KERNEL);
+            crew_mark(xdp_frame(a, addr), KERNEL, NOBODY);
+            crew_sent.addr[crew_sent.theirs & (SIZE - 1)] = addr + 256;
+            __atomic_store_n(&crew_sent.theirs, crew_sent.theirs + 1, __ATOMIC_RELEASE);
+        }
+    }
+    return NULL;
+}
+
+static void *crew_worker(void *ctx)
+{
+    struct xdp_area *a = ctx;
+    struct xdp_store s;
+    uint32_t hand[HAND];
+    xdp_store_init(&s, a, CREW);
+    for (unsigned k = 0; k < ROUNDS; k++) {
+        unsigned n = 0;
+        while (n < HAND && xdp_store_get(&s, 0, &hand[n]))
+            crew_mark(hand[n++], NOBODY, WORKER);
+        xdp_queue_reclaim(&s, &a->queue[0]);
+        for (; n; n--) {
+            crew_mark(hand[n - 1], WORKER, NOBODY);
+            xdp_store_put(&s, hand[n - 1]);
+        }
+        xdp_queue_fill(&s, &a->queue[0]);
+    }
+    xdp_store_done(&s);
+    return NULL;
+}
+
+static void a_crew(void **state)
+{
+    (void)state;
+    struct xdp_area *a = area_new();
+    pthread_t kernel, crew[CREW];
+    fake_init(&crew_fill, UINT32_MAX - 1000);
+    fake_init(&crew_sent, UINT32_MAX - 1000);
+    a->queue[0].fill = crew_fill.r;
+    a->queue[0].done = crew_sent.r;
+    assert_int_equal(pthread_create(&kernel, NULL, crew_kernel, a), 0);
+    for (unsigned i = 0; i < CREW; i++)
+        assert_int_equal(pthread_create(&crew[i], NULL, crew_worker, a), 0);
+    for (unsigned i = 0; i < CREW; i++)
+        pthread_join(crew[i], NULL);
+    atomic_store(&crew_done, true);
+    pthread_join(kernel, NULL);
+    assert_int_equal(wrong, 0);
+    assert_true(crew_fill.ours != UINT32_MAX - 1000); /* something went through */
+    uint32_t between = crew_fill.ours - crew_fill.theirs + crew_sent.theirs - crew_sent.ours;
+    assert_int_equal(a->n_free + between, FRAMES);
+    memset(&a->queue[0], 0, sizeof a->queue[0]);
+    xdp_area_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(put_over_the_end), cmocka_unit_test(take_over_the_end),
         cmocka_unit_test(nonsense),         cmocka_unit_test(addresses),
         cmocka_unit_test(one_owner),        cmocka_unit_test(some_are_kept),
+        cmocka_unit_test(a_crew),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

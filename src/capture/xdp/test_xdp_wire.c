@@ -337,6 +337,28 @@ static void overload(void **state)
     assert_int_equal(capture_counters(w->c[0])->let_go, 1);
 }
 
+/* A port that is down takes nothing: counted, and not kept for when it is up again. */
+static void down(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(system("ip link set xlb down"), 0);
+    for (unsigned k = 0; k < 100; k++) {
+        say(w->left, 'x');
+        take(w, 1);
+        capture_verdict(w->c[0], &w->b);
+    }
+    const struct capture_counters *n = capture_counters(w->c[0]);
+    assert_in_range(n->out_failed, 99, 100);
+    assert_int_equal(system("ip link set xlb up"), 0);
+    usleep(50000);
+    beat_all(w);
+    (void)heard(w->right); /* one may have been in the ring */
+    say(w->left, 'y');
+    take(w, 1);
+    capture_verdict(w->c[0], &w->b);
+    assert_string_equal(heard(w->right), "y");
+}
+
 /* Many times as many as there are places: none is forgotten anywhere. */
 static void no_frame_is_forgotten(void **state)
 {
@@ -488,6 +510,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(shut, begin_shut, end),
         CASE(late),
         CASE(overload),
+        CASE(down),
         CASE(no_frame_is_forgotten),
         CASE(a_tag_beside),
         cmocka_unit_test_setup_teardown(by_owner, begin_two, end),
