@@ -519,6 +519,7 @@ static int run(const struct args *a)
         .dialect = a->dialect,
         .init_errors_fatal = a->fatal || (c && conf_bool(c, "init-errors-fatal")),
         .no_cache = a->no_cache,
+        .test = a->test,
         .quiet = a->quiet || (!a->only.n && !a->config),
     };
     if (!rc)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/load.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "verdict/verdict.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { REFUSALS_TOLD = 20 };
@@ -208,6 +211,15 @@ static int build(const struct load_options *o, struct rule_loader *l, const char
     return rc;
 }
 
+/* By number and size alone: how long images are kept is the sensor's to say. */
+static void prune(const char *image)
+{
+    char dir[4200];
+    snprintf(dir, sizeof(dir), "%s", image);
+    *strrchr(dir, '/') = 0;
+    image_cache_prune(dir, 0, clock_wall_ns() / NS_PER_SEC);
+}
+
 int load_image(const struct load_options *o, struct image **image, struct diags *d)
 {
     char path[4200];
@@ -226,6 +238,7 @@ int load_image(const struct load_options *o, struct image **image, struct diags 
     *image = own ? NULL : image_open_cached(path, d);
     rc = 0;
     if (*image) {
+        (void)utimensat(AT_FDCWD, path, NULL, 0); /* used now: image_cache_prune looks at it */
         rules_drop(l);
     } else {
         rc = build(o, l, path, own, d);
@@ -234,9 +247,19 @@ int load_image(const struct load_options *o, struct image **image, struct diags 
             rc = -EINVAL;
         if (own)
             unlink(path);
+        else
+            prune(path);
     }
     if (!rc)
         print_image(*image, o->quiet);
+    struct image_report r = {0};
+    if (!rc)
+        image_report(*image, &r);
+    for (uint32_t k = 0; k < r.n_files; k++) {
+        struct rule_file_info f;
+        image_rule_file(*image, k, &f);
+        (void)rule_file_broken(&f, o->test ? DIAG_ERROR : DIAG_WARNING, d);
+    }
     return rc;
 }
 

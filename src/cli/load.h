@@ -19,7 +19,8 @@ struct load_options {
     enum rule_dialect dialect;
     bool keep_disabled, init_errors_fatal;
     unsigned threads;
-    bool no_cache, quiet; /* quiet: the sum is not printed */
+    bool no_cache, test;     /* test: a file that gives nothing is an error */
+    bool quiet;              /* the sum is not printed */
 };
 /* Parses; the set is the caller's. NULL with d. */
 struct rule_set *load_set(const struct load_options *o, struct diags *d);

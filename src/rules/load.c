@@ -259,6 +259,15 @@ int rules_add_firewall(struct rule_loader *l, const struct conf *c, const char *
     return rc ? rc : bad;
 }
 
+bool rule_file_broken(const struct rule_file_info *f, enum diag_level level, struct diags *d)
+{
+    if (f->loaded || f->disabled || !f->refused)
+        return false;
+    diag_add(d, level, f->path, 0, 0, "mend it, or leave it out", "nothing in it can be loaded: %u refused",
+             f->refused);
+    return true;
+}
+
 /* ---- companions */
 
 static int classes_load(struct rule_loader *l, const struct raw_rules *raw, struct classes *k)

@@ -68,6 +68,8 @@ struct rule_file_info {
     uint32_t marks[3];         /* words found that only Snort 2, Snort 3, Suricata have; not told */
     uint32_t loaded, disabled, refused;
 };
+/* True, and told: it gives nothing but refusals.  Such a file is cut, or none of ours. */
+bool rule_file_broken(const struct rule_file_info *f, enum diag_level level, struct diags *d);
 
 struct rule_set {
     struct arena arena;

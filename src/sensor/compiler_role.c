@@ -177,6 +177,7 @@ static void tell_image(struct compile *w, const struct image *i)
     for (uint32_t k = 0; k < r.n_files && !rc; k++) {
         struct rule_file_info f;
         image_rule_file(i, k, &f);
+        (void)rule_file_broken(&f, w->start.flags & START_TEST ? DIAG_ERROR : DIAG_WARNING, &w->child.diags);
         rc = tell_file(w, &f);
     }
 }
@@ -248,17 +249,12 @@ static void tell_fatal(struct compile *w, const struct rule_set *s)
         diag_add(d, DIAG_ERROR, NULL, 0, 0, hint, "init-errors-fatal: the errors above");
 }
 
-/* At a reload: a file that gives nothing but refusals is cut, or none of ours; taking it would take its rules away. */
+/* At a reload: what such a file had given before would be taken away. */
 static bool broken_file(const struct rule_set *s, struct diags *d)
 {
     bool broken = false;
-    for (uint32_t k = 0; k < s->n_files; k++) {
-        const struct rule_file_info *f = &s->files[k];
-        if (f->loaded || f->disabled || !f->refused)
-            continue;
-        diag_add(d, DIAG_ERROR, f->path, 0, 0, "mend it, or take it out of the configuration", "nothing in it can be loaded");
-        broken = true;
-    }
+    for (uint32_t k = 0; k < s->n_files; k++)
+        broken |= rule_file_broken(&s->files[k], DIAG_ERROR, d);
     return broken;
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <net/if.h>
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
@@ -367,8 +368,10 @@ static void put_ports(struct supervisor *s, struct json *j, const struct worker_
         json_u64(j, "packets", c->iface[i].received);
         json_u64(j, "bytes", c->iface[i].bytes);
         json_u64(j, "kernel_drops", c->iface[i].kernel_drops);
-        json_bool(j, "there", !(s->dead >> i & 1));
-        json_bool(j, "up", !(s->dead >> i & 1) && link_is_up(s, i));
+        if (s->port_called[i][0] && link_is_there(s, i))
+            json_cstr(j, "called", s->port_called[i]);
+        json_bool(j, "there", link_is_there(s, i));
+        json_bool(j, "up", link_is_there(s, i) && link_is_up(s, i));
         json_close(j);
     }
     json_array_end(j);
@@ -381,6 +384,9 @@ static void put_ports(struct supervisor *s, struct json *j, const struct worker_
     else
         json_null(j, "response_interface");
     if (s->plan.response && !s->plan.raw) {
+        char called[IF_NAMESIZE];
+        if (s->response_renamed && if_indextoname(s->response_index, called))
+            json_cstr(j, "response_called", called);
         json_bool(j, "response_there", !s->response_gone);
         json_bool(j, "response_up", link_response_up(s));
     }
@@ -423,6 +429,7 @@ void report_status(struct supervisor *s, struct json *j)
 {
     struct worker_counts *c = &s->sum;
     (void)counts_sum(s, c);
+    links_now(s);
     json_cstr(j, "version", RIPOSTE_VERSION);
     json_cstr(j, "vips", conf_str(s->conf, "vips.name"));
     json_cstr(j, "state", s->stop ? "stopping" : s->running ? "running" : "starting");

@@ -71,7 +71,8 @@ enum msg_file_kind { FILE_ONLY, FILE_MORE, FILE_OUT, FILE_CACHE, FILE_KINDS };
 enum msg_start_flag {
     START_FATAL = 1,
     START_NO_CACHE = 2,
-    START_STRICT = 4 /* a file that can't be read ends it */
+    START_STRICT = 4, /* a file that can't be read ends it */
+    START_TEST = 8,   /* a file that gives nothing is an error */
 };
 struct msg_start { /* compiler */
     uint32_t flags, dialect, threads, pad;

@@ -292,20 +292,17 @@ static uint64_t age_of(const char *text)
 
 void place_prune(const char *cache, const char *max_age, uint64_t now_s)
 {
-    uint64_t most = age_of(max_age);
-    DIR *d = *cache && most ? opendir(cache) : NULL;
+    DIR *d = *cache ? opendir(cache) : NULL;
+    if (*cache)
+        image_cache_prune(cache, age_of(max_age), now_s);
     for (struct dirent *e; d && (e = readdir(d));) {
         struct stat st;
         char path[PATH_MAX];
-        bool image = !strncmp(e->d_name, "rules-", 6) && strstr(e->d_name, ".image");
-        bool build = !strncmp(e->d_name, "build-", 6);
-        if ((!image && !build) || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
-            (uint64_t)st.st_mtime + (build ? 86400 : most) > now_s)
+        if (strncmp(e->d_name, "build-", 6) || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
+            !S_ISDIR(st.st_mode) || (uint64_t)st.st_mtime + 86400 > now_s)
             continue;
-        if (image && S_ISREG(st.st_mode))
-            (void)unlinkat(dirfd(d), e->d_name, 0);
         int n = snprintf(path, sizeof(path), "%s/%s", cache, e->d_name);
-        if (build && S_ISDIR(st.st_mode) && n > 0 && (size_t)n < sizeof(path))
+        if (n > 0 && (size_t)n < sizeof(path))
             place_build_done(path);
     }
     if (d)

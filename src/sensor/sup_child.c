@@ -18,8 +18,31 @@
 #define BACKOFF_MOST  (10 * NS_PER_SEC)
 #define LIVED_WELL    (60 * NS_PER_SEC)
 
+enum { ENV_MOST = 16 };
+
+/*
+ * What a child gets of the caller's environment: words about time and language.  A library to load first, where to look
+ * for libraries, somebody's token are not for processes that read what strangers send.
+ */
+static void child_env(char *env[ENV_MOST])
+{
+    static const char *const kept[] = {"TZ=", "LANG=", "LANGUAGE=", "LC_ALL=", "LC_TIME=", "LC_CTYPE=", "LC_MESSAGES=",
+                                       "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=" /* of builds for tests */};
+    static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    unsigned n = 0;
+    static_assert(ARRAY_LEN(kept) + 2 <= ENV_MOST, "all, the path and the end");
+    env[n++] = path;
+    for (size_t k = 0; k < ARRAY_LEN(kept); k++)
+        for (char **e = environ; *e; e++)
+            if (!strncmp(*e, kept[k], strlen(kept[k]))) {
+                env[n++] = *e;
+                break;
+            }
+    env[n] = NULL;
+}
+
 /* In the child, between fork and exec: only what is safe there. */
-static void child_exec(int channel, const char *role)
+static void child_exec(int channel, const char *role, char *const env[])
 {
     sigset_t none;
     sigemptyset(&none);
@@ -31,18 +54,20 @@ static void child_exec(int channel, const char *role)
     char name[] = "riposte", flag[] = "-P", word[16] = "";
     strncpy(word, role, sizeof(word) - 1);
     char *argv[] = {name, flag, word, NULL};
-    execv("/proc/self/exe", argv);
+    execve("/proc/self/exe", argv, env);
     _exit(127);
 }
 
 int proc_spawn(struct proc *p)
 {
+    char *env[ENV_MOST];
     int parent, child, rc = msg_channel(&parent, &child);
     if (rc)
         return rc;
+    child_env(env);
     pid_t pid = fork();
     if (pid == 0)
-        child_exec(child, role_name[p->role]);
+        child_exec(child, role_name[p->role], env);
     int err = errno;
     close(child);
     if (pid < 0) {
@@ -209,6 +234,8 @@ int sup_start_compiler(struct supervisor *s, struct conf *c, int conf_fd)
     /* A test compiles anew: it is to find out whether that works. */
     if (!conf_bool(c, "detect.sgh-mpm-caching") || o->test)
         start.flags |= START_NO_CACHE;
+    if (o->test)
+        start.flags |= START_TEST;
     if (s->running) /* a reload that misses files would take rules away */
         start.flags |= START_STRICT;
     return started(p, rc ? rc : send_start(p, &start));

@@ -3,7 +3,8 @@
  * Links of the ports, and the response port that goes and comes back.
  *
  * The engine's sending sockets and the supervisor's are the same sockets: bound to the port anew here, they send
- * there, and the engine need not know.  A mirror port that goes is the engine's to tell (sup_ports.c).
+ * there, and the engine need not know.  A mirror port that goes is the engine's to tell (sup_ports.c).  Sockets are bound
+ * to numbers: one that is called otherwise goes on being watched.
  */
 #include "sensor/supervisor.h"
 
@@ -48,6 +49,32 @@ static void link_look(struct supervisor *s, int fd, unsigned bit, const char *na
                flags & IFF_UP ? "no link" : "set down", bit == RESPONSE_BIT ? "leaves" : "is seen on");
 }
 
+/* The name that a mirror port has now; NULL: it is gone. */
+static const char *port_name(struct supervisor *s, unsigned i)
+{
+    const char *name = s->plan.live.iface[i];
+    char other[IF_NAMESIZE], *called = s->port_called[i];
+    uint32_t index = if_nametoindex(name);
+    static_assert(IF_NAMESIZE <= sizeof(s->port_called[i]), "a name has room");
+    if (!s->port_index[i]) /* libpcap's, opened by the engine */
+        s->port_index[i] = index;
+    if (s->port_index[i] == index) {
+        if (*called)
+            log_at(LOG_AT_NOTICE, "capture", "%s has its name again", name);
+        *called = 0;
+        return index ? name : NULL;
+    }
+    if (!if_indextoname(s->port_index[i], other)) {
+        *called = 0;
+        return NULL;
+    }
+    if (strcmp(called, other) != 0)
+        log_at(LOG_AT_WARNING, "capture",
+               "%s is called %s now: it goes on being watched until the engine begins anew, which looks for %s", name, other, name);
+    memcpy(called, other, IF_NAMESIZE);
+    return called;
+}
+
 /* True: it is there, under the number that the sockets are bound to. */
 static bool response_there(struct supervisor *s)
 {
@@ -84,8 +111,16 @@ static bool response_there(struct supervisor *s)
     return true;
 }
 
+void links_opened(struct supervisor *s, unsigned iface)
+{
+    s->port_index[iface] = if_nametoindex(s->plan.live.iface[iface]);
+    s->port_called[iface][0] = 0;
+}
+
 void links_began(struct supervisor *s)
 {
+    for (unsigned i = 0; i < s->plan.n; i++)
+        links_opened(s, i);
     if (s->running) /* a port that came back meanwhile is still to be made silent: links_look sees its new number */
         return;
     s->response_index = s->plan.response ? if_nametoindex(s->plan.response) : 0;
@@ -95,6 +130,11 @@ void links_began(struct supervisor *s)
 bool link_is_up(const struct supervisor *s, unsigned iface)
 {
     return !(s->links_down >> iface & 1);
+}
+
+bool link_is_there(const struct supervisor *s, unsigned iface)
+{
+    return !(s->dead >> iface & 1) && !(s->links_gone >> iface & 1);
 }
 
 bool link_response_up(const struct supervisor *s)
@@ -122,6 +162,12 @@ void links_heard(struct supervisor *s)
     s->links_look_ns = s->dead_look_ns = 0;
 }
 
+void links_now(struct supervisor *s)
+{
+    s->links_look_ns = 0;
+    links_look(s);
+}
+
 void links_look(struct supervisor *s)
 {
     uint64_t now = sup_now();
@@ -132,9 +178,14 @@ void links_look(struct supervisor *s)
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    for (unsigned i = 0; i < s->plan.n; i++)
-        if (!(s->dead >> i & 1))
-            link_look(s, fd, i, s->plan.live.iface[i]);
+    s->links_gone = 0;
+    for (unsigned i = 0; i < s->plan.n; i++) {
+        const char *name = s->dead >> i & 1 ? NULL : port_name(s, i);
+        if (name)
+            link_look(s, fd, i, name);
+        else
+            s->links_gone |= 1u << i;
+    }
     if (s->plan.response && !s->plan.raw && response_there(s))
         link_look(s, fd, RESPONSE_BIT, if_indextoname(s->response_index, other) ? other : s->plan.response);
     close(fd);

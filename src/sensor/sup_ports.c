@@ -314,6 +314,7 @@ static bool port_back(struct supervisor *s, unsigned i)
             msg_send(s->engine.channel, MSG_REPLACE, &x, sizeof(x), &fd, 1))
             return false;
     }
+    links_opened(s, i);
     log_at(LOG_AT_NOTICE, "capture", "%s is there again", name);
     return true;
 }

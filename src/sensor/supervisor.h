@@ -117,6 +117,9 @@ struct supervisor {
     struct msg_swapped swapped;
     uint32_t dead; /* interfaces that are away */
     uint64_t dead_look_ns, dead_seen;
+    uint32_t port_index[CAPTURE_IFACES];       /* what the sockets of an interface are bound to; 0: nothing */
+    char port_called[CAPTURE_IFACES][MSG_NAME]; /* its name now, if it has another one than it was opened by */
+    uint32_t links_gone; /* interfaces that are not there */
     uint64_t links_down; /* interfaces without link or set down; bit CAPTURE_IFACES: the response port */
     uint64_t links_look_ns;
     uint32_t response_index; /* of the port that the sending sockets are bound to */
@@ -198,9 +201,12 @@ bool lists_command(struct supervisor *s, struct control_client *c, struct json *
 
 /* sup_links.c */
 void links_began(struct supervisor *s); /* the sockets of a generation are open */
+void links_opened(struct supervisor *s, unsigned iface); /* or those of one interface, by its name */
 void links_listen(struct supervisor *s); /* without it they are looked at each second */
 void links_heard(struct supervisor *s);  /* the kernel told: looked at on this turn */
 void links_look(struct supervisor *s);
+void links_now(struct supervisor *s); /* also when it is not time yet */
+bool link_is_there(const struct supervisor *s, unsigned iface);
 bool link_is_up(const struct supervisor *s, unsigned iface);
 bool link_response_up(const struct supervisor *s);
 
