@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { REFUSALS_TOLD = 20 };
+enum { REFUSALS_TOLD = 20, PRUNED_MOST = 500 };
 
 static const char *variable(void *ctx, bool port, const char *name)
 {
@@ -217,7 +217,7 @@ static void prune(const char *image)
     char dir[4200];
     snprintf(dir, sizeof(dir), "%s", image);
     *strrchr(dir, '/') = 0;
-    image_cache_prune(dir, 0, clock_wall_ns() / NS_PER_SEC);
+    image_cache_prune(dir, 0, clock_wall_ns() / NS_PER_SEC, PRUNED_MOST);
 }
 
 int load_image(const struct load_options *o, struct image **image, struct diags *d)

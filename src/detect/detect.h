@@ -79,9 +79,10 @@ void image_rule_file(const struct image *i, uint32_t n, struct rule_file_info *o
 int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, size_t room) MUST_CHECK;
 /*
  * Images of the cache that are too many, too large together, or were not used for so long (0: no limit) go, the oldest
- * first; the newest one stays.  For whoever has put one there.
+ * first, `most` of them at once.  For whoever has put one there.  It looks at each file: a folder
+ * that was left to grow takes seconds.
  */
-void image_cache_prune(const char *dir, uint64_t max_age_s, uint64_t now_s);
+void image_cache_prune(const char *dir, uint64_t max_age_s, uint64_t now_s, unsigned most);
 #define IMAGE_VERSION 13
 
 /* A rule's facts, borrowed from the image. */

@@ -19,8 +19,7 @@
 enum {
     KEPT_MOST = 1000,
     LOOKED_MOST = 1 << 20,
-    GONE_MOST = 20000, /* at once: the next one goes on */
-    LEFT_S = 86400,    /* what a compile that was killed left behind */
+    LEFT_S = 86400, /* what a compile that was killed left behind */
 };
 #define KEPT_BYTES (4ull << 30)
 
@@ -73,7 +72,7 @@ static void look(DIR *d, struct cache_list *l, uint64_t now_s)
     }
 }
 
-void image_cache_prune(const char *dir, uint64_t max_age_s, uint64_t now_s)
+void image_cache_prune(const char *dir, uint64_t max_age_s, uint64_t now_s, unsigned most)
 {
     struct cache_list l = {0};
     DIR *d = opendir(dir);
@@ -84,10 +83,10 @@ void image_cache_prune(const char *dir, uint64_t max_age_s, uint64_t now_s)
         qsort(l.v, l.n, sizeof(*l.v), newest_first);
     uint64_t bytes = 0;
     unsigned gone = 0;
-    for (size_t i = 0; i < l.n && gone < GONE_MOST; i++) {
+    for (size_t i = 0; i < l.n && gone < most; i++) {
         bytes += l.v[i].bytes;
         bool old = max_age_s && l.v[i].at_ns / NS_PER_SEC + max_age_s <= now_s;
-        if (i && (i >= KEPT_MOST || bytes > KEPT_BYTES || old))
+        if (old || i >= KEPT_MOST || (i && bytes > KEPT_BYTES))
             gone += !unlinkat(dirfd(d), l.v[i].name, 0);
     }
     free(l.v);

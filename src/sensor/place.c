@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ------------------------------------------------------------------ users */
@@ -290,11 +291,10 @@ static uint64_t age_of(const char *text)
     return 0; /* for ever */
 }
 
-void place_prune(const char *cache, const char *max_age, uint64_t now_s)
+/* What a compiler that was killed left. */
+static void builds_prune(const char *cache, uint64_t now_s)
 {
-    DIR *d = *cache ? opendir(cache) : NULL;
-    if (*cache)
-        image_cache_prune(cache, age_of(max_age), now_s);
+    DIR *d = opendir(cache);
     for (struct dirent *e; d && (e = readdir(d));) {
         struct stat st;
         char path[PATH_MAX];
@@ -307,6 +307,32 @@ void place_prune(const char *cache, const char *max_age, uint64_t now_s)
     }
     if (d)
         closedir(d);
+}
+
+void place_prune(const char *cache, const char *max_age, uint64_t now_s)
+{
+    if (!*cache)
+        return;
+    image_cache_prune(cache, age_of(max_age), now_s, UINT_MAX);
+    builds_prune(cache, now_s);
+}
+
+void place_prune_apart(const char *cache, const char *max_age, uint64_t now_s)
+{
+    pid_t pid = fork();
+    if (pid < 0)
+        return;
+    if (pid > 0) {
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        return;
+    }
+    if (fork() != 0)
+        _exit(0);
+    (void)close_range(0, UINT_MAX, 0); /* ports, rings and channels are not its */
+    (void)!nice(10);
+    place_prune(cache, max_age, now_s);
+    _exit(0);
 }
 
 /* Who wrote it last; 0: nobody can tell. */

@@ -27,6 +27,8 @@ int place_image(const char *built, const char *cache, uint64_t key, struct diags
 
 /* Removes images that nobody used for `max_age` ("7d"), and what broken compilations left. */
 void place_prune(const char *cache, const char *max_age, uint64_t now_s);
+/* The same by a process of its own, that nobody waits for: the supervisor has engines to watch. */
+void place_prune_apart(const char *cache, const char *max_age, uint64_t now_s);
 
 /*
  * Writes our process id; the file stays locked as long as the descriptor is open.  -EBUSY with a

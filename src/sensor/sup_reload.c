@@ -291,8 +291,8 @@ void sup_compiler_ended(struct supervisor *s)
         return;
     }
     int fd = take_image(s);
-    place_prune(s->cache, conf_str(s->conf, "detect.sgh-mpm-caching-max-age"),
-                clock_wall_ns() / NS_PER_SEC);
+    place_prune_apart(s->cache, conf_str(s->conf, "detect.sgh-mpm-caching-max-age"),
+                      clock_wall_ns() / NS_PER_SEC);
     sup_tell(s);
     if (fd < 0) {
         sup_reload_failed(s, "the image can't be taken");
