@@ -184,61 +184,51 @@ static enum outcome regex(struct block *b, const struct img_test *t)
 
 /* ------------------------------------------------------------------ in order */
 
-static enum outcome run(struct block *b, const struct img_test *t)
+/* Tests that have one place to hold at: nothing of them is tried again. */
+static bool holds_here(struct block *b, const struct img_test *t)
 {
     struct detect *d = b->d;
+    switch (t->kind) {
+    case TEST_ISDATAAT:
+        return block_isdataat(b, t);
+    case TEST_BYTE_TEST:
+        return block_byte_test(b, t);
+    case TEST_BYTE_JUMP:
+        return block_byte_jump(b, t);
+    case TEST_BYTE_EXTRACT:
+        return block_byte_extract(b, t);
+    case TEST_BYTE_MATH:
+        return block_byte_math(b, t);
+    case TEST_BSIZE:
+        return uint_holds(t->u.uint.op, block_input(b, t)->n + block_input(b, t)->offset, t->u.uint.a, t->u.uint.b);
+    case TEST_ENTROPY:
+        return block_entropy(b, t);
+    case TEST_KEY_BUFFER:
+        return key_holds(d, t, block_input(b, t));
+    case TEST_BASE64_DECODE:
+        return block_base64(b, t);
+    case TEST_DATASET:
+    case TEST_FILE_HASH:
+        return set_test(d, t, block_input(b, t));
+    case TEST_RPC:
+        return block_rpc(b, t);
+    case TEST_ASN1:
+        return block_asn1(b, t);
+    case TEST_FTPBOUNCE:
+        return block_ftpbounce(b);
+    default:
+        return false;
+    }
+}
+
+static enum outcome run(struct block *b, const struct img_test *t)
+{
     for (; t < b->end; t++) {
-        bool ok;
-        switch (t->kind) {
-        case TEST_CONTENT:
+        if (t->kind == TEST_CONTENT)
             return content(b, t);
-        case TEST_PCRE:
+        if (t->kind == TEST_PCRE)
             return regex(b, t);
-        case TEST_ISDATAAT:
-            ok = block_isdataat(b, t);
-            break;
-        case TEST_BYTE_TEST:
-            ok = block_byte_test(b, t);
-            break;
-        case TEST_BYTE_JUMP:
-            ok = block_byte_jump(b, t);
-            break;
-        case TEST_BYTE_EXTRACT:
-            ok = block_byte_extract(b, t);
-            break;
-        case TEST_BYTE_MATH:
-            ok = block_byte_math(b, t);
-            break;
-        case TEST_BSIZE:
-            ok = uint_holds(t->u.uint.op, block_input(b, t)->n + block_input(b, t)->offset, t->u.uint.a, t->u.uint.b);
-            break;
-        case TEST_ENTROPY:
-            ok = block_entropy(b, t);
-            break;
-        case TEST_KEY_BUFFER:
-            ok = key_holds(d, t, block_input(b, t));
-            break;
-        case TEST_BASE64_DECODE:
-            ok = block_base64(b, t);
-            break;
-        case TEST_DATASET:
-        case TEST_FILE_HASH:
-            ok = set_test(d, t, block_input(b, t));
-            break;
-        case TEST_RPC:
-            ok = block_rpc(b, t);
-            break;
-        case TEST_ASN1:
-            ok = block_asn1(b, t);
-            break;
-        case TEST_FTPBOUNCE:
-            ok = block_ftpbounce(b);
-            break;
-        default:
-            (void)d;
-            ok = false;
-        }
-        if (!ok)
+        if (!holds_here(b, t))
             return FAILS;
     }
     /* Bytes kept from an earlier inspection are there so that what lies across is found, not to be found again. */
@@ -246,7 +236,7 @@ static enum outcome run(struct block *b, const struct img_test *t)
         b->stale = b->was_stale = true;
         return FAILS;
     }
-    d->reach = b->far;
+    b->d->reach = b->far;
     return HOLDS;
 }
 

@@ -127,60 +127,10 @@ bool rule_header_ok(struct detect *d, const struct img_rule *r, uint32_t index)
 
 /* ------------------------------------------------------------------ numbers of packet and flow */
 
-bool packet_field(const struct detect *d, unsigned field, uint64_t *v)
+static bool flow_field(const struct packet *p, unsigned field, uint64_t *v)
 {
-    const struct packet *p = d->p;
     const struct flow *f = p->flow;
-    bool tcp = p->flags & PKT_TCP, icmp = p->flags & (PKT_ICMP | PKT_ICMP6);
-    switch ((enum rule_packet_field)field) {
-    case PFIELD_TTL:
-        *v = p->ttl;
-        return p->ver != 0;
-    case PFIELD_TOS:
-        *v = p->tos;
-        return p->ver == 4;
-    case PFIELD_ID:
-        *v = p->ip_id;
-        return p->ver == 4;
-    case PFIELD_ITYPE:
-        *v = p->icmp_type;
-        return icmp;
-    case PFIELD_ICODE:
-        *v = p->icmp_code;
-        return icmp;
-    case PFIELD_ICMP_ID:
-        *v = p->icmp_id;
-        return icmp;
-    case PFIELD_ICMP_SEQ:
-        *v = p->icmp_seq;
-        return icmp;
-    case PFIELD_ICMP6_MTU:
-        *v = p->icmp_mtu;
-        return (p->flags & PKT_ICMP6) && p->icmp_type == 2;
-    case PFIELD_SEQ:
-        *v = p->tcp.seq;
-        return tcp;
-    case PFIELD_ACK:
-        *v = p->tcp.ack;
-        return tcp;
-    case PFIELD_WINDOW:
-        *v = p->tcp.win;
-        return tcp;
-    case PFIELD_MSS:
-        *v = p->tcp.mss;
-        return tcp && p->tcp.has_mss;
-    case PFIELD_WSCALE:
-        *v = p->tcp.wscale;
-        return tcp && p->tcp.has_wscale;
-    case PFIELD_TCP_HLEN:
-        *v = p->tcp.hlen;
-        return tcp;
-    case PFIELD_IP_HLEN:
-        *v = p->ip_hlen;
-        return p->ver == 4;
-    case PFIELD_DSIZE:
-        *v = p->seg_size && p->seg_n > 1 ? p->seg_size : p->payload_len;
-        return !(p->flags & PKT_PSEUDO);
+    switch (field) {
     case PFIELD_FLOW_AGE:
         *v = f ? (p->ts_ns - f->first_ns) / 1000000000u : 0;
         return f != NULL;
@@ -202,6 +152,82 @@ bool packet_field(const struct detect *d, unsigned field, uint64_t *v)
     case PFIELD_FLOW_BYTES_TC:
         *v = f ? f->bytes[1] : 0;
         return f != NULL;
+    default:
+        return false;
+    }
+}
+
+static bool tcp_field(const struct packet *p, unsigned field, uint64_t *v)
+{
+    bool tcp = p->flags & PKT_TCP;
+    switch (field) {
+    case PFIELD_SEQ:
+        *v = p->tcp.seq;
+        return tcp;
+    case PFIELD_ACK:
+        *v = p->tcp.ack;
+        return tcp;
+    case PFIELD_WINDOW:
+        *v = p->tcp.win;
+        return tcp;
+    case PFIELD_MSS:
+        *v = p->tcp.mss;
+        return tcp && p->tcp.has_mss;
+    case PFIELD_WSCALE:
+        *v = p->tcp.wscale;
+        return tcp && p->tcp.has_wscale;
+    case PFIELD_TCP_HLEN:
+        *v = p->tcp.hlen;
+        return tcp;
+    default:
+        return flow_field(p, field, v);
+    }
+}
+
+static bool icmp_field(const struct packet *p, unsigned field, uint64_t *v)
+{
+    bool icmp = p->flags & (PKT_ICMP | PKT_ICMP6);
+    switch (field) {
+    case PFIELD_ITYPE:
+        *v = p->icmp_type;
+        return icmp;
+    case PFIELD_ICODE:
+        *v = p->icmp_code;
+        return icmp;
+    case PFIELD_ICMP_ID:
+        *v = p->icmp_id;
+        return icmp;
+    case PFIELD_ICMP_SEQ:
+        *v = p->icmp_seq;
+        return icmp;
+    case PFIELD_ICMP6_MTU:
+        *v = p->icmp_mtu;
+        return (p->flags & PKT_ICMP6) && p->icmp_type == 2;
+    default:
+        return tcp_field(p, field, v);
+    }
+}
+
+/* Each knows its own, and asks the next one. */
+bool packet_field(const struct detect *d, unsigned field, uint64_t *v)
+{
+    const struct packet *p = d->p;
+    switch (field) {
+    case PFIELD_TTL:
+        *v = p->ttl;
+        return p->ver != 0;
+    case PFIELD_TOS:
+        *v = p->tos;
+        return p->ver == 4;
+    case PFIELD_ID:
+        *v = p->ip_id;
+        return p->ver == 4;
+    case PFIELD_IP_HLEN:
+        *v = p->ip_hlen;
+        return p->ver == 4;
+    case PFIELD_DSIZE:
+        *v = p->seg_size && p->seg_n > 1 ? p->seg_size : p->payload_len;
+        return !(p->flags & PKT_PSEUDO);
     case PFIELD_VLAN_LAYERS:
         *v = p->vlan_n;
         return true;
@@ -214,10 +240,9 @@ bool packet_field(const struct detect *d, unsigned field, uint64_t *v)
     case PFIELD_VXLAN_VNI:
         *v = p->vxlan_vni;
         return p->src_kind == PKT_SRC_VXLAN;
-    case PFIELD_COUNT:
-        break;
+    default:
+        return icmp_field(p, field, v);
     }
-    return false;
 }
 
 static bool flags_hold(const struct img_test *t, uint8_t have)

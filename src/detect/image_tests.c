@@ -64,8 +64,9 @@ static struct img_num num_of(struct rule_num n)
     return (struct img_num){.v = clamp32(n.v), .var = n.var};
 }
 
-static void put_content(struct builder *b, struct img_test *o, const struct test_content *c)
+static void put_content(struct builder *b, struct img_test *o, const struct rule_test *t)
 {
+    const struct test_content *c = &t->u.content;
     o->flags = c->flags;
     o->u.content.bytes = build_text(b, (c->flags & CONTENT_NOCASE) && c->folded.n ? c->folded : c->bytes);
     o->u.content.offset = num_of(c->offset);
@@ -76,8 +77,9 @@ static void put_content(struct builder *b, struct img_test *o, const struct test
         o->u.content.replace = build_text(b, c->replace);
 }
 
-static void put_pcre(struct builder *b, struct img_test *o, const struct test_pcre *p)
+static void put_pcre(struct builder *b, struct img_test *o, const struct rule_test *t)
 {
+    const struct test_pcre *p = &t->u.pcre;
     o->flags = p->flags;
     o->u.pcre.pattern = build_text(b, p->pattern);
     o->u.pcre.options = p->options;
@@ -90,8 +92,10 @@ static void put_pcre(struct builder *b, struct img_test *o, const struct test_pc
     }
 }
 
-static void put_bytes(struct img_test *o, const struct test_bytes *t)
+static void put_bytes(struct builder *b, struct img_test *o, const struct rule_test *test)
 {
+    const struct test_bytes *t = &test->u.bytes;
+    (void)b;
     o->flags = t->flags;
     o->u.bytes.n = num_of(t->n);
     o->u.bytes.offset = num_of(t->offset);
@@ -107,8 +111,10 @@ static void put_bytes(struct img_test *o, const struct test_bytes *t)
     o->u.bytes.op = t->op;
 }
 
-static void put_bits(struct img_test *o, const struct test_bits *t)
+static void put_bits(struct builder *b, struct img_test *o, const struct rule_test *test)
 {
+    const struct test_bits *t = &test->u.bits;
+    (void)b;
     for (unsigned k = 0; k < t->n && k < 8; k++)
         o->u.bits.id[k] = t->id[k];
     o->u.bits.group = t->group;
@@ -119,7 +125,7 @@ static void put_bits(struct img_test *o, const struct test_bits *t)
     o->u.bits.expire_s = t->expire_s;
 }
 
-static void put_uint(struct img_test *o, const struct test_uint *u, unsigned field)
+static void uint_of(struct img_test *o, const struct test_uint *u, unsigned field)
 {
     o->u.uint.a = u->a;
     o->u.uint.b = u->b;
@@ -127,8 +133,22 @@ static void put_uint(struct img_test *o, const struct test_uint *u, unsigned fie
     o->u.uint.field = (uint16_t)field;
 }
 
-static void put_key(struct builder *b, struct img_test *o, const struct rule_key *k)
+static void put_uint(struct builder *b, struct img_test *o, const struct rule_test *t)
 {
+    (void)b;
+    uint_of(o, &t->u.uint, 0);
+}
+
+static void put_packet(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    uint_of(o, &t->u.packet.uint, t->u.packet.field);
+    o->u.uint.index = t->u.packet.index;
+}
+
+static void put_key(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    const struct rule_key *k = &t->u.key;
     o->u.key.key = k->key;
     o->u.key.data = k->data;
     o->u.key.n_names = k->n_names;
@@ -139,139 +159,189 @@ static void put_key(struct builder *b, struct img_test *o, const struct rule_key
         o->u.key.text[i] = build_text(b, k->text[i]);
 }
 
+static void put_flags(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.flags.value = t->u.flags.value;
+    o->u.flags.mask = t->u.flags.mask;
+    o->u.flags.mode = t->u.flags.mode;
+}
+
+static void put_flowint(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.flowint.value = t->u.flowint.value;
+    o->u.flowint.id = t->u.flowint.id;
+    o->u.flowint.value_id = t->u.flowint.value_id;
+    o->u.flowint.op = t->u.flowint.op;
+    o->u.flowint.value_is_var = t->u.flowint.value_is_var;
+}
+
+static void put_size(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.size.size = t->u.size.size;
+    o->u.size.who = t->u.size.who;
+    o->u.size.op = t->u.size.op;
+}
+
+static void put_event(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.ref.id = t->u.event.id;
+    o->u.ref.app = t->app;
+}
+
+static void put_protocol(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.ref.id = t->u.app_proto.id;
+    o->u.ref.negated = t->u.app_proto.negated;
+    o->u.ref.mode = t->u.app_proto.mode;
+}
+
+static void put_hook(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.ref.app = t->app;
+    o->u.ref.dir = t->u.hook.dir;
+    o->u.ref.progress = t->u.hook.progress;
+}
+
+static void put_rpc(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.rpc.program = t->u.rpc.program;
+    o->u.rpc.version = t->u.rpc.version;
+    o->u.rpc.procedure = t->u.rpc.procedure;
+}
+
+static void put_asn1(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.asn1.oversize_length = t->u.asn1.oversize_length;
+    o->u.asn1.absolute_offset = t->u.asn1.absolute_offset;
+    o->u.asn1.relative_offset = t->u.asn1.relative_offset;
+    o->u.asn1.bitstring_overflow = t->u.asn1.bitstring_overflow;
+    o->u.asn1.double_overflow = t->u.asn1.double_overflow;
+    o->u.asn1.oversize = t->u.asn1.oversize;
+    o->u.asn1.relative = t->u.asn1.relative;
+}
+
+static void put_csum(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.csum.which = t->u.csum.which;
+    o->u.csum.ver = t->u.csum.ver;
+    o->u.csum.valid = t->u.csum.valid;
+}
+
+static void put_listed(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    o->u.listed.set = t->u.listed.list;
+    o->u.listed.context = build_text(b, t->u.listed.context);
+    o->u.listed.cmd = t->u.listed.cmd;
+    o->u.listed.op = t->u.listed.op;
+    o->u.listed.a = t->u.listed.value;
+    o->u.listed.subdomain = t->u.listed.subdomain;
+}
+
+static void put_entropy(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.entropy.a = t->u.entropy.a;
+    o->u.entropy.b = t->u.entropy.b;
+    o->u.entropy.offset = t->u.entropy.offset;
+    o->u.entropy.bytes = t->u.entropy.bytes;
+    o->u.entropy.op = t->u.entropy.op;
+    o->u.entropy.name = t->u.entropy.name;
+}
+
+static void put_iprep(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.listed.set = t->u.iprep.list;
+    o->u.listed.who = t->u.iprep.who;
+    o->u.listed.cmd = t->u.iprep.set == 1 ? LISTED_IS_SET : t->u.iprep.set == 2 ? LISTED_IS_NOT_SET : LISTED_SCORE;
+    o->u.listed.op = t->u.iprep.uint.op;
+    o->u.listed.a = t->u.iprep.uint.a;
+    o->u.listed.b = t->u.iprep.uint.b;
+}
+
+static void put_filestore(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.flags.value = t->u.filestore.dirs;
+    o->u.flags.mode = t->u.filestore.scope;
+}
+
+static void put_tag(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.tag = t->u.tag;
+}
+
+static void put_blacklist(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.blacklist = t->u.blacklist;
+}
+
+static void put_absent(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->flags = t->u.flag;
+}
+
+/* Kinds that are not here have no argument. */
+static void (*const puts_of[TEST_KINDS])(struct builder *b, struct img_test *o, const struct rule_test *t) = {
+    [TEST_CONTENT] = put_content,
+    [TEST_PCRE] = put_pcre,
+    [TEST_ISDATAAT] = put_bytes,
+    [TEST_BYTE_TEST] = put_bytes,
+    [TEST_BYTE_JUMP] = put_bytes,
+    [TEST_BYTE_EXTRACT] = put_bytes,
+    [TEST_BYTE_MATH] = put_bytes,
+    [TEST_BASE64_DECODE] = put_bytes,
+    [TEST_BSIZE] = put_uint,
+    [TEST_BUFFER_UINT] = put_uint,
+    [TEST_FRAGOFFSET] = put_uint,
+    [TEST_IPOPTS] = put_uint,
+    [TEST_PACKET] = put_packet,
+    [TEST_TCP_FLAGS] = put_flags,
+    [TEST_FRAGBITS] = put_flags,
+    [TEST_BITS] = put_bits,
+    [TEST_FLOWINT] = put_flowint,
+    [TEST_STREAM_SIZE] = put_size,
+    [TEST_DECODE_EVENT] = put_event,
+    [TEST_STREAM_EVENT] = put_event,
+    [TEST_APP_EVENT] = put_event,
+    [TEST_APP_PROTOCOL] = put_protocol,
+    [TEST_HOOK] = put_hook,
+    [TEST_APP_STATE] = put_hook,
+    [TEST_RPC] = put_rpc,
+    [TEST_ASN1] = put_asn1,
+    [TEST_CSUM] = put_csum,
+    [TEST_DATASET] = put_listed,
+    [TEST_FILE_HASH] = put_listed,
+    [TEST_ENTROPY] = put_entropy,
+    [TEST_IPREP] = put_iprep,
+    [TEST_KEY_PACKET] = put_key,
+    [TEST_KEY_BUFFER] = put_key,
+    [TEST_FILESTORE] = put_filestore,
+    [TEST_TAG] = put_tag,
+    [TEST_BLACKLIST] = put_blacklist,
+    [TEST_BUFFER_ABSENT] = put_absent,
+};
+
 /* One test of the intermediate form as an image test. */
 struct img_test build_test(struct builder *b, const struct rule_test *t)
 {
     struct img_test o;
     memset(&o, 0, sizeof(o));
     o.kind = t->kind;
-    switch (t->kind) {
-    case TEST_CONTENT:
-        put_content(b, &o, &t->u.content);
-        break;
-    case TEST_PCRE:
-        put_pcre(b, &o, &t->u.pcre);
-        break;
-    case TEST_ISDATAAT:
-    case TEST_BYTE_TEST:
-    case TEST_BYTE_JUMP:
-    case TEST_BYTE_EXTRACT:
-    case TEST_BYTE_MATH:
-    case TEST_BASE64_DECODE:
-        put_bytes(&o, &t->u.bytes);
-        break;
-    case TEST_BSIZE:
-    case TEST_BUFFER_UINT:
-    case TEST_FRAGOFFSET:
-    case TEST_IPOPTS:
-        put_uint(&o, &t->u.uint, 0);
-        break;
-    case TEST_PACKET:
-        put_uint(&o, &t->u.packet.uint, t->u.packet.field);
-        o.u.uint.index = t->u.packet.index;
-        break;
-    case TEST_TCP_FLAGS:
-    case TEST_FRAGBITS:
-        o.u.flags.value = t->u.flags.value;
-        o.u.flags.mask = t->u.flags.mask;
-        o.u.flags.mode = t->u.flags.mode;
-        break;
-    case TEST_BITS:
-        put_bits(&o, &t->u.bits);
-        break;
-    case TEST_FLOWINT:
-        o.u.flowint.value = t->u.flowint.value;
-        o.u.flowint.id = t->u.flowint.id;
-        o.u.flowint.value_id = t->u.flowint.value_id;
-        o.u.flowint.op = t->u.flowint.op;
-        o.u.flowint.value_is_var = t->u.flowint.value_is_var;
-        break;
-    case TEST_STREAM_SIZE:
-        o.u.size.size = t->u.size.size;
-        o.u.size.who = t->u.size.who;
-        o.u.size.op = t->u.size.op;
-        break;
-    case TEST_DECODE_EVENT:
-    case TEST_STREAM_EVENT:
-    case TEST_APP_EVENT:
-        o.u.ref.id = t->u.event.id;
-        o.u.ref.app = t->app;
-        break;
-    case TEST_APP_PROTOCOL:
-        o.u.ref.id = t->u.app_proto.id;
-        o.u.ref.negated = t->u.app_proto.negated;
-        o.u.ref.mode = t->u.app_proto.mode;
-        break;
-    case TEST_HOOK:
-    case TEST_APP_STATE:
-        o.u.ref.app = t->app;
-        o.u.ref.dir = t->u.hook.dir;
-        o.u.ref.progress = t->u.hook.progress;
-        break;
-    case TEST_RPC:
-        o.u.rpc.program = t->u.rpc.program;
-        o.u.rpc.version = t->u.rpc.version;
-        o.u.rpc.procedure = t->u.rpc.procedure;
-        break;
-    case TEST_ASN1:
-        o.u.asn1.oversize_length = t->u.asn1.oversize_length;
-        o.u.asn1.absolute_offset = t->u.asn1.absolute_offset;
-        o.u.asn1.relative_offset = t->u.asn1.relative_offset;
-        o.u.asn1.bitstring_overflow = t->u.asn1.bitstring_overflow;
-        o.u.asn1.double_overflow = t->u.asn1.double_overflow;
-        o.u.asn1.oversize = t->u.asn1.oversize;
-        o.u.asn1.relative = t->u.asn1.relative;
-        break;
-    case TEST_CSUM:
-        o.u.csum.which = t->u.csum.which;
-        o.u.csum.ver = t->u.csum.ver;
-        o.u.csum.valid = t->u.csum.valid;
-        break;
-    case TEST_DATASET:
-    case TEST_FILE_HASH:
-        o.u.listed.set = t->u.listed.list;
-        o.u.listed.context = build_text(b, t->u.listed.context);
-        o.u.listed.cmd = t->u.listed.cmd;
-        o.u.listed.op = t->u.listed.op;
-        o.u.listed.a = t->u.listed.value;
-        o.u.listed.subdomain = t->u.listed.subdomain;
-        break;
-    case TEST_ENTROPY:
-        o.u.entropy.a = t->u.entropy.a;
-        o.u.entropy.b = t->u.entropy.b;
-        o.u.entropy.offset = t->u.entropy.offset;
-        o.u.entropy.bytes = t->u.entropy.bytes;
-        o.u.entropy.op = t->u.entropy.op;
-        o.u.entropy.name = t->u.entropy.name;
-        break;
-    case TEST_IPREP:
-        o.u.listed.set = t->u.iprep.list;
-        o.u.listed.who = t->u.iprep.who;
-        o.u.listed.cmd = t->u.iprep.set == 1 ? LISTED_IS_SET : t->u.iprep.set == 2 ? LISTED_IS_NOT_SET : LISTED_SCORE;
-        o.u.listed.op = t->u.iprep.uint.op;
-        o.u.listed.a = t->u.iprep.uint.a;
-        o.u.listed.b = t->u.iprep.uint.b;
-        break;
-    case TEST_KEY_PACKET:
-    case TEST_KEY_BUFFER:
-        put_key(b, &o, &t->u.key);
-        break;
-    case TEST_FILESTORE:
-        o.u.flags.value = t->u.filestore.dirs;
-        o.u.flags.mode = t->u.filestore.scope;
-        break;
-    case TEST_TAG:
-        o.u.tag = t->u.tag;
-        break;
-    case TEST_BLACKLIST:
-        o.u.blacklist = t->u.blacklist;
-        break;
-    case TEST_BUFFER_ABSENT:
-        o.flags = t->u.flag;
-        break;
-    default: /* kinds without an argument */
-        break;
-    }
+    if (t->kind < TEST_KINDS && puts_of[t->kind])
+        puts_of[t->kind](b, &o, t);
     return o;
 }
 
