@@ -16,10 +16,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct frame f;
     size_t need;
     volatile uint8_t sink = 0;
+    enum cap_read got;
     if (!r)
         return 0;
     if (cap_reader_start(r, &s) == 0)
-        while (cap_reader_next(r, &s, &f, &need) == CAP_FRAME) {
+        while ((got = cap_reader_next(r, &s, &f, &need)) == CAP_FRAME || got == CAP_SKIP || got == CAP_NOTE) {
+            if (got != CAP_FRAME)
+                continue;
             if (f.len > CAP_FRAME_MAX || f.wire_len < f.len)
                 abort();
             if (f.len)
