@@ -214,6 +214,7 @@ enum app_tx_flag {
     TX_FILE_LOGGED = 16,
     TX_DROP = 32,
     TX_PASS = 64,
+    TX_UNLOGGED = 128, /* a rule of the action config: no record of it is written */
 };
 struct tx_detect; /* detect's: partial results of rules */
 
@@ -327,6 +328,8 @@ struct app_engine *app_engine_new(const struct conf *c, bool inline_mode, struct
 void app_engine_free(struct app_engine *e);
 /* Rules (or outputs) that need digests of files: from now on, for files opened later. */
 void app_engine_want_hash(struct app_engine *e, bool md5, bool sha1, bool sha256);
+/* Rules (or outputs) that ask for the type of files by libmagic: of those opened later.  0, or a negative errno. */
+int app_engine_want_magic(struct app_engine *e);
 /* Files are kept where the outputs say so: rules ask for it, or all are. */
 void app_engine_want_store(struct app_engine *e, bool rules);
 /* `fn` is called before a transaction is freed: detect's part of it goes. */

@@ -45,6 +45,7 @@ struct app_engine {
     struct app_proto_state proto[APP_COUNT];
     struct pd *pd;
     struct app_file_config file;
+    struct filetype *magic; /* types of files; mapped at start, read when asked for */
     void (*on_tx_free)(struct app_tx *tx);
     struct app_counters n;
     struct app_block *pool[BLOCK_CLASSES];

@@ -6,7 +6,9 @@
  * heap call once the worker is warm; all that is in use counts against app-layer.memcap.
  */
 #include "app/core.h"
+#include "app/filetype.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +146,7 @@ static void read_files(struct app_engine *e, const struct conf *c)
         .md5 = w.file_md5,
         .sha1 = w.file_sha1,
         .sha256 = w.file_sha256 || w.file_store,
+        .magic = w.file_magic,
         .store = w.file_store_all,
         .store_all = w.file_store_all,
         .store_undecided = 1 << 20,
@@ -162,6 +165,9 @@ struct app_engine *app_engine_new(const struct conf *c, bool inline_mode, struct
     e->memcap_bytes = conf_bytes(c, "app-layer.memcap");
     e->inline_mode = inline_mode;
     read_files(e, c);
+    e->magic = filetype_new();
+    if (e->file.magic && (!e->magic || filetype_begin(e->magic)))
+        e->file.magic = false; /* the engine that asked says so (app_engine_want_magic) */
     if (!read_protocols(e, c, d) || !(e->pd = pd_new(e, c))) {
         app_engine_free(e);
         return NULL;
@@ -178,6 +184,7 @@ void app_engine_free(struct app_engine *e)
             def->config_free(e->proto[id].config);
     }
     pd_free(e->pd);
+    filetype_free(e->magic);
     for (unsigned i = 0; i < BLOCK_CLASSES; i++)
         for (struct app_block *b = e->pool[i], *next; b; b = next) {
             next = b->next;
@@ -198,6 +205,12 @@ void app_engine_want_hash(struct app_engine *e, bool md5, bool sha1, bool sha256
     e->file.md5 |= md5;
     e->file.sha1 |= sha1;
     e->file.sha256 |= sha256;
+}
+int app_engine_want_magic(struct app_engine *e)
+{
+    int rc = e->magic ? filetype_begin(e->magic) : -ENOMEM;
+    e->file.magic |= rc == 0;
+    return rc;
 }
 void app_engine_want_store(struct app_engine *e, bool rules)
 {

@@ -6,6 +6,7 @@
  * the SHA-256 of what was seen is kept, as the peers do, since it names the stored bytes.
  */
 #include "app/core.h"
+#include "app/filetype.h"
 
 #include <string.h>
 
@@ -103,6 +104,49 @@ void app_file_sent(struct app_flow *af, struct app_file *f, uint32_t n)
     if (f->state != FILE_OPEN && !b->n)
         keep_free(af, f);
 }
+/* ---- types of files */
+
+static void type_tell(struct app_flow *af, struct app_file *f)
+{
+    f->typed = true;
+    struct str t = filetype_tell(af->engine->magic, f->head, f->n_head);
+    app_free(af, f->head);
+    f->head = NULL;
+    uint8_t *p = t.n ? app_alloc(af, t.n) : NULL;
+    if (!p)
+        return;
+    memcpy(p, t.p, t.n);
+    f->magic = str_of(p, t.n);
+}
+/* The first bytes; what is behind a gap is no longer the beginning. */
+static void type_add(struct app_flow *af, struct app_file *f, const uint8_t *p, uint32_t n)
+{
+    if (!af->engine->file.magic || f->typed)
+        return;
+    if (!f->head && (f->size || !(f->head = app_alloc(af, TYPE_BYTES)))) {
+        f->typed = true; /* begun before it was asked for, or no memory (counted) */
+        return;
+    }
+    uint32_t more = u32_min(n, TYPE_BYTES - f->n_head);
+    memcpy(f->head + f->n_head, p, more);
+    f->n_head = (uint16_t)(f->n_head + more);
+    if (f->n_head >= TYPE_LEAST)
+        type_tell(af, f);
+}
+static void type_end(struct app_flow *af, struct app_file *f)
+{
+    if (f->head)
+        type_tell(af, f);
+    f->typed = true;
+}
+static void type_free(struct app_flow *af, struct app_file *f)
+{
+    app_free(af, f->head);
+    if (f->magic.n)
+        app_free(af, (void *)(uintptr_t)f->magic.p);
+    f->head = NULL;
+    f->magic = (struct str){0};
+}
 void app_files_want(struct app_flow *af, struct app_tx *tx, unsigned dir, bool flow, uint32_t sid)
 {
     tx->store |= (uint8_t)(1u << dir);
@@ -117,6 +161,7 @@ void app_file_data(struct app_flow *af, struct app_file *f, const uint8_t *p, ui
 {
     if (f->state != FILE_OPEN || !n)
         return;
+    type_add(af, f, p, n);
     f->size += n;
     if (f->md5)
         digest_add(f->md5, p, n);
@@ -130,9 +175,9 @@ void app_file_data(struct app_flow *af, struct app_file *f, const uint8_t *p, ui
 }
 void app_file_gap(struct app_flow *af, struct app_file *f, uint32_t n)
 {
-    (void)af;
     if (f->state != FILE_OPEN)
         return;
+    type_end(af, f);
     f->gaps = true;
     f->size += n;
     app_body_hole(&f->body, n);
@@ -152,9 +197,9 @@ static bool end_digest(struct digest **d, uint8_t *out, size_t room)
 }
 void app_file_close(struct app_flow *af, struct app_file *f, enum app_file_state state)
 {
-    (void)af;
     if (f->state != FILE_OPEN)
         return;
+    type_end(af, f);
     f->state = f->gaps && state == FILE_CLOSED ? FILE_TRUNCATED : (uint8_t)state;
     f->body.done = true;
     if (f->state == FILE_CLOSED) {
@@ -171,6 +216,7 @@ void app_files_free(struct app_flow *af, struct app_files *files)
         next = f->next;
         app_body_free(af, &f->body);
         keep_free(af, f);
+        type_free(af, f);
         drop_digest(&f->md5);
         drop_digest(&f->sha1);
         drop_digest(&f->sha256);
@@ -250,6 +296,15 @@ bool app_file_get_name(const struct app_get *q, unsigned index, struct app_view 
     return true;
 }
 
+bool app_file_get_magic(const struct app_get *q, unsigned index, struct app_view *out)
+{
+    const struct app_file *f = file_at(q, index);
+    if (!f || !f->typed)
+        return false;
+    *out = (struct app_view){.data = f->magic.p, .n = f->magic.n, .last = true};
+    return true;
+}
+
 void app_file_members(const struct app_file *f, struct fields *out)
 {
     fields_str(out, "filename", f->name);
@@ -274,7 +329,7 @@ void app_file_members(const struct app_file *f, struct fields *out)
     if (f->has_sha256)
         fields_hex(out, "sha256", f->sha256_value, sizeof f->sha256_value);
     fields_bool(out, "stored", f->stored);
-    if (f->want_store && !f->stored && f->state == FILE_OPEN)
+    if (f->want_store && !f->stored)
         fields_bool(out, "storing", true);
     if (f->stored)
         fields_u64(out, "file_id", f->id);

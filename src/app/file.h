@@ -53,7 +53,10 @@ struct app_file {
     struct digest *md5, *sha1, *sha256;
     uint8_t md5_value[16], sha1_value[20], sha256_value[32];
     bool has_md5, has_sha1, has_sha256;
-    struct str magic; /* empty: not looked up */
+    struct str magic; /* its type in words, owned by the file; empty: not looked up, or none is known */
+    uint8_t *head;    /* first bytes, until the type is told */
+    uint16_t n_head;
+    bool typed;       /* the type was looked up */
     uint32_t sids[8]; /* rules that asked for it */
     uint8_t n_sids;
     uint8_t dir;
@@ -67,6 +70,7 @@ struct app_files {
 };
 struct app_file_config {
     bool md5, sha1, sha256;
+    bool magic; /* types of files are asked for */
     bool store, store_all;   /* rules may want files kept; all are */
     uint32_t store_undecided; /* bytes of a file that wait for a rule */
     uint64_t store_total, stored; /* of all files: most, and now */
@@ -94,6 +98,8 @@ struct app_get;
 struct app_view;
 bool app_file_get_data(const struct app_get *q, unsigned index, struct app_view *out);
 bool app_file_get_name(const struct app_get *q, unsigned index, struct app_view *out);
+/* Type of the file in words, once enough of it was seen. */
+bool app_file_get_magic(const struct app_get *q, unsigned index, struct app_view *out);
 /* Digests in binary and sizes of the files that are over: each asks for no more than it gets. */
 bool app_file_get_md5(const struct app_get *q, unsigned index, struct app_view *out);
 bool app_file_get_sha1(const struct app_get *q, unsigned index, struct app_view *out);

@@ -44,6 +44,74 @@ static void body_window(void **state)
     app_body_free(f.af, &b);
     talk_end(&f.t);
 }
+/* The type is told once, of the first bytes: when 512 are there, at the end, or at a gap. */
+static void types(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        uint32_t pad, gap; /* zeros behind it; where bytes are missing, 0: nowhere */
+        const char *type;  /* begins so */
+        bool early;        /* before the end */
+    } t[] = {
+        {"%PDF-1.4\n", 0, 0, "PDF document", false},
+        {"%PDF-1.4\n", 600, 0, "PDF document", true},
+        {"%PDF-1.4\n", 10, 1, "PDF document", true},
+        {"MZ\x90", 600, 0, "MS-DOS executable", true},
+        {"hello, world\n", 0, 0, "ASCII text", false},
+        {"\x1f\x8b\x08", 9000, 0, "gzip compressed data", true},
+    };
+    for (unsigned k = 0; k < ARRAY_LEN(t); k++)
+        for (unsigned cut = 1; cut <= strlen(t[k].bytes); cut++) {
+            struct fixture f;
+            begin(&f, NULL);
+            if (app_engine_want_magic(f.t.engine)) { /* no database here */
+                talk_end(&f.t);
+                skip();
+            }
+            struct app_get q = get_of(&f, false);
+            struct app_view v;
+            struct app_file *x = app_file_open(f.af, f.tx, 0, STR("x"));
+            assert_non_null(x);
+            uint32_t n = (uint32_t)strlen(t[k].bytes);
+            assert_false(app_file_get_magic(&q, 0, &v));
+            app_file_data(f.af, x, (const uint8_t *)t[k].bytes, cut);
+            assert_false(app_file_get_magic(&q, 0, &v));
+            app_file_data(f.af, x, (const uint8_t *)t[k].bytes + cut, n - cut);
+            uint8_t *zero = calloc(1, t[k].pad + 1);
+            app_file_data(f.af, x, zero, t[k].pad);
+            if (t[k].gap)
+                app_file_gap(f.af, x, t[k].gap);
+            assert_int_equal(app_file_get_magic(&q, 0, &v), t[k].early);
+            app_file_close(f.af, x, FILE_CLOSED);
+            assert_true(app_file_get_magic(&q, 0, &v));
+            assert_true(v.n >= strlen(t[k].type));
+            assert_memory_equal(v.data, t[k].type, strlen(t[k].type));
+            assert_null(x->head);
+            free(zero);
+            talk_end(&f.t);
+        }
+}
+/* Nobody asks: nothing is kept, nothing told; nor of a file that had begun before. */
+static void types_unasked(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, NULL);
+    struct app_get q = get_of(&f, false);
+    struct app_view v;
+    struct app_file *x = app_file_open(f.af, f.tx, 0, STR("x"));
+    assert_non_null(x);
+    app_file_data(f.af, x, (const uint8_t *)"%PDF-", 5);
+    assert_null(x->head);
+    assert_false(app_file_get_magic(&q, 0, &v));
+    if (!app_engine_want_magic(f.t.engine))
+        app_file_data(f.af, x, (const uint8_t *)"%PDF-", 5);
+    app_file_close(f.af, x, FILE_CLOSED);
+    assert_true(app_file_get_magic(&q, 0, &v));
+    assert_int_equal(v.n, 0);
+    talk_end(&f.t);
+}
 /* Digests and sizes are asked for by number of those that are there: a file that is open or broken off is left out. */
 static void digests_and_sizes(void **state)
 {
@@ -347,6 +415,8 @@ int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(types),
+        cmocka_unit_test(types_unasked),
         cmocka_unit_test(digests_and_sizes),
         cmocka_unit_test(body_window),
         cmocka_unit_test(body_limit),

@@ -109,7 +109,7 @@ bool image_rule_meta(const struct image *i, uint32_t rule, unsigned n, struct st
 struct str image_class_name(const struct image *i, uint32_t class_id);
 /* What the engine must provide for these rules. */
 struct image_needs {
-    bool stream_raw, files, file_md5, file_sha1, file_sha256, filestore;
+    bool stream_raw, files, file_md5, file_sha1, file_sha256, file_magic, filestore;
 };
 void image_needs(const struct image *i, struct image_needs *out);
 

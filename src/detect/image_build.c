@@ -233,6 +233,15 @@ static void payload_scope(struct builder *b, const struct rule *r, struct img_ru
         b->needs |= NEED_STREAM_RAW;
 }
 
+/* The type of a file, which libmagic is loaded for. */
+static bool asks_type(const struct rule_set *set, const struct rule_test *t)
+{
+    enum app_proto_id id;
+    unsigned buffer = set->where[t->where].buffer;
+    const struct app_buffer *row = buffer >= RULE_BUF_APP ? app_buffer_any(buffer - RULE_BUF_APP, &id) : NULL;
+    return row && row->get == app_file_get_magic;
+}
+
 static void put_rule(struct builder *b, uint32_t index)
 {
     const struct rule *r = b->order[index];
@@ -263,6 +272,7 @@ static void put_rule(struct builder *b, uint32_t index)
             b->needs |= NEED_FILES | (t->u.listed.type == LISTED_MD5    ? NEED_MD5
                                       : t->u.listed.type == LISTED_SHA1 ? NEED_SHA1
                                                                         : NEED_SHA256);
+        b->needs |= asks_type(b->set, t) ? NEED_FILES | NEED_MAGIC : 0u;
         o.replaces |= t->kind == TEST_CONTENT && (t->u.content.flags & CONTENT_REPLACE);
         o.tells |= t->kind == TEST_DATASET && t->u.listed.context.n;
         if (build_is_buffer_test(t->kind) || build_is_post_test(t) || t->kind == TEST_THRESHOLD || t->kind == TEST_HOOK ||

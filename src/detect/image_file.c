@@ -431,5 +431,6 @@ void image_needs(const struct image *i, struct image_needs *out)
                                 .file_md5 = n & NEED_MD5,
                                 .file_sha1 = n & NEED_SHA1,
                                 .file_sha256 = n & NEED_SHA256,
+                                .file_magic = n & NEED_MAGIC,
                                 .filestore = n & NEED_STORE};
 }

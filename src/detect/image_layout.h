@@ -67,7 +67,7 @@ struct img_header {
         uint64_t at, n; /* byte offset in the file, number of elements */
     } sec[SEC_COUNT];
 };
-enum img_need { NEED_STREAM_RAW = 1, NEED_FILES = 2, NEED_MD5 = 4, NEED_SHA1 = 8, NEED_SHA256 = 16, NEED_STORE = 32 };
+enum img_need { NEED_STREAM_RAW = 1, NEED_FILES = 2, NEED_MD5 = 4, NEED_SHA1 = 8, NEED_SHA256 = 16, NEED_STORE = 32, NEED_MAGIC = 64 };
 
 struct img_text {
     uint32_t at, n; /* in SEC_DATA */

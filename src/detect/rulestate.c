@@ -468,6 +468,8 @@ void rule_post(struct detect *d, const struct img_rule *r, struct app_tx *tx)
     }
     if (r->activates)
         activate_rules(d, r);
+    if ((r->flags & RULE_UNLOGGED) && tx)
+        tx->flags |= TX_UNLOGGED;
     if ((r->flags & RULE_BYPASS) && d->p->flow)
         d->p->flow->flags |= FLOW_BYPASS;
 }

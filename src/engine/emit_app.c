@@ -71,7 +71,7 @@ static void log_tx(struct engine *e, const struct packet *p, struct flow *f, str
             continue;
         }
         tx->logged |= (uint16_t)(1u << k);
-        if (e->app_wanted[af->proto_any < APP_COUNT ? af->proto_any : 0][k])
+        if (!(tx->flags & TX_UNLOGGED) && e->app_wanted[af->proto_any < APP_COUNT ? af->proto_any : 0][k])
             log_row(e, p, f, tx, k);
     }
     if (whole)
@@ -105,14 +105,22 @@ static void log_file(struct engine *e, const struct packet *p, struct flow *f, s
     arena_reset(&e->scratch);
 }
 
-static void log_files(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx)
+/* A rule may still want it kept: what is told of it waits for that. */
+static bool undecided(const struct flow *f, const struct app_tx *tx, const struct app_file *x)
+{
+    bool looked_at = !(f->flags & (FLOW_PASS | FLOW_NO_PACKET_INSPECTION));
+    return looked_at && x->keep.n && !x->stored && !tx->inspected[x->dir];
+}
+
+static void log_files(struct engine *e, const struct packet *p, struct flow *f, struct app_tx *tx, bool all)
 {
     for (unsigned dir = 0; dir < 2; dir++)
         for (struct app_file *x = tx->files[dir].first; x; x = x->next) {
-            if (x->logged || x->state == FILE_OPEN)
+            if (x->logged || x->state == FILE_OPEN || (!all && undecided(f, tx, x)))
                 continue;
             x->logged = true;
-            log_file(e, p, f, tx, x);
+            if (!(tx->flags & TX_UNLOGGED))
+                log_file(e, p, f, tx, x);
         }
 }
 
@@ -237,6 +245,6 @@ void emit_app(struct engine *e, const struct packet *p, struct flow *f, bool all
         if (e->settings->wants.file_store && (tx->files[0].first || tx->files[1].first))
             store_files(e, p, f, tx);
         if (e->settings->wants.fileinfo && (tx->files[0].first || tx->files[1].first))
-            log_files(e, p, f, tx);
+            log_files(e, p, f, tx, all);
     }
 }

@@ -42,10 +42,13 @@ static bool keeping(struct engine *e)
     return !wanted || e->kept;
 }
 
-static void want_of_files(struct engine *e, const struct image_needs *n)
+static void want_of_files(struct engine *e, const struct image_needs *n, struct diags *d)
 {
     app_engine_want_hash(e->app, n->file_md5, n->file_sha1, n->file_sha256);
     app_engine_want_store(e->app, n->filestore && e->settings->wants.file_store);
+    bool asked = n->file_magic || e->settings->wants.file_magic;
+    if (asked && app_engine_want_magic(e->app) && d)
+        diag_add(d, DIAG_WARNING, NULL, 0, 0, "install libmagic-mgc", "there is no database of file types: file.magic never matches");
 }
 
 struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
@@ -89,7 +92,7 @@ struct engine *engine_new(const struct engine_parts *parts, struct diags *d)
         detect_watch(e->detect, parts->watch);
     if (e->app) {
         app_engine_on_tx_free(e->app, detect_tx_free);
-        want_of_files(e, &needs);
+        want_of_files(e, &needs, d);
     }
     if (e->flows)
         flow_table_peers(e->flows, &parts->peers);
@@ -435,7 +438,7 @@ int engine_swap(struct engine *e, struct overlay *o)
     struct image_needs needs;
     image_needs(overlay_image(o), &needs);
     if (!rc)
-        want_of_files(e, &needs);
+        want_of_files(e, &needs, NULL);
     if (!rc) {
         responder_rules(e->responder, from, overlay_image(o));
         live_take(e, o);

@@ -243,6 +243,30 @@ bool kw_flowint(struct parse *p, const struct keyword *k, struct str v)
     return true;
 }
 
+/* config: logging disable, type tx, scope tx; -- Suricata knows these three words and no others. */
+bool kw_config(struct parse *p, const struct keyword *k, struct str v)
+{
+    (void)k;
+    static const struct {
+        const char *key, *values[2];
+    } parts[] = {{"logging", {"disable", NULL}}, {"type", {"tx", NULL}}, {"scope", {"tx", "flow"}}};
+    if (p->r->action != ACTION_CONFIG)
+        return bad(p, "write config dns any any -> any any (...)", "config stands in rules of the action config alone");
+    for (unsigned i = 0; i < ARRAY_LEN(parts); i++) {
+        struct str word = list_next(&v, ','), key = str_split(word, ' ', &word);
+        word = str_trim(word);
+        bool one = str_eq(word, str_cstr(parts[i].values[0])), two = parts[i].values[1] && str_eq(word, str_cstr(parts[i].values[1]));
+        if (!str_eq(key, str_cstr(parts[i].key)) || !(one || two))
+            return bad(p, "logging disable, type tx, scope tx", "the word %s is missing, not in its place, or has a value that is not known", parts[i].key);
+        if (two)
+            return bad(p, "use scope tx", "config with scope flow is not built");
+    }
+    if (v.n)
+        return bad(p, NULL, "too many words");
+    p->r->flags |= RULE_UNLOGGED | RULE_NEEDS_FLOW;
+    return true;
+}
+
 bool kw_bypass(struct parse *p, const struct keyword *k, struct str v)
 {
     (void)k;

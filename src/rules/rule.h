@@ -74,6 +74,7 @@ enum rule_flag {
     RULE_ESTABLISHED = 1u << 20,
     RULE_NOT_ESTABLISHED = 1u << 21,
     RULE_NEVER_ALONE = 1u << 23, /* flow:only_stream: a packet that is in no stream is not looked at either */
+    RULE_UNLOGGED = 1u << 24,    /* its transactions are not written to the log */
     RULE_BYPASS = 1u << 22, /* its flow is let on without being looked at, from the match on */
 };
 
