@@ -17,6 +17,7 @@
 
 enum {
     DNS_PREFIX = 2,
+    DNS_UNLOGGED = 32, /* requests whose answers are not written either; the oldest makes room */
     DNS_BROKEN_MAX = 16, /* messages in a row that can't be read: give up */
 };
 
@@ -29,6 +30,8 @@ struct dns_dir {
 };
 struct dns_state {
     struct dns_dir dir[2];
+    uint32_t unlogged[DNS_UNLOGGED]; /* ids, and 1, of requests that rules took out of the log */
+    uint32_t n_unlogged;
 };
 
 static void *dns_config_new(const struct conf *c, struct diags *d)
@@ -65,6 +68,30 @@ static void events_set(struct dns_tx *t)
                      1u << DNS_EVENT_NOT_RESPONSE);
 }
 
+/* A request and its answer are two transactions: what a rule says of the one holds for the other. */
+static void dns_tx_free(struct app_flow *af, struct app_tx *tx)
+{
+    struct dns_state *st = af->state;
+    const struct dns_tx *t = (const struct dns_tx *)tx;
+    if (st && (tx->flags & TX_UNLOGGED) && !t->response)
+        st->unlogged[st->n_unlogged++ % DNS_UNLOGGED] = t->m.id + 1u;
+}
+static bool answers_unlogged(struct app_flow *af, uint16_t id)
+{
+    struct dns_state *st = af->state;
+    for (uint32_t k = 0; st && k < u32_min(st->n_unlogged, DNS_UNLOGGED); k++)
+        if (st->unlogged[k] == id + 1u) {
+            st->unlogged[k] = 0;
+            return true;
+        }
+    for (const struct app_tx *tx = af->first; tx; tx = tx->next) {
+        const struct dns_tx *t = (const struct dns_tx *)tx;
+        if ((tx->flags & TX_UNLOGGED) && !t->response && t->m.id == id)
+            return true;
+    }
+    return false;
+}
+
 /* A whole message; false: it could not be read. */
 static bool message(struct app_flow *af, unsigned dir, const uint8_t *raw, uint32_t n)
 {
@@ -88,6 +115,8 @@ static bool message(struct app_flow *af, unsigned dir, const uint8_t *raw, uint3
         memcpy(at + index, raw, n);
     t->m.raw = at + index;
     events_set(t);
+    if (t->response && answers_unlogged(af, m.id))
+        t->tx.flags |= TX_UNLOGGED;
     t->tx.flags |= TX_DONE | (dir == 0 ? TX_SKIP_TO_CLIENT : TX_SKIP_TO_SERVER);
     app_tx_progress(&t->tx, 1 - dir, DNS_PROGRESS_COMPLETE);
     app_tx_progress(&t->tx, dir, DNS_PROGRESS_COMPLETE);
@@ -210,6 +239,7 @@ const struct app_proto_def app_dns_def = {
     .config_free = free,
     .state_new = dns_state_new,
     .state_free = dns_state_free,
+    .tx_free = dns_tx_free,
     .parse = dns_parse,
     .hold_bytes = DNS_PREFIX + UINT16_MAX,
     .alert_fields = dns_alert_fields,
