@@ -163,10 +163,10 @@ struct state_counters {
 void state_counters(const struct state *s, struct state_counters *out);
 void state_tick(struct state *s, uint64_t now_ns);
 /*
- * Writes the data sets that rules want kept below `dir`, each whole and then renamed.  When no worker runs. The first
- * error, or 0; d says which file.
+ * Writes the data sets that rules want kept below `dir`, each whole and then renamed; `newer`: those that rules have
+ * changed since.  One caller at a time; workers may run.  The first error, or 0; d says which file.
  */
-int state_save(struct state *s, const struct image *i, const char *dir, struct diags *d) MUST_CHECK;
+int state_save(struct state *s, const struct image *i, const char *dir, bool newer, struct diags *d) MUST_CHECK;
 
 /* ------------------------------------------------------------------ matching */
 

@@ -27,6 +27,7 @@ struct live_set {
     struct live_set *next;
     pthread_mutex_t lock;
     uint64_t name, seed, cap_bytes, refused;
+    uint64_t changes, saved; /* so many, and how many of them the file has */
     uint8_t type;
     struct live_entry *e;
     uint32_t n, room;
@@ -151,18 +152,25 @@ bool live_put(struct state *s, struct live_set *l, unsigned worker, uint64_t num
     if (was != in && !e)
         e = make(l, key, hash);
     bool done = was != in && e;
-    if (done)
+    if (done) {
         e->what = in ? LIVE_IN : LIVE_OUT;
+        l->changes++;
+    }
     pthread_mutex_unlock(&l->lock);
     return done;
+}
+
+static void each(const struct live_set *l, void (*f)(void *ctx, struct str key, enum live_what what), void *ctx)
+{
+    for (uint32_t k = 0; k < l->n; k++)
+        f(ctx, str_of(l->data.p + l->e[k].at, l->e[k].n), (enum live_what)l->e[k].what);
 }
 
 void live_each(struct live_set *l, void (*f)(void *ctx, struct str key, enum live_what what),
                void *ctx)
 {
     pthread_mutex_lock(&l->lock);
-    for (uint32_t k = 0; k < l->n; k++)
-        f(ctx, str_of(l->data.p + l->e[k].at, l->e[k].n), (enum live_what)l->e[k].what);
+    each(l, f, ctx);
     pthread_mutex_unlock(&l->lock);
 }
 
@@ -240,15 +248,22 @@ static int set_save(struct state *s, const struct image *i, const struct img_set
     if (set->changes && !l)
         return -ENOMEM;
     sbuf_init(&w.out);
+    if (l)
+        pthread_mutex_lock(&l->lock);
+    uint64_t changes = l ? l->changes : 0;
     for (uint32_t k = 0; k < set->n; k++) {
         struct str key = img_str(i, i->set_entries[set->first + k].key);
         uint32_t at;
         if (!l || !find(l, key, (uint32_t)hash_bytes(key.p, key.n, l->seed), &at))
             line_put(&w, key);
     }
-    if (l)
-        live_each(l, live_line, &w);
+    if (l) {
+        each(l, live_line, &w);
+        pthread_mutex_unlock(&l->lock);
+    }
     int rc = w.out.failed ? -ENOMEM : write_whole(path, &w.out);
+    if (l && !rc)
+        l->saved = changes;
     sbuf_done(&w.out);
     return rc;
 }
@@ -263,14 +278,26 @@ static void folders(char *path)
     }
 }
 
-int state_save(struct state *s, const struct image *i, const char *dir, struct diags *d)
+/* Rules have changed it since it was written. */
+static bool is_newer(struct state *s, const struct image *i, const struct img_set *set)
+{
+    struct live_set *l = set->changes ? state_set(s, img_str(i, set->name), set->type, set->memcap_bytes) : NULL;
+    if (!l)
+        return false;
+    pthread_mutex_lock(&l->lock);
+    bool newer = l->changes != l->saved;
+    pthread_mutex_unlock(&l->lock);
+    return newer;
+}
+
+int state_save(struct state *s, const struct image *i, const char *dir, bool newer, struct diags *d)
 {
     int first = 0;
     for (uint64_t k = 0; k < img_count(i, SEC_SETS); k++) {
         const struct img_set *set = &i->sets[k];
         struct str name = img_str(i, set->save);
         char path[4200];
-        if (!name.n)
+        if (!name.n || (newer && !is_newer(s, i, set)))
             continue;
         int n = name.p[0] == '/' ? snprintf(path, sizeof(path), STR_FMT, STR_ARG(name))
                                  : snprintf(path, sizeof(path), "%s/" STR_FMT,

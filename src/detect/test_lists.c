@@ -32,6 +32,13 @@ static void file_is(const char *name, const char *want)
     assert_string_equal(got, want);
 }
 
+static int remove_kept(void)
+{
+    char path[200];
+    snprintf(path, sizeof(path), "%s/kept", dir);
+    return unlink(path);
+}
+
 /* @ in the rules is the folder. */
 static char *rules_with(const char *rules)
 {
@@ -165,9 +172,19 @@ static void rules_change_sets(void **state)
     buffer_test(&t, TAKE, "b", 1, true);
     fires(&t, "x", "4");
     fires(&t, "x", ""); /* it is in the set now */
-    assert_int_equal(state_save(t.state, t.image, dir, &t.diags), 0);
+    assert_int_equal(state_save(t.state, t.image, dir, true, &t.diags), 0);
     file_is("kept", "YQ==\nbmV3\n");
     file_is("sub/ips", "0000:0000:0000:0000:0000:ffff:0a01:010a\n");
+    /* nothing new: not written again; one change writes its own set */
+    assert_int_equal(remove_kept(), 0);
+    assert_int_equal(state_save(t.state, t.image, dir, true, &t.diags), 0);
+    assert_int_equal(remove_kept(), -1);
+    buffer_test(&t, ADD, "c", 1, true);
+    assert_int_equal(state_save(t.state, t.image, dir, true, &t.diags), 0);
+    file_is("kept", "YQ==\nbmV3\nYw==\n");
+    assert_int_equal(remove_kept(), 0);
+    assert_int_equal(state_save(t.state, t.image, dir, false, &t.diags), 0);
+    file_is("kept", "YQ==\nbmV3\nYw==\n");
     /* another image: what rules put in is still there */
     struct image *old = t.image;
     t.image = dt_image(&t, rules_with(rules), DIALECT_SURICATA);
@@ -180,7 +197,7 @@ static void rules_change_sets(void **state)
     buffer_test(&t, IS, "new", 3, true);
     buffer_test(&t, IS, "abc", 3, false);
     /* a folder that can't be written is told */
-    assert_true(state_save(t.state, t.image, "/proc/none", &t.diags) < 0);
+    assert_true(state_save(t.state, t.image, "/proc/none", false, &t.diags) < 0);
     assert_int_equal(t.diags.errors, 2);
     dt_close(&t);
 }

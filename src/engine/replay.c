@@ -520,7 +520,7 @@ int replay_run(const struct replay_options *o, struct replay_result *r, struct d
         }
     }
     if (!rc && !o->dry)
-        rc = state_save(c->state, overlay_image(o->swap_to && o->swap_at ? o->swap_to : o->overlay), conf_str(o->conf, "data-dir"), d);
+        rc = state_save(c->state, overlay_image(o->swap_to && o->swap_at ? o->swap_to : o->overlay), conf_str(o->conf, "data-dir"), false, d);
     if (cap)
         tell_left_out(o, capture_counters(cap), forwarded, d);
     sums(r);

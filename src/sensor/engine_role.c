@@ -264,7 +264,8 @@ static int start(struct engine_proc *p)
     atomic_store(&p->packets_left, most > 0 ? (uint64_t)most : 0);
     if (conf_bool(c->conf, "stats.enabled") && p->settings->wants.stats)
         p->stats_every_ns = conf_ns(c->conf, "stats.interval");
-    p->started_ns = clock_mono_ns();
+    p->started_ns = p->saved_ns = clock_mono_ns();
+    p->save_every_ns = conf_ns(c->conf, "data-save-interval");
     if (p->n > 1 && !(p->handover = handover_new(p->n)))
         return -ENOMEM;
     for (unsigned i = 0; i < p->n; i++) {
@@ -365,6 +366,21 @@ static void tell_dead(struct engine_proc *p)
         p->closed = true;
 }
 
+/* Errors are told once: a folder that is missing would be each time. */
+static void save_sets(struct engine_proc *p)
+{
+    struct diags *d = &p->child.diags, none;
+    struct arena a;
+    arena_init(&a, 0, 0);
+    diags_init(&none, &a);
+    p->saved_ns = clock_mono_ns();
+    int rc = state_save(p->state, overlay_image(p->overlay), conf_str(p->child.conf, "data-dir"), true,
+                        p->save_failed ? &none : d);
+    p->save_failed = rc != 0;
+    arena_done(&a);
+    child_tell(&p->child);
+}
+
 static void serve(struct engine_proc *p, struct message *m)
 {
     while (!p->stop && !p->closed) {
@@ -378,6 +394,8 @@ static void serve(struct engine_proc *p, struct message *m)
         }
         if (p->started)
             tell_dead(p);
+        if (p->started && clock_mono_ns() - p->saved_ns >= p->save_every_ns)
+            save_sets(p);
         if (p->survey_request)
             engine_survey_look(p);
     }
@@ -399,6 +417,7 @@ static void finish(struct engine_proc *p)
             worker_finish(&p->worker[i]);
         if (p->stats_every_ns)
             worker_stats(&p->worker[0]);
+        save_sets(p);
     }
     for (unsigned i = 0; i < p->n; i++)
         worker_close(&p->worker[i]);

@@ -62,6 +62,8 @@ struct engine_proc {
     struct worker worker[SENSOR_WORKERS];
     unsigned n;
     uint64_t started_ns, stats_every_ns;
+    uint64_t save_every_ns, saved_ns; /* data sets that rules change */
+    bool save_failed;                 /* told once, until it goes well */
     bool counts_packets; /* capture.packet-count: no frame is judged past it */
     _Atomic uint64_t packets_left;
     uint32_t dead_told;

@@ -164,6 +164,26 @@ int place_logs(const struct conf *c, const struct msg_setup *s, struct diags *d)
     return fd;
 }
 
+void place_data(const struct conf *c, const struct msg_setup *s, struct diags *d)
+{
+    const char *path = conf_str(c, "data-dir");
+    bool made = false;
+    struct stat st;
+    if (!path || !*path || !s->drop)
+        return;
+    int rc = make_dirs(path, 0750, &made), fd = rc ? rc : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && made)
+        (void)!fchown(fd, s->uid, s->gid);
+    if (fd >= 0 && !fstat(fd, &st) && !may_write(&st, s) && st.st_uid == 0 && !is_system(path) &&
+        !fchown(fd, (uid_t)-1, s->gid))
+        (void)!fchmod(fd, (st.st_mode & 07777) | 0070);
+    if (fd < 0 || fstat(fd, &st) || !may_write(&st, s))
+        diag_add(d, DIAG_WARNING, path, 0, 0, "data-dir names a folder that the run-as user may write into",
+                 "data sets can't be saved: user %u can't write there", s->uid);
+    if (fd >= 0)
+        close(fd);
+}
+
 /* The part of a path that is there. */
 static int deepest(const char *path, char *p, size_t room, struct stat *st)
 {

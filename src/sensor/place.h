@@ -15,6 +15,8 @@ int place_user(const struct conf *c, struct msg_setup *out, struct diags *d) MUS
  * configuration names become his; folders of the system are left alone.  A descriptor, or -errno.
  */
 int place_logs(const struct conf *c, const struct msg_setup *s, struct diags *d) MUST_CHECK;
+/* The folder of data sets (data-dir), in the same way; none named: nothing is done.  What is wrong is a warning. */
+void place_data(const struct conf *c, const struct msg_setup *s, struct diags *d);
 /* Whether it would do, for -T: nothing is made or changed. */
 int place_logs_check(const struct conf *c, const struct msg_setup *s, struct diags *d) MUST_CHECK;
 /* Where compiled rules are kept; "" if nowhere. */

@@ -178,6 +178,7 @@ static int prepare_files(struct supervisor *s)
     s->dir_fd = place_logs(s->conf, &s->setup, &s->diags);
     if (s->dir_fd < 0)
         return s->dir_fd;
+    place_data(s->conf, &s->setup, &s->diags);
     /* Held by all who write there; two are told of each other and go on. */
     if (flock(s->dir_fd, LOCK_EX | LOCK_NB))
         log_at(LOG_AT_WARNING, "supervisor",
