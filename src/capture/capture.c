@@ -36,6 +36,8 @@ static void carry_out(struct capture *c, const struct frame *f, enum capture_ver
 {
     if (v == VERDICT_DROP) {
         c->n.dropped++;
+        if (c->ops->stay)
+            c->ops->stay(c, f);
         return;
     }
     struct frame g = *f;
@@ -125,6 +127,7 @@ static void burst_end(struct capture *c, struct burst *b)
     for (unsigned i = 0; i < b->n; i++) {
         b->verdict[i] = VERDICT_PASS;
         b->hold_id[i] = 0;
+        b->done_with[i] = 0;
     }
     count_burst(c, b);
     c->now_ns = b->now_ns;

@@ -32,6 +32,7 @@ struct burst {
     const uint8_t *data[BURST_MAX]; /* MODIFIED: caller's until capture_verdict returns */
     uint32_t len[BURST_MAX];
     uint64_t hold_id[BURST_MAX]; /* set by capture_verdict for HOLD: a handle for capture_release */
+    uint8_t done_with[BURST_MAX]; /* 1: nobody looks at its flow any more; capture_recv sets 0 */
 };
 
 struct capture_counters {
@@ -192,6 +193,33 @@ struct capture *capture_pair_attach(const struct capture_pair_options *o, const 
 void capture_let_go(struct capture *c);
 /* A frame of our own out of that port, behind the burst in work.  False: lost. */
 bool capture_send(struct capture *c, unsigned iface, const void *frame, size_t n);
+/*
+ * NFQUEUE: the kernel's packet filter gives packets to us and waits for verdicts (capture/nfq, doc/nfqueue.md).
+ * One queue, one worker.  Frames have an Ethernet header, made where the kernel tells none; super-frames come whole,
+ * their segment size is guessed (nobody tells).  Verdicts of a burst go in one call, and need CAP_NET_ADMIN when they
+ * are sent: without it attach fails.  Held packets wait in the kernel.  Frames of our own leave by the bridge port that
+ * their receiver was seen behind, else by the host's routes.
+ */
+enum queue_mode { QUEUE_ACCEPT, QUEUE_REPEAT, QUEUE_ROUTE };
+enum { QUEUE_FDS = 4 }; /* netlink, packet, raw IPv4, raw IPv6 (-1: none) */
+struct capture_queue_options {
+    uint16_t queue, route_to;
+    enum queue_mode mode; /* what becomes of a packet that passes: on its way, once more with mark, to another queue */
+    uint32_t mark, mark_mask;   /* set in what passes where the mask has bits */
+    uint32_t done_mark;         /* set in packets of a flow that is done with; 0: none */
+    uint32_t most;              /* packets that wait in the kernel; 0: 8192 */
+    uint64_t socket_bytes;      /* bytes that do; 0: 64 MiB */
+    bool drop_full;             /* what finds no room is dropped instead of let by */
+    struct gate_beats *beats;   /* as a pair's */
+    unsigned worker;
+    uint64_t after_ns, hold_cap_bytes;
+};
+/* Needs CAP_NET_ADMIN and CAP_NET_RAW.  -errno with d. */
+int capture_queue_open(const struct capture_queue_options *o, int fd[QUEUE_FDS], struct diags *d) MUST_CHECK;
+/* The descriptors are its own from then on, also when it fails. */
+struct capture *capture_queue_attach(const struct capture_queue_options *o, const int fd[QUEUE_FDS], struct diags *d);
+/* All that waits in the queue passes, unlooked: before the last duplicate of a dead engine's socket is closed. */
+void capture_queue_release(int fd, uint16_t queue);
 /* libpcap (also a PF_RING one): opens by itself, one interface list, one worker. */
 struct capture *capture_pcap_open(const struct capture_live_options *o, struct diags *d);
 

@@ -23,6 +23,8 @@ struct capture_ops {
     void (*done)(struct capture *c, struct burst *b);
     /* A frame goes on its way.  NULL: frames go nowhere (a mirror) and holding makes no sense. */
     bool (*leave)(struct capture *c, const struct frame *f);
+    /* A frame goes nowhere: dropped.  May be NULL. */
+    void (*stay)(struct capture *c, const struct frame *f);
     /* Brings counters up to date.  May be NULL. */
     void (*count)(struct capture *c);
     const char *(*iface_name)(const struct capture *c, unsigned iface);

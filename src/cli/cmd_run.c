@@ -66,7 +66,7 @@ static const struct opt rows[] = {
      "riposte, suricata or snort (default: by its marks)"},
     {"", "no-cache", NULL, OPT_FLAG, AT(no_cache), "compile the rules anew"},
     {"q", "queue", "N", OPT_MAYBE, AT(queue),
-     "without a number: fewer messages (NFQUEUE is not there yet)"},
+     "N or N-M: stand in the wire by these NFQUEUEs (doc/nfqueue.md); without a number: fewer messages"},
     {"v", "verbose", NULL, OPT_FLAG, AT(verbose), "more messages"},
     {"F", NULL, "FILE", OPT_TEXT, AT(bpf_file), "BPF filter from a file"},
     {"", "af-packet", "IF", OPT_JOINED, AT(af_packet),
@@ -87,9 +87,11 @@ static const struct opt rows[] = {
 };
 static const char usage[] =
     "usage: riposte run -i IF [-i IF ...] [--response IF] [options] [BPF filter]\n"
-    "       riposte run --pair A:B [options]\n\n"
+    "       riposte run --pair A:B [options]\n"
+    "       riposte run --queue N[-M] [options]\n\n"
     "Watches mirror ports, writes alerts, and with --response ends forbidden connections; or stands in\n"
-    "the wire between two ports and drops what drop rules find (doc/inline.md).\n"
+    "the wire between two ports, or behind queues of the packet filter, and drops what drop rules find\n"
+    "(doc/inline.md, doc/nfqueue.md).\n"
     "Signals: TERM, INT end; HUP opens log files anew; USR2 reloads; USR1 logs counters.";
 
 const struct opt *run_options(size_t *n, const char **text)
@@ -188,7 +190,8 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
         {"capture.pair-mode", a->mode},
         {"inline-test", a->inline_test ? "yes" : NULL},
         {"daemon", a->background ? "yes" : NULL},
-        {"quiet", a->queue ? "yes" : NULL},
+        {"quiet", a->queue && !*a->queue ? "yes" : NULL},
+        {"capture.queues", a->queue && *a->queue ? a->queue : NULL},
         {"verbose", a->verbose ? "yes" : NULL},
         {"detect.sgh-mpm-caching", a->no_cache ? "no" : NULL},
     };
@@ -266,9 +269,9 @@ static int replay(const struct run_args *a)
 
 static int check(struct run_args *a)
 {
-    if (a->queue && *a->queue)
-        return bad("-q N: reading from NFQUEUE is not there yet; -i IF watches mirror ports",
-                   a->queue);
+    bool queues = a->queue && *a->queue;
+    if (queues && (a->capture || a->iface.n || a->pair.n))
+        return bad("--queue stands alone: neither -r nor -i nor --pair", NULL);
     if (a->csum && strcmp(a->csum, "all") && strcmp(a->csum, "none"))
         return bad("-k takes all or none", a->csum);
     const char *const joined[] = {a->af_packet, a->pcap};
@@ -288,8 +291,8 @@ static int check(struct run_args *a)
         return bad("either -i (mirror ports) or --pair (in the wire)", NULL);
     if (a->mode && strcmp(a->mode, "af-packet") && strcmp(a->mode, "af-xdp"))
         return bad("--mode takes af-packet or af-xdp", a->mode);
-    if ((a->mode || a->inline_test) && !a->pair.n && !a->config)
-        return bad("--mode and --inline-test are for --pair", NULL);
+    if (((a->mode && queues) || ((a->mode || a->inline_test) && !a->pair.n && !queues)) && !a->config)
+        return bad("--mode is for --pair, --inline-test for --pair and --queue", NULL);
     if (a->simulate && !a->capture)
         return bad("--simulate-ips is for -r: what a mirror port shows can't be held back "
                    "(--response answers it)",
@@ -351,7 +354,7 @@ int cmd_run(int argc, char **argv)
         status = about(a);
         goto out;
     }
-    if (a->help || (!a->config && !a->iface.n && !a->pair.n && !a->capture && !a->test)) {
+    if (a->help || (!a->config && !a->iface.n && !a->pair.n && !(a->queue && *a->queue) && !a->capture && !a->test)) {
         options_help(usage, rows, ARRAY_LEN(rows));
         status = a->help ? 0 : 2;
         goto out;

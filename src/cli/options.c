@@ -66,9 +66,13 @@ static int store(const struct parse *p, const struct opt *o, const char *shown, 
     return -EINVAL;
 }
 
+/* N, or N-M. */
 static bool is_number(const char *s)
 {
     uint64_t v;
+    const char *dash = s ? strchr(s, '-') : NULL;
+    if (dash && dash[1])
+        return str_u64(str_of(s, (size_t)(dash - s)), &v) && str_u64(str_cstr(dash + 1), &v);
     return s && str_u64(str_cstr(s), &v);
 }
 

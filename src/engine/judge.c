@@ -66,6 +66,8 @@ static bool bypassed(struct engine *e, const struct packet *p)
     if (!f || !(f->flags & FLOW_BYPASS))
         return false;
     detect_watch_unlooked(e->detect, WATCH_BYPASSED);
+    if (e->burst && p->frame && !(p->flags & PKT_INNER) && p->frame >= e->burst->frame && p->frame < e->burst->frame + e->burst->n)
+        e->burst->done_with[p->frame - e->burst->frame] = 1;
     e->verdicts.bypassed_pkts++;
     e->verdicts.bypassed_bytes += p->frame ? p->frame->len : 0;
     return true;

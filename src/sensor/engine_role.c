@@ -266,7 +266,7 @@ static int start(struct engine_proc *p)
         p->stats_every_ns = conf_ns(c->conf, "stats.interval");
     p->started_ns = p->saved_ns = clock_mono_ns();
     p->save_every_ns = conf_ns(c->conf, "data-save-interval");
-    if (p->n > 1 && !(p->handover = handover_new(p->n)))
+    if (p->n > 1 && !c->setup.queue && !(p->handover = handover_new(p->n)))
         return -ENOMEM;
     for (unsigned i = 0; i < p->n; i++) {
         int rc = worker_open(&p->worker[i]);

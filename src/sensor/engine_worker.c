@@ -46,11 +46,28 @@ static struct capture *attach_xdp(struct worker *w)
     return capture_xdp_attach(&o, w->capture_fd, w->n_capture, &p->child.diags);
 }
 
+static struct capture *attach_queue(struct worker *w)
+{
+    const struct msg_setup *s = &w->proc->child.setup;
+    struct capture_queue_options o = {.queue = (uint16_t)(s->queue_first + w->number),
+                                      .route_to = (uint16_t)s->queue_route,
+                                      .mode = (enum queue_mode)s->queue_mode,
+                                      .mark = s->queue_mark,
+                                      .mark_mask = s->queue_mask,
+                                      .done_mark = s->queue_done,
+                                      .beats = w->proc->beats,
+                                      .worker = w->number,
+                                      .after_ns = s->after_ns};
+    return w->n_capture == QUEUE_FDS ? capture_queue_attach(&o, w->capture_fd, &w->proc->child.diags) : NULL;
+}
+
 static struct capture *attach(struct worker *w)
 {
     const struct engine_proc *p = w->proc;
     if (p->child.setup.xdp)
         return attach_xdp(w);
+    if (p->child.setup.queue)
+        return attach_queue(w);
     return p->child.setup.in_wire ? attach_pair(w)
                                   : capture_live_attach(&p->live, w->capture_fd, w->n_capture, &w->proc->child.diags);
 }
@@ -82,7 +99,7 @@ int worker_open(struct worker *w)
         .ring = w->ring,
         .injector = w->injector,
         .worker = w->number,
-        .n_workers = p->n,
+        .n_workers = c->setup.queue ? 1 : p->n, /* queues share nothing */
         .generation = c->setup.generation ? c->setup.generation - 1 : 0,
         .n_ifaces = c->setup.n_ifaces,
         .handover = p->handover,

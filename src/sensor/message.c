@@ -52,6 +52,8 @@ static bool setup_ok(const void *body)
     for (unsigned i = 0; i < CAPTURE_IFACES; i++)
         if (!name_ok(s->iface[i], MSG_NAME))
             return false;
+    if (s->queue && (s->queue_first + s->n_workers > 65536 || s->queue_mode > QUEUE_ROUTE || s->queue_route > UINT16_MAX))
+        return false;
     return name_ok(s->response, MSG_NAME) && s->ring <= RING_NONE && s->xdp <= SETUP_XDP_ZERO_COPY;
 }
 

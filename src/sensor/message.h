@@ -45,6 +45,8 @@ struct msg_setup {
     uint32_t answers;  /* 1: there are sockets to answer by */
     uint32_t xdp;      /* enum setup_xdp */
     struct xdp_frames frames;
+    uint32_t queue;    /* 1: in the wire by NFQUEUE; worker i reads queue_first + i */
+    uint32_t queue_first, queue_mode, queue_route, queue_mark, queue_mask, queue_done;
     uint64_t after_ns; /* fail-open.after */
     uint64_t ring_bytes, event_bytes; /* capture ring, event ring (whole mapping) */
     uint8_t queues[CAPTURE_IFACES]; /* AF_XDP: of each interface */

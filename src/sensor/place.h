@@ -55,6 +55,9 @@ struct port_plan {
     bool xdp;            /* in_wire: by AF_XDP */
     bool hold_start, drop_stale, remove_at_stop;
     uint64_t after_ns;
+    bool queue; /* in_wire by NFQUEUE: live.iface[0] is their name, a worker has one each */
+    bool queue_rules, queue_bridge;
+    struct capture_queue_options q; /* of the first */
     struct arena arena;
     char filter_file[8192];
 };

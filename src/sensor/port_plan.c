@@ -138,6 +138,71 @@ static int pairs_of(const struct conf *c, struct port_plan *p, struct diags *d)
     return rc;
 }
 
+/* ------------------------------------------------------------------ queues */
+
+static int wrong_queue(const char *path, const char *text, const char *why, struct diags *d)
+{
+    diag_add(d, DIAG_ERROR, path, 0, 0, "riposte run --queue 0-3 ...", "%s: %s", text, why);
+    return -EINVAL;
+}
+
+static bool number_of(struct str s, uint64_t most, uint64_t *out)
+{
+    bool hex = s.n > 2 && s.p[0] == '0' && (s.p[1] == 'x' || s.p[1] == 'X');
+    char text[24];
+    if (!s.n || s.n >= sizeof(text))
+        return false;
+    snprintf(text, sizeof(text), "%.*s", (int)s.n, (const char *)s.p);
+    return (hex ? str_u64_base(str_cstr(text + 2), 16, out) : str_u64(s, out)) && *out <= most;
+}
+
+/* A, or A-B, or MARK/MASK. */
+static bool two_numbers(const char *text, char sep, uint64_t most, uint64_t alone, uint64_t out[2])
+{
+    const char *at = strchr(text, sep);
+    out[1] = alone;
+    if (!number_of(at ? str_of(text, (size_t)(at - text)) : str_cstr(text), most, &out[0]))
+        return false;
+    return !at || number_of(str_cstr(at + 1), most, &out[1]);
+}
+
+static int queues_of(const struct conf *c, struct port_plan *p, struct diags *d)
+{
+    const char *text = conf_str(c, "capture.queues"), *mark = conf_str(c, "capture.queue-mark"),
+               *done = conf_str(c, "capture.queue-done-mark"), *mode = conf_str(c, "capture.queue-mode");
+    uint64_t n[2], m[2], bit[2];
+    if (!text || !*text)
+        return 0;
+    if (!two_numbers(text, '-', UINT16_MAX, UINT64_MAX, n))
+        return wrong_queue("capture.queues", text, "no numbers of queues: N or N-M", d);
+    if (n[1] == UINT64_MAX)
+        n[1] = n[0];
+    if (n[1] < n[0] || n[1] - n[0] >= SENSOR_WORKERS)
+        return wrong_queue("capture.queues", text, "64 queues at most, the lower number first", d);
+    if (!two_numbers(mark ? mark : "0/0", '/', UINT32_MAX, UINT32_MAX, m) ||
+        !two_numbers(done ? done : "0", '/', UINT32_MAX, 0, bit))
+        return wrong_queue("capture.queue-mark", mark ? mark : "", "no mark: MARK/MASK", d);
+    char name[MSG_NAME];
+    (void)snprintf(name, sizeof(name), "queue %.20s", text);
+    p->live.iface[p->n++] = keep(p, name);
+    p->in_wire = p->queue = true;
+    p->workers = (unsigned)(n[1] - n[0]) + 1;
+    p->q = (struct capture_queue_options){.queue = (uint16_t)n[0],
+                                          .route_to = (uint16_t)conf_int(c, "capture.queue-route"),
+                                          .mark = (uint32_t)m[0],
+                                          .mark_mask = (uint32_t)m[1],
+                                          .done_mark = (uint32_t)bit[0],
+                                          .most = (uint32_t)conf_int(c, "capture.queue-length"),
+                                          .socket_bytes = conf_bytes(c, "capture.ring-size")};
+    p->q.mode = mode && !strcmp(mode, "repeat") ? QUEUE_REPEAT : mode && !strcmp(mode, "route") ? QUEUE_ROUTE : QUEUE_ACCEPT;
+    if (p->q.mode == QUEUE_REPEAT && !(p->q.mark & p->q.mark_mask))
+        return wrong_queue("capture.queue-mode", "repeat", "it needs a capture.queue-mark, or packets go round for ever", d);
+    if (p->q.mode == QUEUE_ROUTE && p->q.route_to >= n[0] && p->q.route_to <= n[1])
+        return wrong_queue("capture.queue-route", "route", "that is one of our own queues", d);
+    p->queue_bridge = conf_bool(c, "capture.queue-bridge");
+    return 0;
+}
+
 static bool says(const struct conf *c, const char *path, const char *word)
 {
     const char *v = conf_str(c, path);
@@ -154,7 +219,7 @@ static int wire_of(const struct conf *c, struct port_plan *p, struct diags *d)
     if (p->pcap)
         return wrong_pair("capture.library", "pairs are read by af-packet", d);
     p->test |= conf_bool(c, "inline-test");
-    p->xdp = says(c, "capture.pair-mode", "af-xdp");
+    p->xdp = !p->queue && says(c, "capture.pair-mode", "af-xdp");
     p->hold_start = says(c, "fail-open.start", "hold");
     p->drop_stale = says(c, "fail-open.on-stale", "drop");
     p->remove_at_stop = says(c, "fail-open.stop", "remove");
@@ -163,6 +228,8 @@ static int wire_of(const struct conf *c, struct port_plan *p, struct diags *d)
         p->after_ns = LEAST_MS * 1000000ull;
     p->live.ring = RING_V2;
     p->live.in_wire = true;
+    p->queue_rules = says(c, "capture.queue-rules", "set");
+    p->q.drop_full = says(c, "capture.queue-full", "drop");
     return 0;
 }
 
@@ -267,7 +334,9 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
     const char *lib = conf_str(c, "capture.library"), *mode = conf_str(c, "response.mode");
     memset(p, 0, sizeof(*p));
     arena_init(&p->arena, 0, 0);
-    int rc = pairs_of(c, p, d);
+    int rc = queues_of(c, p, d);
+    if (!rc && !p->n)
+        rc = pairs_of(c, p, d);
     if (!rc && !p->n)
         rc = ports_of(c, "capture.interfaces", p, d);
     if (!rc && !p->n)
@@ -295,7 +364,8 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
     bool open = !mode || !strcmp(mode, "auto");
     p->raw = !strcmp(open ? conf_str(c, "host-mode") : mode, open ? "router" : "ip");
     p->pcap = lib && !strcmp(lib, "pcap");
-    p->workers = p->pcap ? 1 : workers(c, p);
+    if (!p->queue)
+        p->workers = p->pcap ? 1 : workers(c, p);
     p->realtime = realtime_of(c, p);
     p->live.promisc = conf_bool(c, "capture.promiscuous");
     p->live.ring_bytes = conf_bytes(c, "capture.ring-size");
@@ -304,7 +374,7 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
     if (p->in_wire && (rc = wire_of(c, p, d)))
         return rc;
     p->event_bytes = power_of_two(conf_bytes(c, "event.ring-size"));
-    for (unsigned i = 0; i < p->n; i++)
+    for (unsigned i = 0; i < p->n && !p->queue; i++)
         if (port_has_address(p->live.iface[i]))
             p->with_address |= 1u << i;
     return 0;
@@ -344,7 +414,7 @@ static int there(const char *name, const char *option, const struct conf_node *a
 int port_plan_check(const struct conf *c, const struct port_plan *p, struct diags *d)
 {
     int rc = 0;
-    for (unsigned i = 0; i < p->n && !p->pcap; i++)
+    for (unsigned i = 0; i < p->n && !p->pcap && !p->queue; i++)
         if (there(p->live.iface[i], p->in_wire ? "--pair" : "-i", named_at(c, p->live.iface[i]), d))
             rc = -ENODEV;
     const char *response = conf_str(c, "response.interface");

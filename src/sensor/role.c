@@ -87,7 +87,8 @@ static int begin(struct child *c, struct message *m, int (*early)(struct child *
     if (!rc && c->dir_fd >= 0 && fchdir(c->dir_fd))
         rc = -errno;
     if (!rc)
-        rc = role_confine(c->role, c->setup.drop, c->setup.uid, c->setup.gid);
+        rc = role_confine(c->role, c->setup.drop, c->setup.uid, c->setup.gid,
+                          c->role == ROLE_ENGINE && c->setup.queue);
     if (rc) {
         log_at(LOG_AT_ERROR, role_name[c->role], "rights can't be given up: %s", strerror(-rc));
         if (conf_fd >= 0)

@@ -17,7 +17,8 @@ unsigned role_from(enum role r); /* enum msg_from */
  * here, too.  Must be called before threads are made.  0; negative errno: the process must not go
  * on.
  */
-int role_confine(enum role r, bool drop, uint32_t uid, uint32_t gid) MUST_CHECK;
+/* `verdicts`: an engine that judges queues keeps CAP_NET_ADMIN, under a filter of system calls (confine.c). */
+int role_confine(enum role r, bool drop, uint32_t uid, uint32_t gid, bool verdicts) MUST_CHECK;
 
 struct child {
     enum role role;

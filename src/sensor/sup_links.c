@@ -179,7 +179,7 @@ void links_look(struct supervisor *s)
     if (fd < 0)
         return;
     s->links_gone = 0;
-    for (unsigned i = 0; i < s->plan.n; i++) {
+    for (unsigned i = 0; i < s->plan.n && !s->plan.queue; i++) {
         const char *name = s->dead >> i & 1 ? NULL : port_name(s, i);
         if (name)
             link_look(s, fd, i, name);

@@ -52,7 +52,7 @@ void generation_close(struct generation *g, bool rings)
 int ports_prepare(struct supervisor *s)
 {
     struct port_plan *p = &s->plan;
-    for (unsigned i = 0; i < p->n; i++) {
+    for (unsigned i = 0; i < p->n && !p->queue; i++) {
         const char *name = p->live.iface[i];
         if (p->with_address >> i & 1) {
             log_at(
@@ -148,6 +148,8 @@ static int open_captures(struct supervisor *s)
 {
     if (s->plan.xdp)
         return open_queues(s);
+    if (s->plan.queue)
+        return queue_open(s);
     for (unsigned i = 0; i < s->plan.n && !s->plan.pcap; i++)
         for (unsigned w = 0; w < s->plan.workers; w++) {
             int fd = may_be_away(s) && (s->dead >> i & 1 || !is_up(s->plan.live.iface[i])) ? open_away(s, i) : open_port(s, i);
@@ -222,6 +224,7 @@ int generation_open(struct supervisor *s)
 {
     uint32_t number = s->now.number + 1;
     if (s->now.number) {
+        queue_release(s);
         s->lost_frames += frames_unjudged(s, &s->now);
         generation_close(&s->now, false);
         generation_close(&s->old, true);
@@ -230,7 +233,7 @@ int generation_open(struct supervisor *s)
     ids_reset(&s->now);
     s->now.number = number;
     s->now.workers = s->plan.workers;
-    s->now.ifaces = place_of(s, s->plan.n);
+    s->now.ifaces = s->plan.queue ? QUEUE_FDS : place_of(s, s->plan.n);
     wire_generation(s);
     s->dead = 0;
     int rc = s->running ? wire_ports_there(s) : 0;

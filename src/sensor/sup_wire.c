@@ -192,19 +192,22 @@ int wire_prepare(struct supervisor *s)
     memset(s->wire->thread, -1, sizeof(s->wire->thread));
     s->wire->frames_fd = -1;
     memset(s->wire->lock, -1, sizeof(s->wire->lock));
-    for (unsigned i = 0; i < p->n && !rc; i++)
+    for (unsigned i = 0; i < p->n && !rc && !p->queue; i++)
         rc = lock_port(s, i);
     if (rc)
         return rc;
     s->wire->gate = gate_new(&o, &s->diags);
     if (!s->wire->gate || (p->xdp && !(s->wire->xdp = xdp_wire_new(s->wire->gate, p->workers, &s->diags))))
         return -EINVAL;
-    for (unsigned i = 0; i < p->n && !rc; i += PAIR_ENDS)
+    for (unsigned i = 0; i < p->n && !rc && !p->queue; i += PAIR_ENDS)
         rc = pair_up(s, i);
     rc = rc ? rc : xdp_begin(s);
+    if (!rc && p->queue)
+        rc = queue_up(s, s->wire->gate);
     if (rc)
         return rc;
-    warn_netfilter();
+    if (!p->queue)
+        warn_netfilter();
     log_at(LOG_AT_NOTICE, "wire",
            "until the first rules are loaded, the kernel %s; once no worker's loop has turned for "
            "%llu ms, it %s%s",
@@ -243,7 +246,7 @@ int wire_port_back(struct supervisor *s, unsigned i)
 int wire_ports_there(struct supervisor *s)
 {
     int rc = 0;
-    for (unsigned i = 0; s->wire && i < s->plan.n && !rc; i++) {
+    for (unsigned i = 0; s->wire && !s->plan.queue && i < s->plan.n && !rc; i++) {
         unsigned index = if_nametoindex(port(s, i));
         if (index && index == s->wire->index[i])
             continue;
@@ -344,6 +347,7 @@ void wire_engine_gone(struct supervisor *s)
     if (!s->wire)
         return;
     gate_open(s->wire->gate);
+    queue_release(s);
     for (unsigned i = 0; i < WIRE_THREADS; i++) {
         if (s->wire->thread[i] >= 0)
             close(s->wire->thread[i]);
@@ -358,10 +362,13 @@ void wire_end(struct supervisor *s)
     bool prepared = s->wire->gate != NULL;
     if (prepared)
         wire_engine_gone(s);
-    for (unsigned i = 0; prepared && i < s->plan.n; i++)
+    if (s->plan.queue)
+        queue_down(s);
+    unsigned n = s->plan.queue ? 0 : s->plan.n;
+    for (unsigned i = 0; prepared && i < n; i++)
         if (!s->plan.drop_stale || s->plan.remove_at_stop)
             s->wire->xdp ? xdp_detach(port(s, i)) : gate_detach(port(s, i));
-    for (unsigned i = 0; i < s->plan.n; i += PAIR_ENDS) {
+    for (unsigned i = 0; i < n; i += PAIR_ENDS) {
         const struct wire_bridge *b = &s->wire->bridge[i / PAIR_ENDS];
         if (!b->name[0])
             continue;
@@ -413,10 +420,11 @@ void report_wire(struct supervisor *s, struct json *j)
     json_u64(j, "stale_dropped", c.stale_dropped);
     json_u64(j, "between", c.between);
     json_u64(j, "too_long", c.too_long);
-    json_cstr(j, "mode", s->wire->xdp ? s->setup.xdp == SETUP_XDP_ZERO_COPY ? "af-xdp, zero-copy" : "af-xdp, copying" : "af-packet");
+    json_cstr(j, "mode", s->wire->xdp ? s->setup.xdp == SETUP_XDP_ZERO_COPY ? "af-xdp, zero-copy" : "af-xdp, copying" : s->plan.queue ? "nfqueue" : "af-packet");
     json_bool(j, "inline_test", s->plan.test);
+    report_queues(j, s);
     json_array(j, "pairs");
-    for (unsigned i = 0; i < s->plan.n; i += PAIR_ENDS) {
+    for (unsigned i = 0; i < s->plan.n && !s->plan.queue; i += PAIR_ENDS) {
         json_open(j, NULL);
         json_cstr(j, "a", port(s, i));
         json_cstr(j, "b", port(s, i + 1));

@@ -75,6 +75,13 @@ static int fill_setup(struct supervisor *s)
     x->outgoing = p->with_address;
     x->realtime = p->realtime;
     x->in_wire = p->in_wire;
+    x->queue = p->queue;
+    x->queue_first = p->q.queue;
+    x->queue_mode = (uint32_t)p->q.mode;
+    x->queue_route = p->q.route_to;
+    x->queue_mark = p->q.mark;
+    x->queue_mask = p->q.mark_mask;
+    x->queue_done = p->q.done_mark;
     x->answers = p->response || p->raw;
     x->after_ns = p->after_ns;
     x->ring_bytes = p->live.ring_bytes;
@@ -207,7 +214,7 @@ static int settings_check(const struct conf *c, bool in_wire, struct diags *d)
 static bool names_ports(const struct conf *c)
 {
     const struct conf_node *list = conf_node(c, "capture.interfaces"), *pairs = conf_node(c, "capture.pairs");
-    return (list && list->child) || (pairs && (pairs->child || pairs->value));
+    return conf_str(c, "capture.queues") || (list && list->child) || (pairs && (pairs->child || pairs->value));
 }
 
 int sensor_check(const struct conf *c, struct diags *d)

@@ -18,6 +18,7 @@ enum {
     WIRE_THREADS = 2,   /* of an engine in the wire, watched */
 };
 
+struct gate;
 enum proc_state { PROC_NONE, PROC_STARTING, PROC_RUNNING, PROC_STOPPING };
 struct proc {
     enum role role;
@@ -132,6 +133,7 @@ struct supervisor {
     void *list_block;
     size_t list_bytes;
     int list_fd;
+    struct queue_rules *queue_rules; /* that were set; NULL: none */
     int signal_fd, control_fd, ready_fd, pid_fd;
     int link_fd; /* the kernel tells here that some link has changed */
     char control[4096], pidfile[4096];
@@ -198,6 +200,12 @@ void lists_engine_gone(struct supervisor *s);
 void lists_end(struct supervisor *s);
 /* The words behind `blacklist`; false: *why is what they should be. */
 bool lists_command(struct supervisor *s, struct control_client *c, struct json *j, const char **why);
+/* sup_queue.c: NFQUEUE; nothing where there is none */
+int queue_open(struct supervisor *s) MUST_CHECK; /* sockets of a generation */
+void queue_release(struct supervisor *s);        /* what waits in the queues passes */
+int queue_up(struct supervisor *s, const struct gate *g) MUST_CHECK; /* the rules that feed them */
+void queue_down(struct supervisor *s);
+void report_queues(struct json *j, const struct supervisor *s);
 
 /* sup_links.c */
 void links_began(struct supervisor *s); /* the sockets of a generation are open */

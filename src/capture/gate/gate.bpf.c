@@ -36,4 +36,27 @@ int gate_ring(struct __sk_buff *skb)
     return s && age(s) < s->after_ns - s->guard_ns ? -1 : 0; /* -1: the whole frame */
 }
 
+/* Of the packet filter (xtables, -m bpf): true, the queue has it. */
+SEC("socket")
+int gate_queue(struct __sk_buff *skb)
+{
+    __u32 zero = 0;
+    const struct gate_settings *s = bpf_map_lookup_elem(&settings, &zero);
+    if (s && age(s) < s->after_ns)
+        return -1;
+    if (s)
+        count(s->stale_drop ? GATE_STALE_DROPPED : GATE_BRIDGED, skb->len);
+    return 0;
+}
+
+/* The rule behind it: true, what the queue did not get is dropped. */
+SEC("socket")
+int gate_shut(struct __sk_buff *skb)
+{
+    __u32 zero = 0;
+    const struct gate_settings *s = bpf_map_lookup_elem(&settings, &zero);
+    (void)skb;
+    return s && s->stale_drop ? -1 : 0;
+}
+
 char _license[] SEC("license") = "GPL";

@@ -156,6 +156,15 @@ void gate_detach(const char *iface)
         (void)bpf_tc_detach(&hook, &opts);
 }
 
+int gate_pin_queue(const struct gate *g, const char *queue_path, const char *shut_path)
+{
+    int queue = program_fd(g, "gate_queue"), shut = program_fd(g, "gate_shut");
+    if (queue < 0 || shut < 0)
+        return -ENOENT;
+    int rc = bpf_obj_pin(queue, queue_path) ? -errno : 0;
+    return rc ? rc : bpf_obj_pin(shut, shut_path) ? -errno : 0;
+}
+
 void gate_open(struct gate *g)
 {
     for (unsigned i = 0; i < GATE_WORKERS; i++)

@@ -50,6 +50,8 @@ int gate_map_fd(const struct gate *g, const char *name);
 /* At the port's tc ingress, in place of what an earlier gate left there. */
 int gate_attach(struct gate *g, const char *iface, struct diags *d) MUST_CHECK;
 void gate_detach(const char *iface);
+/* The packet filter's programs (true: to the queue; true: drop the rest), pinned in a BPF file system.  0 or -errno. */
+int gate_pin_queue(const struct gate *g, const char *queue_path, const char *shut_path) MUST_CHECK;
 /* All beats to 0: the bridge carries from now on. */
 void gate_open(struct gate *g);
 void gate_stale_drop(struct gate *g, bool drop);
