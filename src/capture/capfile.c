@@ -35,7 +35,7 @@ struct capfile {
     bool pending_error; /* error is set and not yet told */
     bool goes_on;       /* behind which the file is read on */
     bool delete_done;
-    volatile const bool *stop;
+    const _Atomic bool *stop;
     /* a folder that grows; NULL: none */
     char *folder;
     bool recursive;

@@ -37,7 +37,7 @@ enum pack { PACK_NONE, PACK_GZ, PACK_XZ };
 
 struct cap_stream {
     int fd;
-    volatile const bool *stop;
+    const _Atomic bool *stop;
     bool can_wait; /* not a regular file: poll before read */
     enum pack pack;
     bool in_eof, z_end, begun;
@@ -88,7 +88,7 @@ static int open_map(struct cap_src *s, int fd, size_t bytes)
     return 0;
 }
 
-static int open_stream(struct cap_src *s, int fd, bool regular, volatile const bool *stop)
+static int open_stream(struct cap_src *s, int fd, bool regular, const _Atomic bool *stop)
 {
     struct cap_stream *st = malloc(sizeof *st);
     if (!st)
@@ -254,7 +254,7 @@ int cap_src_open(struct cap_src *s, const char *path, char *why, size_t why_room
 }
 
 /* A FIFO is opened whether somebody writes or not: who waits for the writer, waits for its first byte. */
-int cap_src_open_until(struct cap_src *s, const char *path, volatile const bool *stop, char *why, size_t why_room)
+int cap_src_open_until(struct cap_src *s, const char *path, const _Atomic bool *stop, char *why, size_t why_room)
 {
     memset(s, 0, sizeof *s);
     bool in = strcmp(path, "-") == 0;

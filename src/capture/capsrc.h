@@ -29,7 +29,7 @@ struct cap_src {
 /* 0, or negative errno with a reason in why.  path "-": standard input. */
 int cap_src_open(struct cap_src *s, const char *path, char *why, size_t why_room) MUST_CHECK;
 /* The same; waiting for a pipe (as cap_src_fill does, too) ends with -ECANCELED when *stop is set. */
-int cap_src_open_until(struct cap_src *s, const char *path, volatile const bool *stop, char *why,
+int cap_src_open_until(struct cap_src *s, const char *path, const _Atomic bool *stop, char *why,
                        size_t why_room) MUST_CHECK;
 void cap_src_close(struct cap_src *s);
 /*

@@ -101,7 +101,7 @@ struct capture_file_options {
      */
     bool follow;
     uint64_t poll_ns, delay_ns;
-    volatile const bool *stop; /* set while a pipe says nothing, at its opening too: the capture ends; may be NULL */
+    const _Atomic bool *stop; /* set while a pipe says nothing, at its opening too: the capture ends; may be NULL */
     bool delete_done;        /* a file that was read whole is deleted */
     uint64_t hold_cap_bytes; /* 0: 16 MiB */
 };

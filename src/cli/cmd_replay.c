@@ -316,7 +316,7 @@ static void old_forwarded(const struct args *a)
  * waits for them; all that come later leave them to it.
  */
 struct end {
-    volatile bool stop, over;
+    _Atomic bool stop, over;
     _Atomic bool reopen;
     pthread_t thread;
     sigset_t wanted, before;

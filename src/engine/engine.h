@@ -178,7 +178,7 @@ struct replay_options {
     struct logger *logger;
     uint64_t hold_test_ns;
     uint32_t ring_bytes;    /* of each worker's events, a power of two; 0: 8 MiB */
-    volatile const bool *stop;
+    const _Atomic bool *stop;
     _Atomic bool *reopen;   /* set: outputs are opened anew, and it is cleared; may be NULL */
     struct watch *watch;    /* one rule under watch: then one worker */
     bool dry;               /* data sets are not saved */
