@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* riposte check: load rules, say the sum, each refusal with place, reason and hint, and notes on what loads. */
 #include "cli/cli.h"
+#include "cli/launch.h"
 #include "cli/load.h"
 
 #include "base/log.h"
@@ -297,6 +298,8 @@ int cmd_check(int argc, char **argv)
     int rc = !c ? -ENOMEM : a.config ? conf_load(c, a.config, CONF_FORMAT_AUTO, &d) : conf_load_stock(c);
     for (unsigned k = 0; k < a.n_set && !rc; k++)
         rc = conf_set(c, a.set[k], &d);
+    if (!rc)
+        rc = launch_types(c, a.file, a.n_files, NULL, 0, &d);
     bool wrong = rc || ((a.config || a.n_set) && sensor_check(c, &d)); /* as -T of run */
     struct load_options o = {.conf = c, .only = a.file, .n_only = a.n_files, .dialect = a.dialect, .keep_disabled = a.all,
                              .init_errors_fatal = a.fatal};

@@ -212,6 +212,8 @@ static struct conf *configuration(const struct args *a, struct diags *d)
     }
     if (!rc && a->firewall)
         rc = conf_set(c, "firewall.enabled=yes", d);
+    if (!rc && (a->config || a->only.n || a->more.n))
+        rc = launch_types(c, a->only.v, a->only.n, a->more.v, a->more.n, d);
     if (rc) {
         if (!d->errors)
             diag_add(d, DIAG_ERROR, a->config, 0, 0, NULL, "the configuration can't be read: %s", strerror(-rc));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* riposte rules show | why | top: a rule's compiled form in words, why it does not fire, what rules cost. */
 #include "cli/cli.h"
+#include "cli/launch.h"
 #include "cli/options.h"
 #include "cli/rules_cmd.h"
 
@@ -211,6 +212,8 @@ static int run(const struct args *a, const struct rules_args *r, int dialect, ve
     int rc = !c ? -ENOMEM : a->config ? conf_load(c, a->config, CONF_FORMAT_AUTO, &d) : conf_load_stock(c);
     for (unsigned k = 0; k < a->set.n && !rc; k++)
         rc = conf_set(c, a->set.v[k], &d);
+    if (!rc)
+        rc = launch_types(c, a->only.v, a->only.n, NULL, 0, &d);
     struct load_options o = {.conf = c, .only = a->only.v, .n_only = a->only.n, .dialect = (enum rule_dialect)dialect,
                              .keep_disabled = true};
     struct rule_set *s = rc ? NULL : load_set(&o, &d);

@@ -302,7 +302,7 @@ static int check(struct run_args *a)
 
 static int start(struct run_args *a, int dialect)
 {
-    struct launch l = {.config = a->config, .set = &a->set, .adjust = adjust, .ctx = a};
+    struct launch l = {.config = a->config, .set = &a->set, .only = &a->only, .more = &a->more, .adjust = adjust, .ctx = a};
     if (a->format && format_of(a->format, &l.format))
         return 2;
     if (!a->config && guess(a))
@@ -325,7 +325,7 @@ static int start(struct run_args *a, int dialect)
 
 static int about(struct run_args *a)
 {
-    struct launch l = {.config = a->config, .set = &a->set, .adjust = adjust, .ctx = a};
+    struct launch l = {.config = a->config, .set = &a->set, .only = &a->only, .more = &a->more, .adjust = adjust, .ctx = a};
     struct arena mem;
     struct diags d;
     if (a->format && format_of(a->format, &l.format))

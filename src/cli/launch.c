@@ -43,6 +43,21 @@ int launch_set_list(struct launch *l, struct conf *c, struct diags *d, const cha
     return rc;
 }
 
+int launch_types(struct conf *c, const char *const *only, unsigned n_only, const char *const *more, unsigned n_more,
+                 struct diags *d)
+{
+    const struct conf_rule_file *f;
+    size_t n = n_only ? 0 : conf_rule_files(c, &f);
+    int rc = 0;
+    for (unsigned i = 0; i < n_only && !rc; i++)
+        rc = conf_ruletypes_of(c, only[i], d);
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = conf_ruletypes_of(c, f[i].path, d);
+    for (unsigned i = 0; i < n_more && !rc; i++)
+        rc = conf_ruletypes_of(c, more[i], d);
+    return rc;
+}
+
 struct conf *launch_configure(void *launch, struct diags *d)
 {
     struct launch *l = launch;
@@ -54,6 +69,9 @@ struct conf *launch_configure(void *launch, struct diags *d)
         rc = conf_set(c, l->set->v[i], d);
     if (!rc && l->adjust)
         rc = l->adjust(l, l->ctx, c, d);
+    if (!rc)
+        rc = launch_types(c, l->only ? l->only->v : NULL, l->only ? l->only->n : 0, l->more ? l->more->v : NULL,
+                          l->more ? l->more->n : 0, d);
     if (!rc)
         return c;
     if (!d->errors)

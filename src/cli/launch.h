@@ -10,6 +10,7 @@ struct launch {
     const char *config; /* NULL: the stock configuration */
     enum conf_format format;
     const struct texts *set; /* --set */
+    const struct texts *only, *more; /* -S, -s; may be NULL */
     int (*adjust)(struct launch *l, void *ctx, struct conf *c, struct diags *d);
     void *ctx;
     struct texts *kept; /* every assignment of adjust, for a replay's --set; may be NULL */
@@ -23,6 +24,9 @@ int launch_set(struct launch *l, struct conf *c, struct diags *d, const char *fm
 /* A list of single values, instead of what the configuration has. */
 int launch_set_list(struct launch *l, struct conf *c, struct diags *d, const char *path,
                     const struct texts *values) MUST_CHECK;
+/* The ruletypes that stand in rule files become the configuration's; only, more: -S, -s. */
+int launch_types(struct conf *c, const char *const *only, unsigned n_only, const char *const *more, unsigned n_more,
+                 struct diags *d) MUST_CHECK;
 /* Words with blanks between them; free() it. */
 char *launch_join(const struct texts *words);
 

@@ -74,6 +74,11 @@ const struct conf_node *conf_item(const struct conf_node *list_item, const char 
 enum { CONF_RULETYPES = 32 };
 const char *conf_ruletype(const struct conf *c, unsigned n, const char **type);
 int conf_ruletype_find(const struct conf *c, struct str name); /* n, or -1 */
+/*
+ * Takes the ruletypes, with their outputs, that stand in a rule file and in what that includes: before rules are read
+ * and outputs opened.  A file that can't be read is the reader of rules' to tell.  0 or -ENOMEM.
+ */
+int conf_ruletypes_of(struct conf *c, const char *path, struct diags *d) MUST_CHECK;
 
 /* Values of rows in the settings table; a path without a row is a programmer's mistake (assert). */
 bool conf_bool(const struct conf *c, const char *path);

@@ -375,7 +375,7 @@ static const struct statement {
     {"rate_filter", do_threshold},
 };
 
-static bool is_action(const struct snort *s, struct str word)
+bool snort_is_action(const struct snort *s, struct str word)
 {
     static const char *const actions[] = {"alert",   "log",    "pass",     "activate",
                                           "dynamic", "drop",   "sdrop",    "block",
@@ -397,7 +397,7 @@ static const struct statement *statement_find(struct str word)
 static enum kind kind_of(const struct snort *s, struct str text)
 {
     struct str args, word = snort_name(text, &args);
-    if (is_action(s, word))
+    if (snort_is_action(s, word))
         return KIND_RULE;
     const struct statement *st = statement_find(word);
     if (st && st->f == do_threshold)
@@ -414,11 +414,6 @@ static enum kind kind_of(const struct snort *s, struct str text)
 
 /* ---- lines */
 
-struct lines {
-    struct str left;
-    uint32_t line; /* of the next physical line */
-};
-
 /* Without the backslash at the end (blanks may follow it); false: there is none. */
 static bool cut_backslash(struct str *t)
 {
@@ -429,8 +424,7 @@ static bool cut_backslash(struct str *t)
     return true;
 }
 
-/* The next statement with its continuations joined; comments and empty lines are skipped. */
-static bool lines_next(struct lines *l, struct sbuf *out, uint32_t *line)
+bool snort_lines_next(struct snort_lines *l, struct sbuf *out, uint32_t *line)
 {
     sbuf_clear(out);
     bool more = false;
@@ -517,12 +511,12 @@ static int snort_file(struct snort *s, const char *path, const char *text, size_
     sbuf_init(&one);
     s->file = path;
     s->line = 1;
-    struct lines l = {.left = str_of(text, n)};
-    while (lines_next(&l, &one, &s->line))
+    struct snort_lines l = {.left = str_of(text, n)};
+    while (snort_lines_next(&l, &one, &s->line))
         count[kind_of(s, sbuf_view(&one))]++;
     int rc = whole_file(s, count, &done);
-    l = (struct lines){.left = str_of(text, n)};
-    while (!rc && !done && lines_next(&l, &one, &s->line))
+    l = (struct snort_lines){.left = str_of(text, n)};
+    while (!rc && !done && snort_lines_next(&l, &one, &s->line))
         rc = one.failed ? -ENOMEM : statement(s, str_trim(sbuf_view(&one)), &has_rules);
     sbuf_done(&one);
     return rc;

@@ -21,6 +21,7 @@ struct snort {
     bool in_ruletype;     /* between { and } of a ruletype */
     const char *ruletype; /* its name: outputs are its own */
     bool typed;           /* and it has said its type */
+    bool again;           /* there is one of its name: the first holds */
     bool tracks_tcp;  /* stream4 or stream5_tcp stands there */
     bool needs_3whs;  /* and takes no connection in the middle */
 };
@@ -32,6 +33,14 @@ int snort_output(struct snort *s, struct str args);
 /* ruletype NAME { type ACTION output ... }, in one line or in several: the head, then each line to }. */
 int snort_ruletype(struct snort *s, struct str args);
 int snort_ruletype_line(struct snort *s, struct str text);
+bool snort_is_action(const struct snort *s, struct str word);
+
+/* Statements of a text, continuations joined; comments and empty lines are skipped. */
+struct snort_lines {
+    struct str left;
+    uint32_t line; /* of the next physical line */
+};
+bool snort_lines_next(struct snort_lines *l, struct sbuf *out, uint32_t *line);
 
 void snort_warn(struct snort *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int snort_set(struct snort *s, const char *path, struct str value) MUST_CHECK;

@@ -6,8 +6,13 @@
  */
 #include "config/snort.h"
 
+#include "base/find.h"
+
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const actions[] = {"alert", "log",   "pass",  "activate", "dynamic",
                                       "drop",  "sdrop", "block", "reject"};
@@ -53,8 +58,9 @@ static int take_type(struct snort *s, struct str word)
             s->ruletype, (int)u32_min(word.n, 60), (const char *)word.p);
         return 0;
     }
-    if (conf_ruletype_find(s->c, str_cstr(s->ruletype)) >= 0) {
+    if (s->again || conf_ruletype_find(s->c, str_cstr(s->ruletype)) >= 0) {
         snort_warn(s, "ruletype %s stands twice: the first holds", s->ruletype);
+        s->typed = true;
         return 0;
     }
     const struct conf_node *list = conf_node(s->c, "ruletypes");
@@ -90,7 +96,8 @@ int snort_ruletype_line(struct snort *s, struct str text)
                 text = str_trim(str_skip(text, 1));
             rc = take_type(s, word_of(&text));
         } else if (str_eq(w, STR("output"))) {
-            rc = snort_output(s, output_of(&text));
+            struct str out = output_of(&text);
+            rc = s->again ? 0 : snort_output(s, out);
         } else if (!str_eq(w, STR("{"))) {
             snort_warn(s, "ruletype %s: %.*s is not taken: type and output are", s->ruletype,
                        (int)u32_min(w.n, 60), (const char *)w.p);
@@ -109,5 +116,116 @@ int snort_ruletype(struct snort *s, struct str args)
     s->ruletype = (const char *)copy.p;
     s->in_ruletype = true;
     s->typed = false;
+    s->again = conf_ruletype_find(s->c, name) >= 0;
     return snort_ruletype_line(s, args);
+}
+
+/* ------------------------------------------------------------------ in rule files */
+
+enum { TYPE_FILES = 256 };
+struct type_scan {
+    struct snort s;
+    unsigned n, depth; /* files that were read; that include the one at hand */
+    struct {
+        dev_t dev;
+        ino_t ino;
+    } file[TYPE_FILES];
+};
+
+static int scan_file(struct type_scan *x, const char *path);
+
+/* As the reader of rules finds it: beside the file, else below default-rule-path. */
+static int scan_include(struct type_scan *x, struct str args)
+{
+    struct snort *s = &x->s;
+    const struct snort outer = *s;
+    struct sbuf name;
+    sbuf_init(&name);
+    int rc = snort_expand(s, snort_inside(args), true, &name, 0);
+    const char *z = rc ? NULL : sbuf_z(&name), *dir = conf_str(s->c, "default-rule-path");
+    const char *path = z ? path_beside(s->c, s->file, z) : NULL;
+    if (path && *z != '/' && dir && *dir && access(path, F_OK))
+        path = (const char *)arena_printf(&s->c->arena, "%s/%s", dir, z).p;
+    sbuf_done(&name);
+    if (!path)
+        return -ENOMEM;
+    if (x->depth + 1 >= CONF_INCLUDES) /* the reader of rules says so */
+        return 0;
+    x->depth++;
+    rc = scan_file(x, path);
+    x->depth--;
+    s->file = outer.file;
+    s->line = outer.line;
+    s->in_ruletype = false;
+    s->ruletype = NULL;
+    return rc;
+}
+
+static int scan_line(struct type_scan *x, struct str text)
+{
+    struct str args, word = snort_name(text, &args);
+    if (str_eq(word, STR("include")))
+        return scan_include(x, args);
+    if (str_eq(word, STR("ruletype")))
+        return snort_ruletype(&x->s, args);
+    /* A block that is not closed hides no rules. */
+    if (x->s.in_ruletype && (snort_is_action(&x->s, word) || str_chr(text, ';') >= 0))
+        x->s.in_ruletype = false;
+    return x->s.in_ruletype ? snort_ruletype_line(&x->s, text) : 0;
+}
+
+static bool has_word(const char *text, size_t n, const char *word)
+{
+    return find_bytes((const uint8_t *)text, n, (const uint8_t *)word, (uint32_t)strlen(word), false) != NULL;
+}
+
+static int scan_text(struct type_scan *x, const char *text, size_t n)
+{
+    struct sbuf one;
+    struct snort_lines l = {.left = str_of(text, n)};
+    int rc = 0;
+    sbuf_init(&one);
+    while (!rc && snort_lines_next(&l, &one, &x->s.line))
+        rc = one.failed ? -ENOMEM : scan_line(x, str_trim(sbuf_view(&one)));
+    sbuf_done(&one);
+    return rc;
+}
+
+/* Each file once, so that includes come to an end. */
+static bool scan_is_new(struct type_scan *x, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) || x->n == TYPE_FILES)
+        return false;
+    for (unsigned k = 0; k < x->n; k++)
+        if (x->file[k].dev == st.st_dev && x->file[k].ino == st.st_ino)
+            return false;
+    x->file[x->n].dev = st.st_dev;
+    x->file[x->n++].ino = st.st_ino;
+    return true;
+}
+
+/* What can't be read is told by the reader of rules. */
+static int scan_file(struct type_scan *x, const char *path)
+{
+    char *text;
+    size_t n;
+    if (x->s.c->no_files || !scan_is_new(x, path) || file_read(path, &text, &n))
+        return 0;
+    x->s.file = path;
+    int rc = has_word(text, n, "ruletype") || has_word(text, n, "include ") ? scan_text(x, text, n) : 0;
+    free(text);
+    return rc;
+}
+
+int conf_ruletypes_of(struct conf *c, const char *path, struct diags *d)
+{
+    const struct conf_rule_file *f;
+    size_t n = conf_rule_files(c, &f);
+    for (size_t i = 0; i < n && c->format == CONF_FORMAT_SNORT; i++)
+        if (!strcmp(f[i].path, path)) /* the reader of the configuration was there */
+            return 0;
+    struct str own = arena_dup(&c->arena, path, strlen(path) + 1);
+    struct type_scan x = {.s = {.c = c, .d = d}};
+    return own.p ? scan_file(&x, (const char *)own.p) : -ENOMEM;
 }

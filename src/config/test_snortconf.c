@@ -206,6 +206,72 @@ static void rest_is_named(void **state)
     world_done(&w);
 }
 
+/* ruletype in rule files, whoever names them: types and their outputs are the configuration's. */
+static void types_of_rule_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text;
+    } files[] = {
+        {"a.rules", "# ruletype no { type log }\nalert tcp any any -> any any (msg:\"ruletype not\"; sid:1;)\n"
+                    "ruletype red\n{\n type alert\n output alert_fast: red.log\n}\nred tcp any any -> any any (sid:2;)\n"
+                    "include sub/b.rules\ninclude nothing.rules\n"},
+        {"sub/b.rules", "ruletype blue { type drop output alert_fast: blue.log }\nblue tcp any any -> any any (sid:3;)\n"
+                        "include c.rules\ninclude b.rules\n"},
+        {"sub/c.rules", "ruletype open\n{\n type log\nalert tcp any any -> any any (sid:4;)\nruletype red { type pass }\n"},
+    };
+    char dir[] = "/tmp/riposte-test-XXXXXX", path[128];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/sub", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        assert_true(fputs(files[i].text, f) >= 0);
+        fclose(f);
+    }
+    struct arena arena;
+    struct diags d;
+    arena_init(&arena, 0, 0);
+    diags_init(&d, &arena);
+    struct conf *c = conf_new();
+    assert_int_equal(conf_load_stock(c), 0);
+    snprintf(path, sizeof(path), "%s/a.rules", dir);
+    assert_int_equal(conf_ruletypes_of(c, path, &d), 0);
+    assert_int_equal(conf_ruletypes_of(c, "/nonexistent/x.rules", &d), 0);
+    static const char *const want[][2] = {{"red", "alert"}, {"blue", "drop"}, {"open", "log"}};
+    const char *type;
+    for (unsigned i = 0; i < ARRAY_LEN(want); i++) {
+        assert_string_equal(conf_ruletype(c, i, &type), want[i][0]);
+        assert_string_equal(type, want[i][1]);
+        assert_int_equal(conf_ruletype_find(c, str_cstr(want[i][0])), i);
+    }
+    assert_null(conf_ruletype(c, ARRAY_LEN(want), &type));
+    unsigned own = 0;
+    for (const struct conf_node *n = conf_node(c, "outputs")->child; n; n = n->next) {
+        const char *name, *whose;
+        const struct conf_node *o = conf_item(n, &name);
+        if (o && (whose = conf_sub_str(o, "ruletype", NULL))) {
+            assert_string_equal(name, "fast");
+            assert_string_equal(whose, own ? "blue" : "red");
+            own++;
+        }
+    }
+    assert_int_equal(own, 2);
+    assert_int_equal(d.errors, 0);
+    assert_int_equal(d.warnings, 1); /* red stands twice; what b.rules includes of itself was there */
+    conf_free(c);
+    arena_done(&arena);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
+        unlink(path);
+    }
+    snprintf(path, sizeof(path), "%s/sub", dir);
+    rmdir(path);
+    rmdir(dir);
+}
+
 static void note_var(void *ctx, const char *name, const char *text)
 {
     (void)name;
@@ -492,7 +558,7 @@ int main(void)
         cmocka_unit_test(include_circles),
         cmocka_unit_test(formats),
         cmocka_unit_test(growing_variables),
-        cmocka_unit_test(every_cut),
+        cmocka_unit_test(types_of_rule_files), cmocka_unit_test(every_cut),
         cmocka_unit_test(reference_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,7 +293,7 @@ static int classes_load(struct rule_loader *l, const struct raw_rules *raw, stru
         if (references_read_line(str_trim(str_cstr(lines[i].text)), lines[i].file, lines[i].line,
                                  d) == -ENOMEM)
             return -ENOMEM;
-    return statements_classes(raw, l->src, k, d);
+    return statements_classes(raw, l->src, k, l->o.conf, d);
 }
 
 static int thresholds_load(struct rule_loader *l, const struct raw_rules *raw, struct strtab *addr)

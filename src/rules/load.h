@@ -61,7 +61,7 @@ bool include_path(const char *from, struct str name, const struct rules_options 
                   const struct file_vars *v, char *out, size_t room);
 /* Classes and references; a warning for each line that is not taken. */
 int statements_classes(const struct raw_rules *raw, const struct source *src, struct classes *k,
-                       struct diags *d) MUST_CHECK;
+                       const struct conf *conf, struct diags *d) MUST_CHECK;
 int statements_thresholds(const struct raw_rules *raw, const struct source *src, struct whole *w,
                           struct strtab *addr, const struct rules_options *o,
                           struct threshold_file *t) MUST_CHECK;

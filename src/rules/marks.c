@@ -197,6 +197,7 @@ enum rule_dialect source_dialect(struct str text, struct marks *out)
     for (unsigned rules = 0; text.n && rules < MARKS_RULES;) {
         struct str rest, line = str_trim(str_split(text, '\n', &rest));
         text = rest;
+        m.snort2 += str_starts(line, STR("ruletype ")); /* a statement of Snort 2 */
         while (line.n && (line.p[0] == '#' || line.p[0] == ' '))
             line = str_skip(line, 1);
         if (!action_word(line))

@@ -178,8 +178,18 @@ static void warn(const struct raw_line *l, const char *file, struct diags *d)
              "'" STR_FMT "' is not taken from a rule file", STR_ARG(word));
 }
 
+/* ruletype NAME: the configuration has taken it (conf_ruletypes_of). */
+static bool is_known_type(const struct conf *conf, struct str text)
+{
+    if (!conf || !at_word(text, "ruletype"))
+        return false;
+    struct str name = first_word(str_trim(str_skip(text, 8)));
+    int64_t brace = str_chr(name, '{');
+    return conf_ruletype_find(conf, brace < 0 ? name : str_first(name, (uint32_t)brace)) >= 0;
+}
+
 int statements_classes(const struct raw_rules *raw, const struct source *src, struct classes *k,
-                       struct diags *d)
+                       const struct conf *conf, struct diags *d)
 {
     int rc = 0;
     for (uint32_t i = 0; i < raw->n_lines && rc != -ENOMEM; i++) {
@@ -189,7 +199,7 @@ int statements_classes(const struct raw_rules *raw, const struct source *src, st
             rc = classes_read_line(k, l->text, file, l->line, d);
         else if (is_config(l->text, "reference"))
             rc = references_read_line(l->text, file, l->line, d);
-        else if (!is_threshold(first_word(l->text)) && !is_var(l->text))
+        else if (!is_threshold(first_word(l->text)) && !is_var(l->text) && !is_known_type(conf, l->text))
             warn(l, file, d);
     }
     return rc == -ENOMEM ? rc : 0;
