@@ -86,6 +86,12 @@ void emit_arp(struct engine *e, struct packet *p)
     event_end(e->out);
 }
 
+static void passed_note(const struct engine *e, struct event *ev)
+{
+    if (e->flow_passed)
+        ev->more |= EVENT_PASSED;
+}
+
 /* ------------------------------------------------------------------ tagged packets */
 
 bool tagged(struct engine *e, const struct packet *p)
@@ -101,6 +107,7 @@ void emit_tagged(struct engine *e, struct packet *p)
     struct event *ev = emit_begin(e, EVENT_PACKET, p, p->flow, 0xff);
     if (!ev)
         return;
+    passed_note(e, ev);
     emit_packet_section(e, p, UINT32_MAX);
     event_end(e->out);
 }
@@ -113,6 +120,7 @@ void emit_flow_packet(struct engine *e, const struct packet *p)
     if (!ev)
         return;
     ev->outputs = EVENT_KEPT_FLOW;
+    passed_note(e, ev);
     emit_packet_section(e, p, UINT32_MAX);
     event_end(e->out);
 }
@@ -150,8 +158,10 @@ void emit_kept(struct engine *e, const struct packet *p, const struct decision *
 
 void emit_frame(struct engine *e, const struct packet *p)
 {
-    if (!emit_begin(e, EVENT_FRAME, p, NULL, 0xff))
+    struct event *ev = emit_begin(e, EVENT_FRAME, p, NULL, 0xff);
+    if (!ev)
         return;
+    passed_note(e, ev);
     emit_packet_section(e, p, UINT32_MAX);
     event_end(e->out);
 }

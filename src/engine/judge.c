@@ -171,6 +171,7 @@ void judge_packet(struct engine *e, struct packet *p, struct decision *d)
         flow_stage(e, p, d);
     listed(e, p, d);
     struct flow *f = p->flow;
+    e->flow_passed = f && (f->flags & FLOW_PASS);
     if (!d->drop && bypassed(e, p)) {
         verdict_count(&e->verdicts, p, d);
         return;

@@ -321,10 +321,11 @@ static void judge_layers(struct engine *e, const struct frame *f, _Atomic uint8_
             continue;
         alone(e);
         e->n_csum_bad += csum_bad;
-        if (e->settings->wants.packets_all && !told && p->data == f->data && !(p->flags & PKT_INNER)) {
-            told = true;
+        bool tell = e->settings->wants.packets_all && !told && p->data == f->data && !(p->flags & PKT_INNER);
+        told |= tell;
+        e->flow_passed = false;
+        if (tell && !e->settings->wants.packets_passed)
             emit_frame(e, p);
-        }
         struct decision *d = &e->decision;
         d->n_alerts = d->suppressed = d->overflow = 0;
         d->drop = d->pass = d->reject = false;
@@ -341,6 +342,8 @@ static void judge_layers(struct engine *e, const struct frame *f, _Atomic uint8_
             d->drop_reason = DROP_INNER_PACKET;
         }
         judge_packet(e, p, d);
+        if (tell && e->settings->wants.packets_passed) /* now its flow is known */
+            emit_frame(e, p);
         if (d->drop) /* whatever another worker made of the frame */
             atomic_store_explicit(verdict, VERDICT_DROP, memory_order_relaxed);
     }

@@ -61,6 +61,7 @@ struct engine {
     uint64_t csum_seen, csum_bad, n_csum_bad;
     bool csum_off;
     bool tagged; /* the alerting packet in work follows a tag */
+    bool flow_passed; /* its flow had been passed by a rule before it came */
     bool finishing;
     uint64_t swap_at;
     struct overlay *swap_to;

@@ -85,8 +85,9 @@ struct event {
     uint32_t payload_len; /* `payload_length` when gaps or the cap hide a part; 0: as long as the
                              section */
     uint16_t ether_type;  /* ether.ether_type; 0: not written */
-    uint16_t unused;
+    uint16_t more; /* enum event_more */
 };
+enum event_more { EVENT_PASSED = 1 /* a packet of a flow that a pass rule had let go before */ };
 enum event_flag {
     EVENT_HAS_TX = 1,
     EVENT_ICMP = 2,
@@ -410,6 +411,7 @@ struct event_wants {
     bool ether;
     bool packets_all; /* every packet is logged (conditional: all): a FRAME event for each */
     bool packets_alerted; /* a FLOW_PACKET for each packet of a flow that alerted (conditional: alerts) */
+    bool packets_passed; /* some output leaves out packets of passed flows: they are marked */
     bool packets_kept; /* where streams are judged late: the segments that an alert's bytes came in */
     bool anomaly_packethdr, alert_payload_length;
     bool xff_overwrite, xff_forward;

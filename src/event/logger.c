@@ -133,8 +133,8 @@ static void each_out(struct logger *l, void (*f)(struct out *o))
     for (unsigned i = 0; i < l->n; i++) {
         if (l->output[i].out)
             f(l->output[i].out);
-        for (unsigned k = 0; k < PCAP_LINKS && l->output[i].pcap_link[k].out; k++)
-            f(l->output[i].pcap_link[k].out);
+        for (unsigned k = 0; k < l->output[i].n_pcap; k++)
+            f(l->output[i].pcap_file[k].out);
         host_files_each(l->output[i].hosts, f);
     }
 }
@@ -157,9 +157,9 @@ const struct logger_counters *logger_counters(const struct logger *l)
 void logger_outputs(const struct logger *l, logger_output_fn *f, void *ctx)
 {
     for (unsigned i = 0; i < l->n; i++)
-        for (unsigned k = 0; k <= PCAP_LINKS; k++) {
+        for (unsigned k = 0; k <= l->output[i].n_pcap; k++) {
             const struct output *u = &l->output[i];
-            const struct out *o = k ? u->pcap_link[k - 1].out : u->out;
+            const struct out *o = k ? u->pcap_file[k - 1].out : u->out;
             uint64_t written, lost, waiting;
             if (!o)
                 continue;
@@ -187,8 +187,9 @@ const char *logger_last_error(const struct logger *l)
 void output_done(struct output *u)
 {
     out_free(u->out);
-    for (unsigned k = 0; k < PCAP_LINKS; k++)
-        out_free(u->pcap_link[k].out);
+    for (unsigned k = 0; k < u->n_pcap; k++)
+        out_free(u->pcap_file[k].out);
+    free(u->pcap_file);
     packet_text_free(u->text);
     host_files_free(u->hosts);
     file_store_free(u->store);

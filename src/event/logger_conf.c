@@ -80,8 +80,12 @@ static int pcap_open(struct logger *l, struct output *u, const struct out_config
     struct out *probe;
     u->pcap = *c;
     u->pcap_path = strdup(c->path);
-    if (!u->pcap_path)
+    u->most_pcap = u->multi ? PCAP_LINKS * LOGGER_RINGS : PCAP_LINKS;
+    u->pcap_file = calloc(u->most_pcap, sizeof(*u->pcap_file));
+    if (!u->pcap_path || !u->pcap_file)
         return -ENOMEM;
+    if (u->multi && strchr(c->path, '%')) /* a folder by worker is made by who wants it */
+        return 0;
     int rc = out_new(c, &l->st, &probe);
     if (!rc)
         out_free(probe);
@@ -331,6 +335,8 @@ static void open_pcap(struct opener *o, const struct conf_node *n)
                  "pcap-log: compression %s is not supported, files stay as they are", pack);
     u->only_tagged = !strcmp(what, "tag");
     u->all_packets = !u->only_tagged && strcmp(what, "alerts") != 0;
+    u->multi = !strcmp(conf_sub_str(n, "mode", "normal"), "multi");
+    u->honor_pass = conf_sub_bool(n, "honor-pass-rules", false);
     u->flows = !u->all_packets && !u->only_tagged && conf_sub_bool(n, "flows", true);
     const char *bpf = conf_sub_str(n, "bpf-filter", NULL);
     char why[200];

@@ -22,9 +22,9 @@ struct writer {
 };
 const struct writer *writer_of(enum log_format f);
 
-/* One capture file a link type: the format knows no others. */
-struct pcap_link {
-    uint32_t link;
+/* One capture file a link type, for the format knows no others, and with `mode: multi` one a worker. */
+struct pcap_file {
+    uint32_t link, worker;
     struct out *out;
 };
 
@@ -54,7 +54,9 @@ struct output {
     struct host_files *hosts;     /* and a file for each host and connection; NULL: one for all */
     struct out_config pcap; /* for link types that come later; path is pcap_path */
     char *pcap_path;
-    struct pcap_link pcap_link[PCAP_LINKS];
+    struct pcap_file *pcap_file;
+    unsigned n_pcap, most_pcap;
+    bool multi, honor_pass; /* LOGFMT_PCAP: a file for each worker; nothing of flows that were passed */
     uint64_t last_number, last_ts_ns; /* LOGFMT_PCAP: a packet with two alerts is written once */
 };
 void output_done(struct output *u);

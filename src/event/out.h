@@ -48,6 +48,7 @@ struct out_config {
     bool truncate;        /* else appended */
     bool text;            /* lines: what lacks its end when a file is opened is cut off */
     bool nostamp;         /* OUT_STAMPED: the first file has the bare name */
+    size_t stamp_at;      /* OUT_STAMPED: the time stands there in the path; 0: at its end, behind a dot */
     /* Bytes at the head of each new file. */
     void (*header)(void *ctx, struct sbuf *b);
     void *ctx;

@@ -85,6 +85,15 @@ static int open_as(struct out *o, const char *name, bool fresh)
     return 0;
 }
 
+/* False: too long. */
+static bool stamped_name(const struct out *o, uint64_t stamp, char out[PATH_MAX])
+{
+    size_t at = o->c.stamp_at;
+    int n = at ? snprintf(out, PATH_MAX, "%.*s%llu%s", (int)at, o->path, (unsigned long long)stamp, o->path + at)
+               : snprintf(out, PATH_MAX, "%s.%llu", o->path, (unsigned long long)stamp);
+    return n > 0 && n < PATH_MAX;
+}
+
 /* The oldest of more than max_files goes. */
 static void made_note(struct out *o, uint64_t stamp)
 {
@@ -92,8 +101,7 @@ static void made_note(struct out *o, uint64_t stamp)
     if (!o->made)
         return;
     uint64_t *slot = &o->made[o->made_n % o->c.max_files];
-    if (o->made_n >= o->c.max_files &&
-        snprintf(name, sizeof(name), "%s.%llu", o->path, (unsigned long long)*slot) > 0)
+    if (o->made_n >= o->c.max_files && stamped_name(o, *slot, name))
         unlink(name);
     *slot = stamp;
     o->made_n++;
@@ -108,8 +116,7 @@ static int open_stamped(struct out *o)
         return open_as(o, o->path, false);
     }
     for (unsigned i = 0; i < STAMP_TRIES; i++, stamp++) {
-        int n = snprintf(name, sizeof(name), "%s.%llu", o->path, (unsigned long long)stamp);
-        if (n < 0 || (size_t)n >= sizeof(name))
+        if (!stamped_name(o, stamp, name))
             return -ENAMETOOLONG;
         int rc = open_as(o, name, true);
         if (!rc)

@@ -152,8 +152,6 @@ static const struct {
     const char *output, *member, *idle; /* idle: the value that asks for nothing; NULL: none does */
     const char *what, *hint;
 } unbuilt[] = {
-    {"pcap-log", "mode", "normal", "one file for all workers, as normal", NULL},
-    {"pcap-log", "honor-pass-rules", "no", "packets of passed flows are written, too", NULL},
     {"pcap-log", "use-stream-depth", "no", "packets past the depth are written, too", NULL},
     {"pcap-log", "ts-format", "sec", "files are named by the second", NULL},
     {"eve-log", "threaded", "no", "one file for all workers", NULL},
@@ -178,7 +176,7 @@ static void unbuilt_check(const char *name, const struct conf_node *n, struct di
     if (stamped && conf_sub_str(n, "rotate-interval", NULL))
         diag_add(d, DIAG_WARNING, n->file, n->line, n->column, "limit",
                  "outputs: %s: rotate-interval: these files change by size alone", name);
-    if (stamped && strchr(file, '%'))
+    if (stamped && strchr(file, '%') && strcmp(conf_sub_str(n, "mode", "normal"), "multi") != 0)
         diag_add(d, DIAG_WARNING, n->file, n->line, n->column, "rotate-size, or logrotate with SIGHUP",
                  "outputs: %s: filename: %s: patterns are not built: the file has just that name", name, file);
 }
@@ -194,6 +192,10 @@ static void pcap_check(const char *name, const struct conf_node *n, struct diags
     if (!ok)
         diag_add(d, DIAG_WARNING, n->file, n->line, n->column, "all, alerts or tag",
                  "outputs: %s: conditional: %s: not known: all packets are written", name, what);
+    const char *mode = conf_sub_str(n, "mode", "normal");
+    if (!strcmp(name, "pcap-log") && strcmp(mode, "normal") != 0 && strcmp(mode, "multi") != 0)
+        diag_add(d, DIAG_WARNING, n->file, n->line, n->column, "normal or multi",
+                 "outputs: pcap-log: mode: %s: not known: one file for all workers", mode);
     struct cap_filter *f = bpf && *bpf ? cap_filter_new(bpf, why, sizeof(why)) : NULL;
     if (bpf && *bpf && !f)
         diag_add(d, DIAG_ERROR, n->file, n->line, n->column, "pcap-filter(7) tells the language",

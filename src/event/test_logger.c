@@ -92,6 +92,92 @@ static void test_stock(void **state)
 }
 
 #define O(n, name) "outputs." #n "." name
+
+static void packet_of(struct scene *s, uint64_t number, uint32_t worker, uint32_t link, bool passed)
+{
+    struct event *e = bench_event(&s->b, EVENT_FRAME);
+    e->number = number;
+    e->worker = worker;
+    e->ts_ns = 1468449727573103000u + number * 1000000000u;
+    e->more = passed ? EVENT_PASSED : 0;
+    struct event_packet p = {.link = link, .len = 3, .wire_len = 3, .ts_ns = e->ts_ns};
+    event_section2(s->b.e, SECTION_PACKET, &p, sizeof(p), number & 1 ? "odd" : "evn", 3);
+    assert_true(event_end(s->b.e));
+}
+
+/* pcap-log: a file for each worker where `mode: multi` says so; %n, %i its number, %t the time. */
+static void test_files_by_worker(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct event_wants w;
+    static const char *const settings[] = {
+        O(0, "pcap-log.enabled=yes"), O(0, "pcap-log.filename=a.%n.%t.pcap"), O(0, "pcap-log.mode=multi"),
+        O(1, "pcap-log.enabled=yes"), O(1, "pcap-log.filename=b"), O(1, "pcap-log.mode=multi"),
+        O(1, "pcap-log.limit=40"), O(1, "pcap-log.max-files=1"),
+        O(2, "pcap-log.enabled=yes"), O(2, "pcap-log.filename=c%%n"),
+        O(3, "pcap-log.enabled=yes"), O(3, "pcap-log.filename=d%i%%"), O(3, "pcap-log.mode=multi"), NULL};
+    scene_new(&s);
+    struct conf *c = test_conf(settings);
+    event_wants_read(c, &w);
+    assert_true(w.packets_all && !w.packets_passed);
+    struct logger *l = logger_new(c, s.dir, &id, &s.d);
+    assert_int_equal(s.d.errors, 0);
+    packet_of(&s, 1, 0, 1, false);
+    packet_of(&s, 2, 1, 1, false);
+    packet_of(&s, 3, 0, 101, false);
+    logger_drain(l, &s.b.reader, 1, false, 0);
+    logger_flush(l);
+    is_file(s.dir, "a.1.1468449728.pcap", "odd");
+    is_file(s.dir, "a.2.1468449729.pcap", "evn");
+    is_file(s.dir, "a.1.1468449730.pcap.link101", "odd");
+    is_file(s.dir, "b.1.1468449728", "odd");
+    is_file(s.dir, "b.2.1468449729", "evn");
+    is_file(s.dir, "b.1.link101.1468449730", "odd");
+    is_file(s.dir, "c%%n.1468449728", "evn"); /* one for all, by just that name */
+    is_file(s.dir, "c%%n.link101.1468449730", "odd");
+    is_file(s.dir, "d1%.1468449728", "odd");
+    is_file(s.dir, "d2%.1468449729", "evn");
+    is_file(s.dir, "d1%.link101.1468449730", "odd");
+    packet_of(&s, 4, 1, 1, false); /* over the limit: the next file of worker 2, and its first is gone */
+    logger_drain(l, &s.b.reader, 1, false, 0);
+    logger_free(l);
+    is_file(s.dir, "b.2.1468449731", "evn");
+    size_t n;
+    assert_null(test_file(s.dir, "b.2.1468449729", &n));
+    is_file(s.dir, "b.1.1468449728", "odd");
+    conf_free(c);
+    scene_free(&s);
+}
+
+/* honor-pass-rules: packets that a passed flow brings are not written; other outputs have them. */
+static void test_passed_flows(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct event_wants w;
+    static const char *const settings[] = {O(0, "pcap-log.enabled=yes"), O(0, "pcap-log.filename=all"),
+                                           O(1, "pcap-log.enabled=yes"), O(1, "pcap-log.filename=some"),
+                                           O(1, "pcap-log.honor-pass-rules=yes"), NULL};
+    scene_new(&s);
+    struct conf *c = test_conf(settings);
+    event_wants_read(c, &w);
+    assert_true(w.packets_all && w.packets_passed);
+    struct logger *l = logger_new(c, s.dir, &id, &s.d);
+    packet_of(&s, 1, 0, 1, false);
+    packet_of(&s, 2, 0, 1, true);
+    logger_drain(l, &s.b.reader, 1, false, 0);
+    logger_free(l);
+    is_file(s.dir, "all.1468449728", "odd");
+    is_file(s.dir, "all.1468449728", "evn");
+    is_file(s.dir, "some.1468449728", "odd");
+    size_t n;
+    char *text = test_file(s.dir, "some.1468449728", &n);
+    assert_null(memmem(text, n, "evn", 3));
+    free(text);
+    conf_free(c);
+    scene_free(&s);
+}
 static void test_all_outputs(void **state)
 {
     (void)state;
@@ -363,7 +449,7 @@ static void test_no_memory(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stock),         cmocka_unit_test(test_all_outputs),
+        cmocka_unit_test(test_stock),         cmocka_unit_test(test_all_outputs), cmocka_unit_test(test_files_by_worker), cmocka_unit_test(test_passed_flows),
         cmocka_unit_test(test_too_many), cmocka_unit_test(test_syslog_socket), cmocka_unit_test(test_mistakes), cmocka_unit_test(test_types),
         cmocka_unit_test(test_add),           cmocka_unit_test(test_no_memory),
     };

@@ -380,6 +380,7 @@ static void want_pcap(const struct conf_node *n, struct event_wants *w)
 {
     const char *what = conf_sub_str(n, "conditional", "all");
     w->packet_bytes = true;
+    w->packets_passed |= conf_sub_bool(n, "honor-pass-rules", false);
     if (!strcmp(what, "alerts")) {
         bool flows = conf_sub_bool(n, "flows", true);
         w->alert = w->packets_kept = true;

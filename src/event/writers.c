@@ -30,7 +30,7 @@ static bool wants_unified2(const struct output *u, const struct event_view *v)
 
 static bool wants_pcap(const struct output *u, const struct event_view *v)
 {
-    if (!v->section[SECTION_PACKET].n)
+    if (!v->section[SECTION_PACKET].n || (u->honor_pass && (v->head->more & EVENT_PASSED)))
         return false;
     if (u->all_packets || v->head->type == EVENT_FRAME)
         return u->all_packets && v->head->type == EVENT_FRAME;
@@ -188,41 +188,81 @@ static struct out *packets_sink(struct logger *l, struct output *u, const struct
 
 static void pcap_header(void *ctx, struct sbuf *b)
 {
-    const struct pcap_link *k = ctx;
+    const struct pcap_file *k = ctx;
     pcap_header_put(k->link, b);
 }
 
-/* The file of this link type: NAME for the first, NAME.linkN for others. */
+/*
+ * Where a capture file goes: NAME, NAME.linkN for other link types than a worker's first.  With a file for each worker
+ * %n and %i in the name are its number (from 1), %t the time of the file's first packet; what the name has not is added.
+ */
+static int pcap_path(const struct output *u, const struct pcap_file *k, bool first, char out[PATH_MAX], size_t *stamp_at)
+{
+    struct sbuf b;
+    bool number = !u->multi;
+    sbuf_init(&b);
+    *stamp_at = 0;
+    for (const char *s = u->pcap_path; *s; s++) {
+        char c = u->multi && *s == '%' ? s[1] : 0;
+        if (c == 'n' || c == 'i') {
+            sbuf_u64(&b, k->worker + 1ull);
+            number = true;
+        } else if (c == 't' && !*stamp_at && b.n) {
+            *stamp_at = b.n;
+        } else if (c != '%' && c != 't') {
+            sbuf_byte(&b, (uint8_t)*s);
+            continue;
+        } else if (c == '%') {
+            sbuf_byte(&b, '%');
+        }
+        s++;
+    }
+    if (!number)
+        sbuf_printf(&b, ".%u", k->worker + 1);
+    if (!first)
+        sbuf_printf(&b, ".link%u", k->link);
+    const char *z = sbuf_z(&b);
+    int n = z ? snprintf(out, PATH_MAX, "%s", z) : -1;
+    sbuf_done(&b);
+    return n < 0 ? -ENOMEM : n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* The file of this link type, and of this worker. */
 static struct out *pcap_sink(struct logger *l, struct output *u, const struct event_view *v)
 {
     struct event_packet p;
     struct str frame;
     char path[PATH_MAX];
+    uint32_t worker = u->multi ? v->head->worker : 0;
+    bool first = true;
     if (!view_packet(v, &p, &frame) || filtered(u, &p, frame))
         return NULL;
     if (v->head->number && u->last_number == v->head->number && u->last_ts_ns == p.ts_ns)
         return NULL;
     u->last_number = v->head->number;
     u->last_ts_ns = p.ts_ns;
-    for (unsigned i = 0; i < PCAP_LINKS; i++) {
-        struct pcap_link *k = &u->pcap_link[i];
-        if (k->out && k->link == p.link)
+    for (unsigned i = 0; i < u->n_pcap; i++) {
+        const struct pcap_file *k = &u->pcap_file[i];
+        if (k->worker == worker && k->link == p.link)
             return k->out;
-        if (k->out)
-            continue;
+        first &= k->worker != worker;
+    }
+    if (u->n_pcap < u->most_pcap) {
         struct out_config c = u->pcap;
-        int n = i ? snprintf(path, sizeof(path), "%s.link%u", u->pcap_path, p.link)
-                  : snprintf(path, sizeof(path), "%s", u->pcap_path);
-        k->link = p.link;
+        struct pcap_file *k = &u->pcap_file[u->n_pcap];
+        *k = (struct pcap_file){.link = p.link, .worker = worker};
+        int rc = pcap_path(u, k, first, path, &c.stamp_at);
         c.path = path;
         c.header = pcap_header;
         c.ctx = k;
-        int rc = n < 0 || (size_t)n >= sizeof(path) ? -ENAMETOOLONG : out_new(&c, &l->st, &k->out);
         if (!rc)
+            rc = out_new(&c, &l->st, &k->out);
+        if (!rc) {
+            u->n_pcap++;
             return k->out;
+        }
         l->st.count.write_errors++;
         snprintf(l->st.error, sizeof(l->st.error), "%.120s: %s", u->pcap_path, strerror(-rc));
-        break;
     }
     l->st.count.lost++;
     return NULL;
