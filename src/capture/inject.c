@@ -204,7 +204,7 @@ const uint8_t *injector_mac(struct injector *i)
     struct sockaddr_ll l;
     socklen_t n = sizeof l;
     /* Asked anew each time: another process may have bound the socket to another port (injector_rebind). */
-    if (i->link >= 0 && !(i->mac[0] | i->mac[5]) && getsockname(i->link, (struct sockaddr *)&l, &n) == 0 &&
+    if (i->link >= 0 && getsockname(i->link, (struct sockaddr *)&l, &n) == 0 &&
         l.sll_halen == sizeof i->mac)
         memcpy(i->mac, l.sll_addr, sizeof i->mac);
     return i->mac;
