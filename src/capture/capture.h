@@ -253,6 +253,11 @@ void injector_close(struct injector *i);
 bool capture_filter_good(const char *text, const char *place, struct diags *d);
 /* Makes a port silent: IPv6 off, ARP off, no multicast; up and promiscuous.  Port may lack an address. */
 int capture_silence_port(const char *iface, struct diags *d) MUST_CHECK;
+/*
+ * The kernel says nothing through ports of these names, whether there are any yet or not, as long as the descriptor that
+ * it returns is open.  -errno: it can't (no nf_tables, no right).
+ */
+int capture_hush(const char *const *port, unsigned n) MUST_CHECK;
 
 /* Writes capture files. Rotation is the caller's. */
 struct pcap_writer;

@@ -692,6 +692,25 @@ static void silent_port(void **state)
     assert_true(capture_silence_port("../../x", &diags) < 0);
 }
 
+/* A port that is up before anybody knows of it says nothing where its name was hushed; others do. */
+static void hushed(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"elsewhere", "lva"};
+    int fd = capture_hush(names, 2);
+    if (fd < 0) {
+        print_message("# no nf_tables: %s\n", strerror(-fd));
+        skip();
+    }
+    assert_int_equal(heard(false), 0); /* no more than up */
+    close(fd);
+    assert_true(heard(false) > 0); /* gone with its socket */
+    fd = capture_hush(names, 1);
+    assert_true(fd >= 0);
+    assert_true(heard(false) > 0);
+    close(fd);
+}
+
 /* ---- raw sockets ---- */
 
 static void raw_packets(void **state)
@@ -796,7 +815,7 @@ int main(void)
         cmocka_unit_test(filtered),     cmocka_unit_test(by_libpcap),
         cmocka_unit_test(silent_port),  cmocka_unit_test(raw_packets),
         cmocka_unit_test(test_double),
-        cmocka_unit_test(away),
+        cmocka_unit_test(away), cmocka_unit_test(hushed),
     };
     int r = cmocka_run_group_tests(tests, NULL, NULL);
     for (const struct diag *d = diags.first; d && r; d = d->next)

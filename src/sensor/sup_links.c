@@ -100,7 +100,9 @@ static bool response_there(struct supervisor *s)
     if (!s->response_gone) /* went and came between two looks */
         log_at(LOG_AT_WARNING, "response", "%s is another port now", name);
     s->response_gone = true;
-    if (!port_has_address(name) && capture_silence_port(name, &s->diags))
+    if (port_has_address(name)) /* the host's own */
+        ports_hush(s);
+    else if (capture_silence_port(name, &s->diags))
         return false;
     for (unsigned w = 0; w < s->now.workers; w++)
         if (s->now.response[w][0] >= 0 && injector_rebind(s->now.response[w][0], name))

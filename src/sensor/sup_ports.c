@@ -48,6 +48,27 @@ void generation_close(struct generation *g, bool rings)
         g->number = 0;
 }
 
+/* By name, so that a port that returns is silent from the first moment; silencing what is there stays the first line. */
+void ports_hush(struct supervisor *s)
+{
+    const struct port_plan *p = &s->plan;
+    const char *name[CAPTURE_IFACES + 1];
+    unsigned n = 0;
+    if (s->hush_fd >= 0)
+        close(s->hush_fd);
+    s->hush_fd = -1;
+    for (unsigned i = 0; i < p->n; i++)
+        if (!(p->with_address >> i & 1) && strcmp(p->live.iface[i], "lo"))
+            name[n++] = p->live.iface[i];
+    if (p->response && !p->raw && !port_has_address(p->response))
+        name[n++] = p->response;
+    int fd = n ? capture_hush(name, n) : -1;
+    if (n && fd < 0)
+        log_at(LOG_AT_INFO, "capture", "no nf_tables (%s): a port that comes back may speak for some milliseconds before it is silent",
+               strerror(-fd));
+    s->hush_fd = fd < 0 ? -1 : fd;
+}
+
 /* Mirror and response ports say nothing; ports with addresses are the host's own. */
 int ports_prepare(struct supervisor *s)
 {
@@ -74,6 +95,7 @@ int ports_prepare(struct supervisor *s)
         if (rc)
             return rc;
     }
+    ports_hush(s);
     return 0;
 }
 

@@ -509,7 +509,7 @@ static struct supervisor *supervisor_new(const struct sensor_options *o)
     int *const none[] = {&s->conf_fd,  &s->page_fd,        &s->log_page_fd,     &s->dir_fd,
                          &s->log_fd,   &s->image_fd,       &s->signal_fd,       &s->control_fd,
                          &s->ready_fd, &s->reload.conf_fd, &s->reload.image_fd, &s->pid_fd,
-                         &s->link_fd,  &s->list_fd};
+                         &s->link_fd,  &s->list_fd,        &s->hush_fd};
     for (size_t i = 0; i < ARRAY_LEN(none); i++)
         *none[i] = -1;
     struct generation *const gen[] = {&s->now, &s->old};
@@ -531,7 +531,7 @@ static struct supervisor *supervisor_new(const struct sensor_options *o)
 static void supervisor_free(struct supervisor *s)
 {
     int *const fds[] = {&s->conf_fd, &s->page_fd,  &s->log_page_fd, &s->dir_fd,
-                        &s->log_fd,  &s->image_fd, &s->signal_fd,   &s->pid_fd,  &s->link_fd};
+                        &s->log_fd,  &s->image_fd, &s->signal_fd,   &s->pid_fd,  &s->link_fd, &s->hush_fd};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         if (*fds[i] >= 0)
             close(*fds[i]);

@@ -136,6 +136,7 @@ struct supervisor {
     struct queue_rules *queue_rules; /* that were set; NULL: none */
     int signal_fd, control_fd, ready_fd, pid_fd;
     int link_fd; /* the kernel tells here that some link has changed */
+    int hush_fd; /* as long as it is open the kernel says nothing through our ports; -1: it can't be asked to */
     char control[4096], pidfile[4096];
     struct control_client client[SUP_CLIENTS];
     struct sup_survey survey;
@@ -170,6 +171,7 @@ int generation_open(struct supervisor *s)
     MUST_CHECK; /* s->now anew, the old one kept for its rings */
 void generation_close(struct generation *g, bool rings);
 int generation_send(struct supervisor *s, int channel) MUST_CHECK; /* to an engine */
+void ports_hush(struct supervisor *s); /* again when a port turns out to be the host's own */
 void ports_lost(struct supervisor *s, uint32_t mask);
 void ports_look(struct supervisor *s); /* are dead ones there again? */
 
