@@ -148,7 +148,7 @@ static const struct {
     {"modifier behind a pcre", SU, TCP "(content:\"x\"; content:\"a\"; pcre:\"/b/\"; distance:1; sid:1;)",
      "holds \"a\", behind the last match by 1"},
     {"content of more than 255 characters", SU, TCP "(content:\"|" HEX64 HEX64 "|\"; sid:1;)", "AAAAAAAA"},
-    {"content with another escape", SU, TCP "(content:\"a\\.b\"; sid:1;)", "\"a.b\""},
+    {"content with another escape", S2, TCP "(content:\"a\\.b\"; sid:1;)", "\"a.b\""},
     {"escaped backslash before a dot", SU, TCP "(content:\"\\\\..\"; sid:1;)", "|5c|.."},
     {"ip_proto by name", SU, "alert ip any any -> any any (ip_proto:igmp; sid:1;)", "= 2"},
     {"flags with !", SU, TCP "(flags:!A; sid:1;)", "! 0x10"},
