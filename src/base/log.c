@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The program's own log.  Level and descriptor are the two things of the process that are not an
+ * The program's own log.  Level, descriptor and scope are the three things of the process that are not an
  * object handed around; each line is one write, so that threads do not mix their lines.
  */
 #include "base/log.h"
@@ -13,6 +13,7 @@
 
 static _Atomic int log_most = LOG_AT_NOTICE;
 static _Atomic int log_fd = -1;
+static const char *_Atomic log_scope;
 
 void log_set_level(enum log_level most)
 {
@@ -22,6 +23,11 @@ void log_set_level(enum log_level most)
 void log_set_fd(int fd)
 {
     atomic_store_explicit(&log_fd, fd, memory_order_relaxed);
+}
+
+void log_set_scope(const char *name)
+{
+    atomic_store_explicit(&log_scope, name, memory_order_release);
 }
 
 static void write_all(int fd, const char *p, size_t n)
@@ -41,7 +47,8 @@ void log_at(enum log_level level, const char *area, const char *fmt, ...)
     if ((int)level > atomic_load_explicit(&log_most, memory_order_relaxed))
         return;
     char line[2048];
-    int n = snprintf(line, sizeof(line), "%s: %s: ", names[level], area);
+    const char *scope = atomic_load_explicit(&log_scope, memory_order_acquire);
+    int n = snprintf(line, sizeof(line), "%s: %s%s%s: ", names[level], scope ? scope : "", scope ? ": " : "", area);
     if (n < 0 || (size_t)n >= sizeof(line) - 1)
         return;
     va_list args;

@@ -11,6 +11,11 @@
 
 enum log_level { LOG_AT_ERROR, LOG_AT_WARNING, LOG_AT_NOTICE, LOG_AT_INFO, LOG_AT_DEBUG };
 void log_set_level(enum log_level most);
+/*
+ * A name before the area in each line: "Notice: dormitory: rules: text"; NULL: none.  The text stays the caller's, and
+ * must stay as it is.
+ */
+void log_set_scope(const char *name);
 /* Also append to this descriptor (-1: none). */
 void log_set_fd(int fd);
 void log_at(enum log_level level, const char *area, const char *fmt, ...) PRINTF_LIKE(3, 4);

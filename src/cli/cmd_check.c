@@ -14,14 +14,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPT_JSON = 256, OPT_DIALECT, OPT_ALL, OPT_SET, OPT_HELP, OPT_LINT, OPT_INIT_FATAL };
+enum { OPT_JSON = 256, OPT_DIALECT, OPT_ALL, OPT_SET, OPT_HELP, OPT_LINT, OPT_INIT_FATAL, OPT_VIPS };
 enum { FILES = 64, SETS = 128, PRINT_MOST = 10000 };
 
 static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},       {"dialect", required_argument, NULL, OPT_DIALECT},
     {"all", no_argument, NULL, OPT_ALL},         {"set", required_argument, NULL, OPT_SET},
     {"lint", no_argument, NULL, OPT_LINT},       {"init-errors-fatal", no_argument, NULL, OPT_INIT_FATAL},
-    {"help", no_argument, NULL, OPT_HELP},       {NULL, 0, NULL, 0},
+    {"vips", required_argument, NULL, OPT_VIPS}, {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
 };
 static const char usage[] = "usage: riposte check -S FILE [-S FILE ...] [options]\n"
                             "  -S FILE        rule file (plain or .gz)\n"
@@ -30,6 +31,7 @@ static const char usage[] = "usage: riposte check -S FILE [-S FILE ...] [options
                             "  --all          also load rules behind #\n"
                             "  --json         one JSON object: loaded, disabled, refused, refusals, lints\n"
                             "  --lint         also notes: no literal, bits never set or read, what can't match\n"
+                            "  --vips NAME    of a configuration with virtual-ips: this one\n"
                             "  --set K=V      override a setting\n";
 
 const struct opt *check_options(size_t *n, const char **text)
@@ -40,7 +42,7 @@ const struct opt *check_options(size_t *n, const char **text)
 }
 
 struct args {
-    const char *file[FILES], *set[SETS], *config;
+    const char *file[FILES], *set[SETS], *config, *vips;
     unsigned n_files, n_set;
     enum rule_dialect dialect;
     bool json, all, lint, help, fatal;
@@ -75,6 +77,9 @@ static int parse(struct args *a, int argc, char **argv)
             break;
         case OPT_INIT_FATAL:
             a->fatal = true;
+            break;
+        case OPT_VIPS:
+            a->vips = optarg;
             break;
         case OPT_SET:
             if (a->n_set == SETS)
@@ -298,6 +303,8 @@ int cmd_check(int argc, char **argv)
     int rc = !c ? -ENOMEM : a.config ? conf_load(c, a.config, CONF_FORMAT_AUTO, &d) : conf_load_stock(c);
     for (unsigned k = 0; k < a.n_set && !rc; k++)
         rc = conf_set(c, a.set[k], &d);
+    if (!rc)
+        rc = load_vips(c, a.vips, &d);
     if (!rc)
         rc = launch_types(c, a.file, a.n_files, NULL, 0, &d);
     bool wrong = rc || ((a.config || a.n_set) && sensor_check(c, &d)); /* as -T of run */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char usage[] = "usage: riposte config show [-c FILE] [--set KEY=VALUE ...] [--json] [PREFIX]\n\n"
+static const char usage[] = "usage: riposte config show [-c FILE] [--vips NAME] [--set KEY=VALUE ...] [--json] [PREFIX]\n\n"
                             "Every effective setting, variable and rule file, and where it comes from: default, stock (the\n"
                             "configuration that holds without -c), FILE:LINE or --set; only those that begin with PREFIX.\n";
 
@@ -122,10 +122,10 @@ static void no_such(const char *prefix)
 
 int cmd_config(int argc, char **argv)
 {
-    enum { OPT_SET = 256, OPT_HELP, OPT_JSON, SETS = 128 };
+    enum { OPT_SET = 256, OPT_HELP, OPT_JSON, OPT_VIPS, SETS = 128 };
     static const struct option long_options[] = {{"set", required_argument, NULL, OPT_SET}, {"help", no_argument, NULL, OPT_HELP},
-                                                 {"json", no_argument, NULL, OPT_JSON}, {NULL, 0, NULL, 0}};
-    const char *config = NULL, *set[SETS];
+                                                 {"json", no_argument, NULL, OPT_JSON}, {"vips", required_argument, NULL, OPT_VIPS}, {NULL, 0, NULL, 0}};
+    const char *config = NULL, *vips = NULL, *set[SETS];
     unsigned n_set = 0;
     bool as_json = false;
     optind = 1;
@@ -136,6 +136,8 @@ int cmd_config(int argc, char **argv)
             set[n_set++] = optarg;
         else if (o == OPT_JSON)
             as_json = true;
+        else if (o == OPT_VIPS)
+            vips = optarg;
         else
             return fputs(usage, o == OPT_HELP ? stdout : stderr), o == OPT_HELP ? 0 : 2;
     }
@@ -151,6 +153,8 @@ int cmd_config(int argc, char **argv)
     int rc = !c ? -ENOMEM : config ? conf_load(c, config, CONF_FORMAT_AUTO, &d) : conf_load_stock(c);
     for (unsigned k = 0; k < n_set && !rc; k++)
         rc = conf_set(c, set[k], &d);
+    if (!rc && vips)
+        rc = conf_vips_choose(c, vips, &d);
     print_diags(&d, as_json && !rc);
     struct shown w = {.prefix = optind + 1 < argc ? argv[optind + 1] : "", .c = c};
     if (!rc && as_json)

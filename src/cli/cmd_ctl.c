@@ -2,6 +2,7 @@
 /* riposte ctl: asks a running sensor. */
 #include "cli/cli.h"
 #include "cli/ctl_print.h"
+#include "cli/ctl_top.h"
 #include "cli/options.h"
 
 #include "base/log.h"
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct ctl_args {
@@ -20,7 +22,7 @@ struct ctl_args {
 #define AT(member) offsetof(struct ctl_args, member)
 static const struct opt rows[] = {
     {"s", "socket", "NAME|PATH", OPT_TEXT, AT(socket),
-     "vIPS or control socket (default: the only one in /run/riposte)"},
+     "virtual IPS, or control socket, or all (default: the only one in /run/riposte)"},
     {"j", "json", NULL, OPT_FLAG, AT(json), "print the answer as it comes"},
     {"a", "all", NULL, OPT_FLAG, AT(all), "losses: also what is zero"},
     {"h", "help", NULL, OPT_FLAG, AT(help), "this text"},
@@ -42,13 +44,14 @@ static const char usage[] =
     "  losses     everything that was lost, with stage and reason\n"
     "  flows      flows, newest packet first; also: app http, vlan 5, id N, alerted, answered\n"
     "  responses  what was answered, by rule: injected, failed, damped, died, lived, leaked ...\n"
-    "  top        what rules cost, the dearest first (riposte rules top)\n"
+    "  costs      what rules cost, the dearest first (riposte rules top)\n"
+    "  top        a live table of all virtual IPSs (-n 1: once)\n"
     "  blacklist  list [N] | add ENTRY | del ENTRY | clear [AUTHOR] | export | import FILE (doc/blacklist.md);\n"
     "             an entry: src 203.0.113.9 for 10m\n"
     "  rules      what is loaded, and what was refused and why\n"
     "  reload     read configuration and rules anew; waits, and says what changed\n"
     "  reopen     open log files anew, after they were moved away\n"
-    "  shutdown   end\n"
+    "  shutdown   end; one of several virtual IPSs: this one alone\n"
     "  version    of the program that runs\n";
 
 const struct opt *ctl_options(size_t *n, const char **text)
@@ -58,7 +61,7 @@ const struct opt *ctl_options(size_t *n, const char **text)
     return rows;
 }
 
-static int ask(const struct ctl_args *a, const struct texts *words)
+static int ask_one(const struct ctl_args *a, const struct texts *words)
 {
     char path[PATH_MAX], line[SENSOR_CONTROL_MAX];
     struct arena mem;
@@ -88,6 +91,29 @@ static int ask(const struct ctl_args *a, const struct texts *words)
     int status = rc || !ctl_print((const char *)answer.p, answer.n, a->json, a->all);
     sbuf_done(&answer);
     arena_done(&mem);
+    return status;
+}
+
+/* -s all: each in turn, with its name above; as JSON a line each. */
+static int ask(const struct ctl_args *a, const struct texts *words)
+{
+    if (!a->socket || strcmp(a->socket, "all") != 0)
+        return ask_one(a, words);
+    enum { MOST = 512 };
+    char(*path)[4096] = calloc(MOST, sizeof(*path));
+    unsigned n = path ? sensor_control_all(path, MOST) : 0;
+    int status = !n;
+    if (!n)
+        log_at(LOG_AT_ERROR, "ctl", "no sensor answers in /run/riposte");
+    for (unsigned i = 0; i < n; i++) {
+        struct ctl_args one = *a;
+        one.socket = path[i];
+        const char *name = strrchr(path[i], '/') + 1;
+        if (!a->json)
+            printf("%s== %.*s\n", i ? "\n" : "", (int)(strlen(name) - strlen(".sock")), name);
+        status |= ask_one(&one, words);
+    }
+    free(path);
     return status;
 }
 
@@ -144,6 +170,14 @@ int cmd_ctl(int argc, char **argv)
             return import(&a, words.v[2]);
         log_at(LOG_AT_ERROR, "ctl", "blacklist import FILE (- for the standard input)");
         return 2;
+    }
+    if (words.n == 1 && !strcmp(words.v[0], "top")) {
+        uint64_t times = 0;
+        if (a.limit && !str_u64(str_cstr(a.limit), &times)) {
+            log_at(LOG_AT_ERROR, "ctl", "top: --limit takes a number: %s", a.limit);
+            return 2;
+        }
+        return ctl_top(a.socket, (unsigned long)times);
     }
     return ask(&a, &words);
 }

@@ -26,7 +26,7 @@
 enum { WORKERS_MOST = 64 };
 struct args {
     const char *capture, *config, *out_dir, *firewall, *data_dir, *summary, *bpf, *bpf_file, *csum_word,
-        *dialect_word, *format_word, *runmode, *live;
+        *dialect_word, *format_word, *runmode, *live, *vips;
     struct texts only, more, set, habit;
     uint64_t workers;
     struct about_args about;
@@ -47,6 +47,7 @@ static const struct opt rows[] = {
     {"k", NULL, "all|none", OPT_TEXT, AT(csum_word), "verify checksums (default: as configured)"},
     {"T", "test", NULL, OPT_FLAG, AT(test), "test configuration and rules, then end"},
     {"F", NULL, "FILE", OPT_TEXT, AT(bpf_file), "BPF filter from a file"},
+    {"", "vips", "NAME", OPT_TEXT, AT(vips), "of a configuration with virtual-ips: this one's"},
     {"", "set", "KEY=VALUE", OPT_LIST, AT(set), "override a setting"},
     {"", "simulate-ips", NULL, OPT_FLAG, AT(simulate), "treat the capture as inline traffic; writes forwarded.pcap"},
     {"", "init-errors-fatal", NULL, OPT_FLAG, AT(fatal), "a rule that can't be loaded ends the run"},
@@ -203,6 +204,8 @@ static struct conf *configuration(const struct args *a, struct diags *d)
         rc = a->config ? conf_load(c, a->config, a->format, d) : conf_load_stock(c);
     for (unsigned k = 0; k < a->set.n && !rc; k++)
         rc = conf_set(c, a->set.v[k], d);
+    if (!rc)
+        rc = load_vips(c, a->vips, d);
     /* What rules keep goes with the other outputs, unless somebody says where. */
     const char *data = a->data_dir ? a->data_dir : !rc && !conf_str(c, "data-dir") ? a->out_dir : NULL;
     if (!rc && data) {

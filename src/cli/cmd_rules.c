@@ -17,7 +17,7 @@
 enum { COUNT = 20 };
 struct args {
     struct texts only, set;
-    const char *config, *dialect_word, *bpf, *socket, *capture, *csum_word;
+    const char *config, *dialect_word, *bpf, *socket, *capture, *csum_word, *vips;
     uint64_t count;
     bool json, help;
 };
@@ -26,6 +26,7 @@ static const struct opt rows[] = {
     {"S", NULL, "FILE", OPT_LIST, AT(only), "rule file (plain or .gz); may stand more than once"},
     {"s", NULL, "FILE", OPT_LIST, AT(only), "the same"},
     {"c", "config", "FILE", OPT_TEXT, AT(config), "configuration: its variables, and its rules if no -S stands there"},
+    {"", "vips", "NAME", OPT_TEXT, AT(vips), "of a configuration with virtual-ips: this one's rules and variables"},
     {"", "set", "K=V", OPT_LIST, AT(set), "override a setting"},
     {"", "dialect", "D", OPT_TEXT, AT(dialect_word), "snort2, snort3 or suricata"},
     {"r", NULL, "CAPTURE", OPT_TEXT, AT(capture), "why, top: capture file or folder"},
@@ -212,6 +213,8 @@ static int run(const struct args *a, const struct rules_args *r, int dialect, ve
     int rc = !c ? -ENOMEM : a->config ? conf_load(c, a->config, CONF_FORMAT_AUTO, &d) : conf_load_stock(c);
     for (unsigned k = 0; k < a->set.n && !rc; k++)
         rc = conf_set(c, a->set.v[k], &d);
+    if (!rc)
+        rc = load_vips(c, a->vips, &d);
     if (!rc)
         rc = launch_types(c, a->only.v, a->only.n, NULL, 0, &d);
     struct load_options o = {.conf = c, .only = a->only.v, .n_only = a->only.n, .dialect = (enum rule_dialect)dialect,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A sensor's answer, for people.  In a file of its own: jansson and our JSON writer share names. */
 #include "cli/ctl_print.h"
+#include "cli/ctl_top.h"
 
 #include "base/log.h"
 
@@ -250,4 +251,38 @@ bool ctl_print(const char *answer, size_t n, bool raw, bool all)
     }
     json_decref(j);
     return ok;
+}
+
+static void copy_text(char *to, size_t room, const json_t *o, const char *key)
+{
+    const char *v = json_string_value(json_object_get(o, key));
+    snprintf(to, room, "%s", v ? v : "?");
+}
+
+bool ctl_brief_parse(const char *text, size_t n, struct ctl_brief *r)
+{
+    static const struct {
+        const char *key;
+        size_t at;
+    } numbers[] = {
+        {"at_ms", offsetof(struct ctl_brief, at_ms)},       {"packets", offsetof(struct ctl_brief, packets)},
+        {"bytes", offsetof(struct ctl_brief, bytes)},       {"kernel_drops", offsetof(struct ctl_brief, kernel_drops)},
+        {"alerts", offsetof(struct ctl_brief, alerts)},     {"flows", offsetof(struct ctl_brief, flows)},
+        {"cpu_ms", offsetof(struct ctl_brief, cpu_ms)},     {"rss_kb", offsetof(struct ctl_brief, rss_kb)},
+        {"restarts", offsetof(struct ctl_brief, restarts)}, {"policy_version", offsetof(struct ctl_brief, policy_version)},
+        {"rules", offsetof(struct ctl_brief, rules)},
+    };
+    json_t *o = json_loadb(text, n, 0, NULL);
+    if (!json_is_object(o)) {
+        json_decref(o);
+        return false;
+    }
+    copy_text(r->vips, sizeof(r->vips), o, "vips");
+    copy_text(r->state, sizeof(r->state), o, "state");
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+        long long v = (long long)json_integer_value(json_object_get(o, numbers[i].key));
+        memcpy((char *)r + numbers[i].at, &v, sizeof(v));
+    }
+    json_decref(o);
+    return true;
 }

@@ -30,6 +30,17 @@ static void *conf_ctx(const struct conf *c)
     return u.p;
 }
 
+int load_vips(struct conf *c, const char *vips, struct diags *d)
+{
+    const struct conf_node *list = conf_node(c, "virtual-ips");
+    if (vips)
+        return conf_vips_choose(c, vips, d);
+    if (conf_vips(c))
+        diag_add(d, DIAG_WARNING, list->file, list->line, list->column, "--vips NAME takes one of them",
+                 "virtual-ips: what they have in common is taken, without any of the %u", conf_vips(c));
+    return 0;
+}
+
 /* A file that can't be read is an error each time, whatever the cache holds. */
 static void add_file(struct rule_loader *l, const char *path, enum rule_dialect dialect, bool firewall, struct diags *d)
 {

@@ -22,6 +22,8 @@ struct load_options {
     bool no_cache, test;     /* test: a file that gives nothing is an error */
     bool quiet;              /* the sum is not printed */
 };
+/* --vips: c becomes the configuration of that one; NULL where there are some is told.  0, or negative errno with d. */
+int load_vips(struct conf *c, const char *vips, struct diags *d) MUST_CHECK;
 /* Parses; the set is the caller's. NULL with d. */
 struct rule_set *load_set(const struct load_options *o, struct diags *d);
 /* Image from the cache or made anew, and an overlay with the configuration's variables. 0, -EINVAL ... */

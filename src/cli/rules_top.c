@@ -149,7 +149,7 @@ int rules_top_live(const struct rules_args *a)
     arena_init(&mem, 0, 0);
     diags_init(&d, &mem);
     sbuf_init(&answer);
-    snprintf(line, sizeof(line), "top limit=%u", a->count);
+    snprintf(line, sizeof(line), "costs limit=%u", a->count);
     int rc = sensor_control_path(a->socket, path, sizeof(path), &d);
     if (!rc)
         rc = sensor_request(path, line, &answer, &d);

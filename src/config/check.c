@@ -14,6 +14,7 @@ struct check {
     struct conf *c;
     struct diags *d;
     unsigned unknown, wrong;
+    bool below; /* an entry of virtual-ips: it has a name */
     char path[CONF_PATH];
 };
 
@@ -162,6 +163,8 @@ static int check_map(struct check *k, const struct conf_node *map, size_t at, bo
         if (at)
             k->path[from++] = '.';
         memcpy(k->path + from, n->name, len + 1);
+        if (k->below && !at && !strcmp(n->name, "name"))
+            continue;
         if (all || setting_find(k->path))
             rc = check_node(k, n, from + len);
         k->path[at] = 0;
@@ -199,7 +202,16 @@ int conf_finish(struct conf *c, struct diags *d)
     int rc = check_map(&k, c->root, 0, true);
     check_order(&k);
     if (!rc)
+        rc = conf_vips_check(c, d);
+    if (!rc)
         rc = rules_collect(c, d);
+    return rc ? rc : k.wrong ? -EINVAL : 0;
+}
+
+int conf_check_below(struct conf *c, const struct conf_node *map, struct diags *d)
+{
+    struct check k = {.c = c, .d = d, .below = true};
+    int rc = check_map(&k, map, 0, true);
     return rc ? rc : k.wrong ? -EINVAL : 0;
 }
 

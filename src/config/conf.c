@@ -103,7 +103,7 @@ enum conf_format format_guess(const char *text, size_t n)
 static bool is_own(const struct conf *c)
 {
     static const char *const keys[] = {"rules",  "response", "workers", "vips",
-                                       "tenant", "control",  "event",   "cache-dir"};
+                                       "tenant", "control",  "event",   "cache-dir", "virtual-ips"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (tree_child(c->root, keys[i]))
             return true;
@@ -149,7 +149,7 @@ static int assign(struct conf *c, const char *path, const char *value)
     return 0;
 }
 
-static int assign_all(struct conf *c)
+int conf_assign_sets(struct conf *c)
 {
     const struct conf_line *l = c->sets.p;
     int rc = 0;
@@ -161,7 +161,7 @@ static int assign_all(struct conf *c)
 /* The tree is read; what follows is the same for all. */
 static int complete(struct conf *c, struct diags *d)
 {
-    int rc = assign_all(c);
+    int rc = conf_assign_sets(c);
     return rc ? rc : conf_finish(c, d);
 }
 

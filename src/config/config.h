@@ -155,6 +155,20 @@ int conf_each_var(const struct conf *c, bool ports,
                   void (*f)(void *ctx, const char *name, const char *text), void *ctx);
 
 /*
+ * Virtual IPSs (`virtual-ips`, doc/virtual-ips.md): how many entries, 0: the whole configuration is one; the name of
+ * the i-th.  A finished configuration has good names only, no two alike.
+ */
+enum { CONF_VIPS = 256 };
+unsigned conf_vips(const struct conf *c);
+const char *conf_vips_name(const struct conf *c, unsigned i);
+int conf_vips_check(const struct conf *c, struct diags *d) MUST_CHECK;
+/*
+ * Makes c the configuration of that one: its entry laid over the rest, vips.name its name, its outputs in a folder of
+ * its name below default-log-dir unless the entry has one.  -ENOENT, -EINVAL with diags (of the entry alone).
+ */
+int conf_vips_choose(struct conf *c, const char *name, struct diags *d) MUST_CHECK;
+
+/*
  * The rule files that a configuration names, in order: `rules` and `rule-files` (patterns
  * expanded), or the includes of a snort.conf.  `embedded`: rule lines that stand among statements
  * of a snort.conf; the reader of rules takes the lines that begin with an action and no others.

@@ -685,6 +685,104 @@ static void stock_is_the_peers(void **state)
     world_done(&stock);
 }
 
+/* ------------------------------------------------------------------ virtual IPSs */
+
+static const char three_vips[] = "default-log-dir: /l\n"
+                                 "rule-files: [common.rules]\n"
+                                 "stream: {memcap: 1mb, midstream: yes}\n"
+                                 "outputs: [fast: {enabled: yes}]\n"
+                                 "virtual-ips:\n"
+                                 "  - name: one\n"
+                                 "    stream: {memcap: 2mb}\n"
+                                 "    outputs: [eve-log: {enabled: yes}, fast: {enabled: no}]\n"
+                                 "  - name: two\n"
+                                 "    rule-files: [two.rules]\n"
+                                 "    default-log-dir: /own\n"
+                                 "  - name: three\n"
+                                 "    steam: {x: 1}\n";
+
+static void virtual_ipss(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *dir, *rules, *memcap;
+        unsigned outputs;
+    } cases[] = {
+        {"one", "/l/one", "common.rules", "2mb", 2},
+        {"two", "/own", "two.rules", "1mb", 1},
+        {"three", "/l/three", "common.rules", "1mb", 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world w = world_new();
+        assert_int_equal(load_z(&w, three_vips), 0);
+        assert_null(w.d.first); /* entries are looked at when they are chosen */
+        assert_int_equal(conf_vips(w.c), 3);
+        assert_string_equal(conf_vips_name(w.c, (unsigned)i), cases[i].name);
+        assert_int_equal(conf_vips_choose(w.c, cases[i].name, &w.d), 0);
+        assert_string_equal(conf_str(w.c, "vips.name"), cases[i].name);
+        assert_string_equal(conf_str(w.c, "default-log-dir"), cases[i].dir);
+        assert_string_equal(conf_str(w.c, "stream.memcap"), cases[i].memcap);
+        assert_true(conf_bool(w.c, "stream.midstream")); /* beside what it says itself */
+        const struct conf_rule_file *f;
+        assert_int_equal(conf_rule_files(w.c, &f), 1);
+        assert_non_null(strstr(f[0].path, cases[i].rules));
+        unsigned n = 0;
+        for (const struct conf_node *o = conf_node(w.c, "outputs")->child; o; o = o->next)
+            n++;
+        assert_int_equal(n, cases[i].outputs); /* a list replaces */
+        assert_null(conf_node(w.c, "virtual-ips"));
+        assert_int_equal(w.d.first != NULL, i == 2); /* steam: with its place */
+        if (i == 2)
+            assert_int_equal(w.d.first->line, 13);
+        world_done(&w);
+    }
+}
+
+/* --set holds over an entry, and the folder of each stays its own. */
+static void virtual_ipss_set(void **state)
+{
+    (void)state;
+    struct world w = world_new();
+    assert_int_equal(load_z(&w, three_vips), 0);
+    assert_int_equal(conf_set(w.c, "stream.memcap=3mb", &w.d), 0);
+    assert_int_equal(conf_set(w.c, "default-log-dir=/s", &w.d), 0);
+    assert_int_equal(conf_vips_choose(w.c, "two", &w.d), 0);
+    assert_string_equal(conf_str(w.c, "stream.memcap"), "3mb");
+    assert_string_equal(conf_str(w.c, "default-log-dir"), "/s/two");
+    world_done(&w);
+    w = world_new();
+    assert_int_equal(load_z(&w, three_vips), 0);
+    assert_int_equal(conf_vips_choose(w.c, "four", &w.d), -ENOENT);
+    assert_int_equal(w.d.errors, 1);
+    world_done(&w);
+}
+
+static void virtual_ipss_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t line;
+    } cases[] = {
+        {"virtual-ips: {a: 1}\n", 1},
+        {"virtual-ips:\n  - vars: {}\n", 2},
+        {"virtual-ips:\n  - name: ../etc\n", 2},
+        {"virtual-ips:\n  - name: all\n", 2},
+        {"virtual-ips:\n  - name: -x\n", 2},
+        {"virtual-ips:\n  - name: a\n  - name: b\n  - name: a\n", 4},
+        {"virtual-ips:\n  - name: a\n    daemon: yes\n", 3},
+        {"virtual-ips:\n  - name: a\n    virtual-ips: []\n", 3},
+        {"virtual-ips:\n  - word\n", 2},
+        {"control: {socket: /x}\nvirtual-ips:\n  - name: a\n", 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world w = world_new();
+        assert_int_equal(load_z(&w, cases[i].text), -EINVAL);
+        assert_int_equal(w.d.first->line, cases[i].line);
+        world_done(&w);
+    }
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -694,7 +792,8 @@ int main(void)
         cmocka_unit_test(yaml_shapes),      cmocka_unit_test(yaml_errors),
         cmocka_unit_test(unknown_keys),     cmocka_unit_test(limits_hold),
         cmocka_unit_test(assignments),      cmocka_unit_test(says_no_effect),
-        cmocka_unit_test(kinds_of_values),
+        cmocka_unit_test(kinds_of_values),  cmocka_unit_test(virtual_ipss),
+        cmocka_unit_test(virtual_ipss_set), cmocka_unit_test(virtual_ipss_refused),
         cmocka_unit_test(shows_each),       cmocka_unit_test(policies_and_variables),
         cmocka_unit_test(includes),         cmocka_unit_test(every_cut),
         cmocka_unit_test(stock_holds),      cmocka_unit_test(stock_is_the_peers),

@@ -89,6 +89,9 @@ int snort_read(struct conf *c, const char *file, const char *text, size_t n,
 enum conf_format format_guess(const char *text, size_t n);
 /* What follows when the tree is complete: values against their rows, unknown keys, rule files. */
 int conf_finish(struct conf *c, struct diags *d) MUST_CHECK;
+/* The members of a map as if they stood at the top: values, unknown keys.  What it joins does not stay. */
+int conf_check_below(struct conf *c, const struct conf_node *map, struct diags *d) MUST_CHECK;
+int conf_assign_sets(struct conf *c) MUST_CHECK; /* --set again, after the tree has changed */
 
 bool value_time(const char *s, uint64_t *ns) MUST_CHECK;
 /* A section ("response") nearly of that name, with as many dots; false: none. */

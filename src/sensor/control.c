@@ -78,12 +78,12 @@ static void do_responses(struct supervisor *s, struct control_client *c)
     struct flow_query q = {.most = 1};
     survey_ask(s, c, SURVEY_RESPONSES, &q);
 }
-static void do_top(struct supervisor *s, struct control_client *c)
+static void do_costs(struct supervisor *s, struct control_client *c)
 {
     struct flow_query q;
     char why[400];
     if (!flow_query_parse(c->words, &q, why, sizeof(why)) || q.ask)
-        refuse(c, "top takes limit N alone");
+        refuse(c, "costs takes limit N alone");
     else
         survey_ask(s, c, SURVEY_COSTS, &q);
 }
@@ -100,6 +100,11 @@ static void do_blacklist(struct supervisor *s, struct control_client *c)
 static void do_rules(struct supervisor *s, struct control_client *c)
 {
     cmd_report(s, c, report_rules);
+}
+
+static void do_brief(struct supervisor *s, struct control_client *c)
+{
+    cmd_report(s, c, report_brief);
 }
 
 static void report_version(struct supervisor *s, struct json *j)
@@ -147,11 +152,12 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"status", do_status, "processes, interfaces, policy"},
+    {"brief", do_brief, "state and load in a few numbers (ctl top)"},
     {"stats", do_stats, "counters of capture, engine and logger"},
     {"losses", do_losses, "everything that was lost, with stage and reason"},
     {"flows", do_flows, "flows, newest packet first: flows [host A] [port N] [tcp] [limit N] ..."},
     {"responses", do_responses, "what was answered, by rule: injected, died, lived, leaked ..."},
-    {"top", do_top, "what rules cost, the dearest first: top [limit N]"},
+    {"costs", do_costs, "what rules cost, the dearest first: costs [limit N]"},
     {"blacklist", do_blacklist, "blacklist list | add ENTRY | del ENTRY | clear | export"},
     {"rules", do_rules, "what is loaded, and what was refused and why"},
     {"reload", do_reload, "read configuration and rules anew; waits, and says what changed"},
@@ -195,7 +201,7 @@ static void request(struct supervisor *s, struct control_client *c)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (!strcmp(word, commands[i].name)) {
             const char *more = c->words + strspn(c->words, " \t\r\n");
-            if (*more && commands[i].f != do_flows && commands[i].f != do_top && commands[i].f != do_blacklist)
+            if (*more && commands[i].f != do_flows && commands[i].f != do_costs && commands[i].f != do_blacklist)
                 stray(c, word, more);
             else
                 commands[i].f(s, c);

@@ -40,29 +40,66 @@ static bool answers(const char *path)
     return fd >= 0;
 }
 
+/* The answering sockets, one after the other, until f says no. */
+static void each_socket(bool (*f)(void *ctx, const char *path), void *ctx)
+{
+    glob_t g;
+    bool more = true;
+    if (glob("/run/riposte/*.sock", 0, NULL, &g))
+        return;
+    for (size_t i = 0; i < g.gl_pathc && more; i++)
+        if (answers(g.gl_pathv[i]))
+            more = f(ctx, g.gl_pathv[i]);
+    globfree(&g);
+}
+
+struct all {
+    char (*out)[4096];
+    unsigned n, most;
+};
+static bool one_more(void *ctx, const char *path)
+{
+    struct all *a = ctx;
+    snprintf(a->out[a->n++], sizeof(*a->out), "%s", path);
+    return a->n < a->most;
+}
+
+unsigned sensor_control_all(char (*out)[4096], unsigned most)
+{
+    struct all a = {.out = out, .most = most};
+    if (most)
+        each_socket(one_more, &a);
+    return a.n;
+}
+
+struct only {
+    char *out;
+    size_t room;
+    char names[1024];
+    unsigned n;
+};
+static bool name_it(void *ctx, const char *path)
+{
+    struct only *o = ctx;
+    size_t at = strlen(o->names);
+    snprintf(o->out, o->room, "%s", path);
+    snprintf(o->names + at, sizeof(o->names) - at, "%s%s", o->n++ ? " " : "", path);
+    return true;
+}
+
 /* The only one that answers; several: which. */
 static int only_one(char *out, size_t room, struct diags *d)
 {
-    glob_t g;
-    char names[1024] = "";
-    unsigned n = 0;
-    if (!glob("/run/riposte/*.sock", 0, NULL, &g)) {
-        for (size_t i = 0; i < g.gl_pathc; i++) {
-            if (!answers(g.gl_pathv[i]))
-                continue;
-            snprintf(out, room, "%s", g.gl_pathv[i]);
-            size_t at = strlen(names);
-            snprintf(names + at, sizeof(names) - at, "%s%s", n++ ? " " : "", g.gl_pathv[i]);
-        }
-        globfree(&g);
-    }
+    struct only o = {.out = out, .room = room};
+    each_socket(name_it, &o);
+    unsigned n = o.n;
     if (n == 1)
         return 0;
     if (n == 0)
         diag_add(d, DIAG_ERROR, NULL, 0, 0, "-s PATH names its control socket",
                  "no sensor answers in /run/riposte");
     else
-        diag_add(d, DIAG_ERROR, NULL, 0, 0, "choose one with -s", "%u sensors run: %s", n, names);
+        diag_add(d, DIAG_ERROR, NULL, 0, 0, "choose one with -s NAME, or -s all", "%u sensors run: %s", n, o.names);
     return n ? -EINVAL : -ENOENT;
 }
 

@@ -21,7 +21,8 @@ enum {
     MSG_CHANNEL = 3, /* the channel's descriptor in a child */
     MSG_BODY = 8192,
     MSG_FDS = CAPTURE_IFACES,
-    MSG_NAME = 16, /* as IFNAMSIZ */
+    MSG_NAME = 16,  /* as IFNAMSIZ */
+    MSG_SCOPE = 64, /* of a virtual IPS, with its end */
 };
 
 /* Who may send: bits. */
@@ -52,6 +53,7 @@ struct msg_setup {
     uint8_t queues[CAPTURE_IFACES]; /* AF_XDP: of each interface */
     char iface[CAPTURE_IFACES][MSG_NAME];
     char response[MSG_NAME];
+    char scope[MSG_SCOPE]; /* name of the virtual IPS, for lines of the log; empty: there is one */
 }; /* descriptors: configuration, page */
 struct msg_ring {
     uint32_t generation, worker, n_workers;

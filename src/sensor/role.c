@@ -74,6 +74,9 @@ static int begin(struct child *c, struct message *m, int (*early)(struct child *
     }
     memcpy(&c->setup, m->body, sizeof(c->setup));
     log_set_level((enum log_level)c->setup.log_level);
+    c->setup.scope[MSG_SCOPE - 1] = 0;
+    if (c->setup.scope[0])
+        log_set_scope(c->setup.scope);
     int conf_fd = msg_take_fd(m, 0);
     c->page_fd = msg_take_fd(m, 1);
     c->dir_fd = msg_take_fd(m, 2);

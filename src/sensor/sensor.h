@@ -50,6 +50,8 @@ int sensor_role(const char *role);
 
 /* Where `name` (a vIPS, a path, or NULL: the only one there is) listens.  -errno with d. */
 int sensor_control_path(const char *name, char *out, size_t room, struct diags *d) MUST_CHECK;
+/* The paths of all that answer in /run/riposte, by name; at most `most` of at least PATH_MAX bytes.  How many. */
+unsigned sensor_control_all(char (*out)[4096], unsigned most);
 /* One request (words), one JSON object; `out` is cleared.  0, or negative errno with d. */
 int sensor_request(const char *path, const char *request, struct sbuf *out,
                    struct diags *d) MUST_CHECK;

@@ -19,7 +19,17 @@
 struct conf *sup_configure(struct supervisor *s)
 {
     struct conf *c = s->o->configure(s->o->ctx, &s->diags);
-    sup_tell(s);
+    if (c && s->name) {
+        /* What is wrong with the part that all have in common is told once, by the sensor. */
+        arena_reset(&s->arena);
+        diags_init(&s->diags, &s->arena);
+        if (conf_vips_choose(c, s->name, &s->diags)) {
+            if (!s->diags.errors)
+                diag_add(&s->diags, DIAG_ERROR, NULL, 0, 0, NULL, "no configuration can be made of this entry");
+            conf_free(c);
+            c = NULL;
+        }
+    }
     return c;
 }
 
@@ -45,6 +55,7 @@ static void reload_free(struct reload *r)
     if (r->conf_fd >= 0)
         close(r->conf_fd);
     r->conf_fd = -1;
+    r->queued = false;
     r->state = RELOAD_NONE;
 }
 
@@ -68,10 +79,18 @@ int sup_compile(struct supervisor *s, struct conf *c)
     r->error[0] = 0;
     r->state = RELOAD_COMPILING;
     r->began_ns = sup_now();
-    int rc = r->conf_fd < 0 ? r->conf_fd : sup_start_compiler(s, c, r->conf_fd);
-    if (rc && s->compiler.state == PROC_NONE)
+    r->queued = r->conf_fd >= 0;
+    if (r->conf_fd < 0)
+        sup_reload_failed(s, "the configuration can't be handed on");
+    return r->queued ? 0 : -ENOMEM;
+}
+
+void sup_compile_now(struct supervisor *s)
+{
+    struct reload *r = &s->reload;
+    r->queued = false;
+    if (sup_start_compiler(s, r->conf, r->conf_fd) && s->compiler.state == PROC_NONE)
         sup_reload_failed(s, "the compiler can't be started");
-    return rc;
 }
 
 /* ------------------------------------------------------------------ what changed in the settings
@@ -172,7 +191,7 @@ uint64_t sup_reload(struct supervisor *s)
     }
     r->request++;
     log_at(LOG_AT_NOTICE, "reload", "begins");
-    struct conf *c = s->o->configure(s->o->ctx, &s->diags);
+    struct conf *c = sup_configure(s);
     if (!c || sensor_check(c, &s->diags)) {
         char why[sizeof(r->error)];
         first_error(s, why, sizeof(why));

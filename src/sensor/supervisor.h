@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The supervisor: one thread, one poll loop.  It holds nothing that it can't make again from the
- * configuration; it parses no traffic, no rules and no events.
+ * The supervisor: one thread, one poll loop (sensor.c), in it a struct supervisor for each virtual IPS.  It holds
+ * nothing that it can't make again from the configuration; it parses no traffic, no rules and no events.
  */
 #ifndef SENSOR_SUPERVISOR_H
 #define SENSOR_SUPERVISOR_H
 
+#include "base/log.h"
 #include "base/sbuf.h"
 #include "sensor/place.h"
 #include "sensor/role.h"
@@ -54,6 +55,7 @@ struct reload {
     struct conf *conf; /* the new one, until it is taken up; at the start the only one */
     const struct conf *current;
     int conf_fd, image_fd; /* image_fd: on its way to the engine */
+    bool queued;           /* waits for its turn to compile */
     char build[4096];
     char error[512];
     struct sbuf settings; /* JSON: live and restart settings that changed */
@@ -96,8 +98,36 @@ struct sup_survey {
     bool busy;
 };
 
-struct supervisor {
+/* The process, and what all its virtual IPSs have in common (sensor.c). */
+struct seat {
+    struct supervisor *s; /* NULL: it could not be started, or has ended */
+    char name[MSG_SCOPE];
+    uint64_t retry_ns, wait_ns; /* when to try again; how long it is waited in between */
+    bool tried;                 /* it ran, or failed to: nobody needs to wait for it */
+    bool ended;                 /* somebody ended it */
+};
+struct watch;
+struct pollfd;
+struct sensor {
     const struct sensor_options *o;
+    struct conf *conf; /* as it was read: before one was chosen */
+    struct seat seat[CONF_VIPS];
+    unsigned n;
+    bool several; /* there is a list of them, of one maybe */
+    int signal_fd, ready_fd, pid_fd;
+    int log_fd, log_dir; /* our own log when in the background, and its folder; -1: none */
+    char pidfile[4096];
+    struct pollfd *poll;
+    struct watch *watch;
+    unsigned n_watched, watch_room;
+    bool stop;
+    int exit_status;
+};
+
+struct supervisor {
+    struct sensor *sensor;
+    const struct sensor_options *o;
+    const char *name; /* of virtual-ips; NULL: there is no such list */
     struct arena arena; /* of diags, emptied after each was told */
     struct diags diags;
     struct conf *conf;
@@ -109,7 +139,7 @@ struct supervisor {
     struct proc engine, logger, compiler;
     struct engine_page *page;
     struct logger_page *log_page;
-    int page_fd, log_page_fd, dir_fd, log_fd; /* log_fd: our own log when in the background */
+    int page_fd, log_page_fd, dir_fd;
     struct generation now, old;               /* old: its rings wait for the logger */
     int image_fd;
     uint64_t version; /* of the policy */
@@ -134,10 +164,10 @@ struct supervisor {
     size_t list_bytes;
     int list_fd;
     struct queue_rules *queue_rules; /* that were set; NULL: none */
-    int signal_fd, control_fd, ready_fd, pid_fd;
+    int control_fd;
     int link_fd; /* the kernel tells here that some link has changed */
     int hush_fd; /* as long as it is open the kernel says nothing through our ports; -1: it can't be asked to */
-    char control[4096], pidfile[4096];
+    char control[4096];
     struct control_client client[SUP_CLIENTS];
     struct sup_survey survey;
     struct worker_counts sum; /* room for reports */
@@ -148,7 +178,22 @@ struct supervisor {
     int exit_status;
 };
 
-/* supervisor.c */
+/* sensor.c */
+enum log_level sensor_level(const struct conf *c);
+void sensor_give_log(struct sensor *x, struct proc *p); /* a child that runs gets the log that we have now */
+
+/* supervisor.c: one virtual IPS */
+struct supervisor *supervisor_new(struct sensor *sensor, const char *name); /* name: NULL, or it stays the caller's */
+int supervisor_configure(struct supervisor *s) MUST_CHECK; /* nothing is opened: -EINVAL, -ENODEV: a port is away */
+int supervisor_open(struct supervisor *s) MUST_CHECK;      /* files, ports, wires */
+void supervisor_reap(struct supervisor *s);
+void supervisor_tick(struct supervisor *s);
+void supervisor_reopen(struct supervisor *s);
+void supervisor_stop(struct supervisor *s); /* tells them; does not wait */
+void supervisor_finish(struct supervisor *s);
+void supervisor_free(struct supervisor *s);
+void supervisor_test_result(struct supervisor *s);
+void sensor_tell(const struct diags *d, enum diag_level least); /* to the log: those of that level and worse */
 void sup_tell(struct supervisor *s); /* diags to the log */
 void sup_fail(struct supervisor *s, const char *why);
 uint64_t sup_now(void);
@@ -222,7 +267,8 @@ bool link_response_up(const struct supervisor *s);
 
 /* sup_reload.c */
 struct conf *sup_configure(struct supervisor *s);
-int sup_compile(struct supervisor *s, struct conf *c) MUST_CHECK; /* starts it; c is taken */
+int sup_compile(struct supervisor *s, struct conf *c) MUST_CHECK; /* c is taken; it waits for its turn */
+void sup_compile_now(struct supervisor *s);
 uint64_t sup_reload(struct supervisor *s);                        /* the request's number */
 void sup_compiled(struct supervisor *s, const struct msg_compiled *c);
 void sup_compiler_ended(struct supervisor *s);
@@ -252,6 +298,7 @@ void report_survey(struct supervisor *s, struct json *j);
 
 /* control_report.c: JSON of `ctl` commands */
 void report_status(struct supervisor *s, struct json *j);
+void report_brief(struct supervisor *s, struct json *j);
 void report_stats(struct supervisor *s, struct json *j);
 void report_losses(struct supervisor *s, struct json *j);
 void report_flows(struct supervisor *s, struct json *j);
