@@ -20,6 +20,8 @@ static void buffers(struct json *j)
         json_open(j, NULL);
         json_cstr(j, "name", b->name);
         json_cstr(j, "protocol", app_name(id));
+        if (b->su_old)
+            json_cstr(j, "suricata_old", b->su_old);
         if (b->su_mod)
             json_cstr(j, "suricata_modifier", b->su_mod);
         if (b->s2_mod)

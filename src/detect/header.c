@@ -416,6 +416,8 @@ bool rule_pre_test(struct detect *d, const struct img_test *t, struct app_tx *tx
         return app_event(d, t, tx);
     case TEST_APP_PROTOCOL:
         return app_protocol(d, t);
+    case TEST_APP_STATE:
+        return tx && uint_holds(t->u.ref.mode, tx->progress[t->u.ref.dir], t->u.ref.progress, 0);
     case TEST_CSUM:
         return csum(d, t);
     case TEST_IPREP:

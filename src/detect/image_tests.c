@@ -208,6 +208,15 @@ static void put_hook(struct builder *b, struct img_test *o, const struct rule_te
     o->u.ref.progress = t->u.hook.progress;
 }
 
+static void put_state(struct builder *b, struct img_test *o, const struct rule_test *t)
+{
+    (void)b;
+    o->u.ref.app = t->app;
+    o->u.ref.dir = t->u.state.dir;
+    o->u.ref.progress = t->u.state.progress;
+    o->u.ref.mode = t->u.state.op;
+}
+
 static void put_rpc(struct builder *b, struct img_test *o, const struct rule_test *t)
 {
     (void)b;
@@ -318,7 +327,7 @@ static void (*const puts_of[TEST_KINDS])(struct builder *b, struct img_test *o, 
     [TEST_APP_EVENT] = put_event,
     [TEST_APP_PROTOCOL] = put_protocol,
     [TEST_HOOK] = put_hook,
-    [TEST_APP_STATE] = put_hook,
+    [TEST_APP_STATE] = put_state,
     [TEST_RPC] = put_rpc,
     [TEST_ASN1] = put_asn1,
     [TEST_CSUM] = put_csum,

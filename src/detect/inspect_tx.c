@@ -303,6 +303,16 @@ enum found tx_rule_blocks(struct tx_work *w, uint32_t index, unsigned dir, bool 
     return FOUND;
 }
 
+/* app-layer-state: it may hold later. */
+static bool state_waits(const struct tx_work *w, const struct img_rule *r)
+{
+    const struct img_test *t = &w->d->image->tests[r->pre_first];
+    for (unsigned k = 0; k < r->n_pre; k++)
+        if (t[k].kind == TEST_APP_STATE && t[k].u.ref.mode != NUM_LT && !rule_pre_test(w->d, &t[k], w->tx))
+            return true;
+    return false;
+}
+
 static void judge_tx(struct tx_work *w, uint32_t index)
 {
     struct detect *d = w->d;
@@ -319,15 +329,18 @@ static void judge_tx(struct tx_work *w, uint32_t index)
     }
     if (s && s->over)
         return;
-    if (!hook_reached(w, r)) {
-        if (!s)
-            (void)rule_keep(w, index, dir); /* its literal is not found again */
+    bool fresh = !s || s->waits;
+    if (!hook_reached(w, r) || (fresh && state_waits(w, r))) {
+        if (!s && (s = rule_keep(w, index, dir)))
+            s->waits = true; /* its literal is not found again */
         return;
     }
     if (!rule_header_ok(d, r, index))
         return;
-    if (!s && !rule_pre_ok(d, r, w->tx, w->dir))
+    if (fresh && !rule_pre_ok(d, r, w->tx, w->dir))
         return;
+    if (s)
+        s->waits = false;
     if ((r->flags & RULE_FILESTORE) && !r->n_blocks && !w->tx->files[w->dir].first)
         return; /* it speaks of a file: there is none yet */
     vars_rule(d);

@@ -82,6 +82,7 @@ struct tx_rule {
     uint8_t dir;   /* bit 2: of a rule over both directions */
     bool over;     /* fired, or can't any more */
     bool fired;
+    bool waits; /* for a state alone: nothing was asked yet */
 };
 enum { TX_BITS = 16 };
 struct tx_detect {

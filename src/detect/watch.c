@@ -564,7 +564,7 @@ void watch_tx(struct detect *d, struct app_flow *af, struct app_tx *tx, unsigned
     watch_gates(w, d, r);
     if (r->hook == HOOK_APP)
         watch_step(w, 0, WATCH_HOOK, hook_reached(&x, r));
-    if (!s)
+    if (!s || s->waits)
         pre_steps(d, r, tx);
     uint32_t done = s && !r->tells ? s->done : 0;
     memset(d->var, 0, sizeof(d->var));

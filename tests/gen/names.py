@@ -125,12 +125,14 @@ def distinguished(text):
     return der(0x30, *sets), shown.encode('latin-1')
 
 
-def certificate(subject, issuer, serial, extra=b''):
+def certificate(subject, issuer, serial, extra=b'', until=b'300101000000Z', alt=None):
     rsa = der(0x30, der(6, b'\x2a\x86\x48\x86\xf7\r\1\1\x0b'), der(5))
     key = der(0x30, der(0x30, der(6, b'\x2a\x86\x48\x86\xf7\r\1\1\1'), der(5)),
               der(3, b'\0' + der(0x30, der(2, b'\0' + b'\xc3' * 128), der(2, b'\1\0\1'))))
-    dates = der(0x30, der(0x17, b'200101000000Z'), der(0x17, b'300101000000Z'))
+    dates = der(0x30, der(0x17, b'200101000000Z'), der(0x17, until))
     ext = [der(0xa3, der(0x30, der(0x30, der(6, b'\x2a\3\4'), der(4, extra))))] if extra else []
+    if alt:
+        ext = [der(0xa3, der(0x30, der(0x30, der(6, b'\x55\x1d\x11'), der(4, der(0x30, der(0x82, alt))))))]
     body = der(0x30, der(0xa0, der(2, b'\2')), der(2, serial), rsa, issuer, dates, subject, key, *ext)
     return der(0x30, body, rsa, der(3, b'\0' + b'\x5a' * 128))
 
