@@ -128,7 +128,9 @@ struct capture_live_options {
     const char *bpf_of[CAPTURE_IFACES]; /* libpcap: filter of one interface, instead of bpf; NULL: bpf */
     bool outgoing; /* also what this host sends (no mirror port, but the host's own); not on loopback */
     bool in_wire;  /* capture_pair_attach: sends, too, and is filtered by the gate alone */
-    int gate_fd;   /* in_wire: the gate's filter; stays the caller's */
+    bool shared;   /* with other virtual IPSs (share/share.h): filtered by gate_fd, fanned out by fanout_program_fd */
+    int gate_fd;   /* in_wire, shared: a BPF program as filter; stays the caller's */
+    int fanout_program_fd; /* shared: of the group fanout_group; 0: the first, the kernel gives a number */
 };
 /*
  * Opening is split so that the supervisor opens and an engine uses: capture_live_socket makes one bound,

@@ -124,7 +124,7 @@ static int shut(const struct opening *w)
 static int unshut(const struct opening *w)
 {
     int none = 0;
-    if (w->o->in_wire) /* in place of the one that stands */
+    if (w->o->in_wire || w->o->shared) /* in place of the one that stands */
         return set(w, SOL_SOCKET, SO_ATTACH_BPF, &w->o->gate_fd, sizeof w->o->gate_fd,
                    "can't attach the gate");
     if (w->o->bpf && w->o->bpf[0])
@@ -168,6 +168,17 @@ static int set_owner(const struct opening *w)
     return set(w, SOL_PACKET, PACKET_FANOUT_DATA, &f, sizeof f, "can't set the program of the fanout group");
 }
 
+/* A group whose members are many, and whose program is not ours to make. */
+static int join_shared(const struct opening *w)
+{
+    enum { MEMBERS = 1024 };
+    struct fanout_args a = {.id = w->o->fanout_group,
+                            .type_flags = PACKET_FANOUT_EBPF | (w->o->fanout_group ? 0 : PACKET_FANOUT_FLAG_UNIQUEID),
+                            .max_num_members = MEMBERS};
+    int r = set(w, SOL_PACKET, PACKET_FANOUT, &a, sizeof a, "can't join the fanout group");
+    return r < 0 ? r : set(w, SOL_PACKET, PACKET_FANOUT_DATA, &w->o->fanout_program_fd, sizeof(int), "can't set the group's program");
+}
+
 static int join(const struct opening *w)
 {
     struct sockaddr_ll l = {
@@ -181,6 +192,8 @@ static int join(const struct opening *w)
         if (r < 0)
             return r;
     }
+    if (w->o->shared)
+        return join_shared(w);
     if (!w->o->fanout_group)
         return 0;
     int how = w->o->fanout_members ? PACKET_FANOUT_CBPF : PACKET_FANOUT_HASH;

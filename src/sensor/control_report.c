@@ -322,6 +322,9 @@ void report_losses(struct supervisor *s, struct json *j)
         all += put_loss(j, "wire", "bridged", "frames", "the kernel forwarded unlooked: no engine, or none that kept up", bridged);
         all += put_loss(j, "wire", "stale_dropped", "frames", "dropped while no engine ran (fail-open.start, fail-open.on-stale)", dropped);
     }
+    struct share_counters shared;
+    trunks_counters(s, &shared);
+    all += put_loss(j, "ports", "astray", "frames", "of all that share the port: came to another's socket, after the port was down", shared.astray);
     all += put_loss(j, "logger", "lost", "events", "refused while an output could not be written",
                     l.logger.lost);
     all += put_loss(j, "logger", "write_errors", "times", "a write failed (full disk ...)",

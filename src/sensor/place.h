@@ -38,6 +38,13 @@ void place_prune_apart(const char *cache, const char *max_age, uint64_t now_s);
  */
 int pidfile_take(const char *path, struct diags *d) MUST_CHECK;
 
+/* Which frames of its ports it asks for: none named, all that no other asks for. */
+struct port_claims {
+    bool vlans;
+    uint64_t vlan[65]; /* bits; the last one: frames without a tag (SHARE_UNTAGGED) */
+    const struct ip_prefix *net;
+    unsigned n_nets;
+};
 /* Ports, ring, responses: from the configuration, in memory of its own (it outlives a reload). */
 struct port_plan {
     struct capture_live_options live;
@@ -58,10 +65,12 @@ struct port_plan {
     bool queue; /* in_wire by NFQUEUE: live.iface[0] is their name, a worker has one each */
     bool queue_rules, queue_bridge;
     struct capture_queue_options q; /* of the first */
+    struct port_claims claims;
     struct arena arena;
     char filter_file[8192];
 };
 int port_plan(const struct conf *c, struct port_plan *p, struct diags *d) MUST_CHECK;
+int port_claims(const struct conf *c, struct port_plan *p, struct diags *d) MUST_CHECK; /* its last step */
 /*
  * Are the ports of the plan there?  -ENODEV with a diag each that says where it is named.
  * libpcap's own devices ("any") are not looked for.

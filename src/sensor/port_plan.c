@@ -377,7 +377,7 @@ int port_plan(const struct conf *c, struct port_plan *p, struct diags *d)
     for (unsigned i = 0; i < p->n && !p->queue; i++)
         if (port_has_address(p->live.iface[i]))
             p->with_address |= 1u << i;
-    return 0;
+    return port_claims(c, p, d);
 }
 
 static const struct conf_node *named_at(const struct conf *c, const char *name)

@@ -48,6 +48,16 @@ static void scope(const struct supervisor *s)
     log_set_scope(s && s->name ? s->name : NULL);
 }
 
+static void for_all(struct sensor *x, void (*f)(struct supervisor *s))
+{
+    for (unsigned i = 0; i < x->n; i++)
+        if (x->seat[i].s) {
+            scope(x->seat[i].s);
+            f(x->seat[i].s);
+        }
+    scope(NULL);
+}
+
 /* ------------------------------------------------------------------ log, pid file, background */
 
 static int signals(struct sensor *x)
@@ -223,7 +233,7 @@ static int seats(struct sensor *x)
 
 static struct supervisor *seat_fill(struct sensor *x, struct seat *t)
 {
-    t->s = supervisor_new(x, x->several ? t->name : NULL);
+    t->s = supervisor_new(x, (unsigned)(t - x->seat), x->several ? t->name : NULL);
     return t->s;
 }
 
@@ -266,6 +276,21 @@ static int seat_open(struct sensor *x, struct seat *t)
     return rc;
 }
 
+static int plan_all(struct sensor *x)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < x->n && !(x->o->test && geteuid()); i++) /* a test needs no rights */
+        if (x->seat[i].s) {
+            scope(x->seat[i].s);
+            int bad = trunks_plan(x->seat[i].s);
+            rc = rc ? rc : bad;
+        }
+    scope(NULL);
+    if (!rc)
+        for_all(x, trunks_rings);
+    return rc;
+}
+
 static int configure_all(struct sensor *x)
 {
     int rc = 0;
@@ -281,7 +306,7 @@ static int configure_all(struct sensor *x)
             rc = bad;
         scope(NULL);
     }
-    return rc;
+    return rc ? rc : plan_all(x);
 }
 
 static int prepare(struct sensor *x)
@@ -319,16 +344,6 @@ static int prepare(struct sensor *x)
 }
 
 /* ------------------------------------------------------------------ loop */
-
-static void for_all(struct sensor *x, void (*f)(struct supervisor *s))
-{
-    for (unsigned i = 0; i < x->n; i++)
-        if (x->seat[i].s) {
-            scope(x->seat[i].s);
-            f(x->seat[i].s);
-        }
-    scope(NULL);
-}
 
 static void reload_one(struct supervisor *s)
 {
@@ -437,6 +452,9 @@ static void seat_retry(struct sensor *x, struct seat *t)
         return;
     scope(t->s);
     int rc = supervisor_configure(t->s);
+    rc = rc ? rc : trunks_plan(t->s);
+    if (!rc)
+        trunks_rings(t->s);
     scope(NULL);
     if (rc)
         seat_later(x, t);
@@ -486,6 +504,11 @@ static void turn(struct sensor *x)
     take_signals(x);
     for_all(x, supervisor_reap);
     for_all(x, supervisor_tick);
+    uint64_t now = sup_now();
+    if (now >= x->look_ns) {
+        x->look_ns = now + TICK_MS * NS_PER_MS;
+        trunks_look(x);
+    }
     look_after(x);
     compile_next(x);
 }
@@ -589,6 +612,7 @@ int sensor_run(const struct sensor_options *o)
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         if (*fds[i] >= 0)
             close(*fds[i]);
+    trunks_free(x);
     conf_free(x->conf);
     free(x->poll);
     free(x->watch);

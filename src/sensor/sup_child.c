@@ -291,7 +291,7 @@ static void one_message(struct supervisor *s, struct proc *p, const struct messa
         break;
     case MSG_RING_DONE:
         if (s->old.number && number->value == s->old.number)
-            generation_close(&s->old, true);
+            generation_close(s, &s->old, true);
         break;
     case MSG_REOPENED:
         control_reopened(s);

@@ -34,11 +34,24 @@ static void shut(int *fd)
     *fd = -1;
 }
 
-void generation_close(struct generation *g, bool rings)
+/* Sockets in a group with others' (`shared`) keep their places until those that follow them have theirs. */
+static void captures_close(struct supervisor *s, struct generation *g, bool shared)
 {
-    for (unsigned w = 0; w < SENSOR_WORKERS; w++) {
-        for (unsigned i = 0; i < CAPTURE_IFACES; i++)
+    for (unsigned w = 0; w < SENSOR_WORKERS; w++)
+        for (unsigned i = 0; i < CAPTURE_IFACES; i++) {
+            if (trunk_is_shared(s, i) != shared)
+                continue;
+            trunk_left(s, i, g->capture[w][i]);
             shut(&g->capture[w][i]);
+        }
+}
+
+void generation_close(struct supervisor *s, struct generation *g, bool rings)
+{
+    captures_close(s, g, false);
+    if (s->stop || rings)
+        captures_close(s, g, true);
+    for (unsigned w = 0; w < SENSOR_WORKERS; w++) {
         for (unsigned i = 0; i < 3; i++)
             shut(&g->response[w][i]);
         if (rings)
@@ -106,16 +119,19 @@ static uint16_t group_of(const struct supervisor *s)
     return (uint16_t)(base * CAPTURE_IFACES + 1);
 }
 
-static int open_port(struct supervisor *s, unsigned iface)
+static int open_port(struct supervisor *s, unsigned iface, unsigned worker)
 {
     struct capture_live_options o = s->plan.live;
     if (s->plan.filter[iface])
         o.bpf = s->plan.filter[iface];
     o.outgoing = s->plan.with_address >> iface & 1;
-    wire_options(s, &o);
     o.fanout_group = s->plan.workers > 1 ? group_of(s) : 0;
     o.fanout_members = s->plan.workers > 1 ? (uint16_t)s->plan.workers : 0;
-    return capture_live_socket(&o, iface, &s->diags);
+    int rc = wire_options(s, iface, &o), fd = rc ? rc : capture_live_socket(&o, iface, &s->diags);
+    rc = fd < 0 ? fd : trunk_joined(s, iface, worker, fd);
+    if (rc && fd >= 0)
+        close(fd);
+    return rc ? rc : fd;
 }
 
 static bool is_up(const char *name)
@@ -174,7 +190,7 @@ static int open_captures(struct supervisor *s)
         return queue_open(s);
     for (unsigned i = 0; i < s->plan.n && !s->plan.pcap; i++)
         for (unsigned w = 0; w < s->plan.workers; w++) {
-            int fd = may_be_away(s) && (s->dead >> i & 1 || !is_up(s->plan.live.iface[i])) ? open_away(s, i) : open_port(s, i);
+            int fd = may_be_away(s) && (s->dead >> i & 1 || !is_up(s->plan.live.iface[i])) ? open_away(s, i) : open_port(s, i, w);
             if (fd < 0)
                 return fd;
             s->now.capture[w][i] = fd;
@@ -248,8 +264,8 @@ int generation_open(struct supervisor *s)
     if (s->now.number) {
         queue_release(s);
         s->lost_frames += frames_unjudged(s, &s->now);
-        generation_close(&s->now, false);
-        generation_close(&s->old, true);
+        generation_close(s, &s->now, false);
+        generation_close(s, &s->old, true);
         s->old = s->now;
     }
     ids_reset(&s->now);
@@ -260,6 +276,7 @@ int generation_open(struct supervisor *s)
     s->dead = 0;
     int rc = s->running ? wire_ports_there(s) : 0;
     rc = rc ? rc : open_captures(s);
+    captures_close(s, &s->old, true);
     if (!rc)
         rc = open_responses(s);
     if (!rc)
@@ -307,8 +324,10 @@ void ports_lost(struct supervisor *s, uint32_t mask)
                    s->plan.live.iface[i]);
             s->dead_seen++;
             for (unsigned w = 0; w < s->now.workers; w++)
-                for (unsigned k = place_of(s, i); k < place_of(s, i + 1); k++)
+                for (unsigned k = place_of(s, i); k < place_of(s, i + 1); k++) {
+                    trunk_left(s, i, s->now.capture[w][k]);
                     shut(&s->now.capture[w][k]);
+                }
         }
     s->dead |= fresh;
 }
@@ -329,10 +348,11 @@ static bool port_back(struct supervisor *s, unsigned i)
         return true;
     }
     for (unsigned w = 0; w < s->now.workers; w++) {
-        int fd = open_port(s, i);
+        int fd = open_port(s, i, w);
         struct msg_worker x = {.worker = w, .mask = i};
         if (fd < 0)
             return false;
+        trunk_left(s, i, s->now.capture[w][i]);
         shut(&s->now.capture[w][i]);
         s->now.capture[w][i] = fd;
         if (s->engine.state == PROC_RUNNING &&

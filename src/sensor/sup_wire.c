@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "capture/gate/gate.h"
+#include "capture/share/share.h"
 #include "capture/xdp/xdp.h"
 
 #include <dirent.h>
@@ -22,8 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { PIDFD_THREAD = 0200 }; /* O_EXCL */
@@ -33,11 +32,8 @@ struct wire {
     struct xdp_wire *xdp; /* NULL: by AF_PACKET */
     int frames_fd;        /* their memory */
     uint64_t taken;       /* by sockets of all generations before this one */
-    struct wire_bridge bridge[CAPTURE_IFACES / PAIR_ENDS];
     bool began;               /* an engine has judged */
     int thread[WIRE_THREADS]; /* of the engine; -1: none */
-    int lock[CAPTURE_IFACES];
-    unsigned index[CAPTURE_IFACES]; /* of the port that the gate was put at */
 };
 
 static const char *port(const struct supervisor *s, unsigned i)
@@ -75,8 +71,21 @@ static int count_queues(struct supervisor *s, unsigned i)
     return -EINVAL;
 }
 
+const struct gate *wire_gate(const struct supervisor *s)
+{
+    return s->wire->gate;
+}
+
+static unsigned iface_of(const struct supervisor *s, const char *name)
+{
+    unsigned i = 0;
+    while (i < s->plan.n && strcmp(port(s, i), name) != 0)
+        i++;
+    return i;
+}
+
 /* The gate at a port, in place of what an earlier sensor may have left there, whichever way it went. */
-static int port_gate(struct supervisor *s, unsigned i)
+int wire_gate_at(struct supervisor *s, struct trunk *t, unsigned end)
 {
     static const char *const words[XDP_MODES] = {
         [XDP_MODE_NATIVE_TAGS] = "in the driver",
@@ -86,17 +95,19 @@ static int port_gate(struct supervisor *s, unsigned i)
     static const char joined[] =
         "; what a sender on this host or the stack itself has joined (super-frames) is too long for this way: it goes on unlooked, as too_long";
     struct wire *w = s->wire;
-    w->index[i] = if_nametoindex(port(s, i));
+    const char *name = t->port[end];
+    unsigned i = iface_of(s, name);
+    t->index[end] = if_nametoindex(name);
     if (!w->xdp) {
-        xdp_detach(port(s, i));
-        return gate_attach(w->gate, port(s, i), &s->diags);
+        xdp_detach(name);
+        return t->share ? share_attach(t->share, end, &s->diags) : gate_attach(w->gate, name, &s->diags);
     }
-    gate_detach(port(s, i));
+    gate_detach(name);
     int rc = count_queues(s, i);
-    rc = rc ? rc : xdp_wire_attach(w->xdp, i, port(s, i), &s->diags);
+    rc = rc ? rc : xdp_wire_attach(w->xdp, i, name, &s->diags);
     if (!rc)
         log_at(xdp_wire_mode(w->xdp, i) == XDP_MODE_GENERIC ? LOG_AT_WARNING : LOG_AT_NOTICE, "wire", "%s: XDP program %s, %u queue%s%s",
-               port(s, i), words[xdp_wire_mode(w->xdp, i)], s->setup.queues[i], s->setup.queues[i] == 1 ? "" : "s",
+               name, words[xdp_wire_mode(w->xdp, i)], s->setup.queues[i], s->setup.queues[i] == 1 ? "" : "s",
                xdp_wire_mode(w->xdp, i) == XDP_MODE_GENERIC ? joined : "");
     return rc;
 }
@@ -118,28 +129,6 @@ static int xdp_begin(struct supervisor *s)
     return 0;
 }
 
-static int pair_up(struct supervisor *s, unsigned i)
-{
-    struct wire_bridge *b = &s->wire->bridge[i / PAIR_ENDS];
-    const char *a = port(s, i), *z = port(s, i + 1);
-    int rc = wire_bridge_up(a, z, b, &s->diags);
-    if (rc)
-        return rc;
-    if (!b->found)
-        log_at(LOG_AT_NOTICE, "wire", "%s and %s: bridge %s made%s", a, z, b->name,
-               s->plan.remove_at_stop ? "" : "; it stays when the sensor ends (fail-open.stop)");
-    else
-        log_at(LOG_AT_NOTICE, "wire", "%s and %s: bridge %s is there and taken%s", a, z, b->name,
-               b->own ? " over" : " as it is");
-    if (b->others)
-        log_at(LOG_AT_WARNING, "wire",
-               "%u more port%s in bridge %s: while the engine runs, nothing passes between %s and "
-               "the pair",
-               b->others, b->others == 1 ? "" : "s", b->name, b->others == 1 ? "it" : "them");
-    rc = port_gate(s, i);
-    return rc ? rc : port_gate(s, i + 1);
-}
-
 static int no_addresses(struct supervisor *s)
 {
     for (unsigned i = 0; i < s->plan.n; i++)
@@ -150,29 +139,6 @@ static int no_addresses(struct supervisor *s)
             return -EINVAL;
         }
     return 0;
-}
-
-/*
- * Two sensors on one wire would send each frame twice.  A name in the network namespace's own space
- * of sockets, one a port: it is free the moment its holder is gone, however he goes.
- */
-static int lock_port(struct supervisor *s, unsigned i)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "riposte-wire-%u",
-                     if_nametoindex(port(s, i)));
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && !bind(fd, (struct sockaddr *)&a,
-                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n))) {
-        s->wire->lock[i] = fd;
-        return 0;
-    }
-    int rc = -errno;
-    if (fd >= 0)
-        close(fd);
-    diag_add(&s->diags, DIAG_ERROR, port(s, i), 0, 0, "end that one first", "%s",
-             rc == -EADDRINUSE ? "another sensor stands in the wire there" : strerror(-rc));
-    return rc;
 }
 
 int wire_prepare(struct supervisor *s)
@@ -191,16 +157,15 @@ int wire_prepare(struct supervisor *s)
         return -ENOMEM;
     memset(s->wire->thread, -1, sizeof(s->wire->thread));
     s->wire->frames_fd = -1;
-    memset(s->wire->lock, -1, sizeof(s->wire->lock));
-    for (unsigned i = 0; i < p->n && !rc && !p->queue; i++)
-        rc = lock_port(s, i);
+    for (unsigned i = 0; i < p->n && !rc && !p->queue; i += PAIR_ENDS)
+        rc = trunk_lock(s, s->trunk[i]);
     if (rc)
         return rc;
     s->wire->gate = gate_new(&o, &s->diags);
     if (!s->wire->gate || (p->xdp && !(s->wire->xdp = xdp_wire_new(s->wire->gate, p->workers, &s->diags))))
         return -EINVAL;
     for (unsigned i = 0; i < p->n && !rc && !p->queue; i += PAIR_ENDS)
-        rc = pair_up(s, i);
+        rc = trunk_up(s, s->trunk[i]);
     rc = rc ? rc : xdp_begin(s);
     if (!rc && p->queue)
         rc = queue_up(s, s->wire->gate);
@@ -218,12 +183,13 @@ int wire_prepare(struct supervisor *s)
     return 0;
 }
 
-void wire_options(const struct supervisor *s, struct capture_live_options *o)
+int wire_options(struct supervisor *s, unsigned iface, struct capture_live_options *o)
 {
-    if (!s->wire)
-        return;
-    o->in_wire = true;
-    o->gate_fd = gate_filter_fd(s->wire->gate);
+    if (s->wire) {
+        o->in_wire = true;
+        o->gate_fd = gate_filter_fd(s->wire->gate);
+    }
+    return trunk_options(s, iface, o);
 }
 
 int wire_send(struct supervisor *s, int channel)
@@ -238,8 +204,7 @@ int wire_port_back(struct supervisor *s, unsigned i)
 {
     if (!s->wire)
         return 0;
-    int rc = wire_bridge_join(&s->wire->bridge[i / PAIR_ENDS], port(s, i), &s->diags);
-    return rc ? rc : port_gate(s, i);
+    return trunk_port_back(s, s->trunk[i], i % PAIR_ENDS);
 }
 
 /* Before another engine: a port that went and came while there was none has neither bridge nor gate. */
@@ -248,7 +213,7 @@ int wire_ports_there(struct supervisor *s)
     int rc = 0;
     for (unsigned i = 0; s->wire && !s->plan.queue && i < s->plan.n && !rc; i++) {
         unsigned index = if_nametoindex(port(s, i));
-        if (index && index == s->wire->index[i])
+        if (index && index == s->trunk[i]->index[i % PAIR_ENDS])
             continue;
         rc = capture_silence_port(port(s, i), &s->diags);
         rc = rc ? rc : wire_port_back(s, i);
@@ -364,34 +329,13 @@ void wire_end(struct supervisor *s)
         wire_engine_gone(s);
     if (s->plan.queue)
         queue_down(s);
-    unsigned n = s->plan.queue ? 0 : s->plan.n;
-    for (unsigned i = 0; prepared && i < n; i++)
-        if (!s->plan.drop_stale || s->plan.remove_at_stop)
-            s->wire->xdp ? xdp_detach(port(s, i)) : gate_detach(port(s, i));
-    for (unsigned i = 0; i < n; i += PAIR_ENDS) {
-        const struct wire_bridge *b = &s->wire->bridge[i / PAIR_ENDS];
-        if (!b->name[0])
-            continue;
-        if (s->plan.remove_at_stop && b->own) {
-            int rc = wire_bridge_remove(b);
-            log_at(rc ? LOG_AT_WARNING : LOG_AT_NOTICE, "wire",
-                   "bridge %s %s%s: %s and %s are not connected any more", b->name,
-                   rc ? "can't be removed: " : "removed", rc ? strerror(-rc) : "", port(s, i),
-                   port(s, i + 1));
-        } else {
-            log_at(LOG_AT_NOTICE, "wire", "bridge %s stays: %s and %s %s", b->name, port(s, i),
-                   port(s, i + 1),
-                   s->plan.drop_stale ? "are shut (fail-open.on-stale: drop)" : "stay connected");
-        }
-    }
+    for (unsigned i = 0; prepared && !s->plan.queue && i < s->plan.n; i += PAIR_ENDS)
+        trunk_down(s, s->trunk[i]);
     xdp_wire_free(s->wire->xdp);
     if (s->wire->frames_fd >= 0)
         close(s->wire->frames_fd);
     if (prepared)
         gate_free(s->wire->gate);
-    for (unsigned i = 0; i < CAPTURE_IFACES; i++)
-        if (s->wire->lock[i] >= 0)
-            close(s->wire->lock[i]);
     free(s->wire);
     s->wire = NULL;
 }
@@ -420,6 +364,10 @@ void report_wire(struct supervisor *s, struct json *j)
     json_u64(j, "stale_dropped", c.stale_dropped);
     json_u64(j, "between", c.between);
     json_u64(j, "too_long", c.too_long);
+    struct share_counters shared;
+    trunks_counters(s, &shared);
+    json_u64(j, "unclaimed", shared.unclaimed);
+    json_u64(j, "astray", shared.astray);
     json_cstr(j, "mode", s->wire->xdp ? s->setup.xdp == SETUP_XDP_ZERO_COPY ? "af-xdp, zero-copy" : "af-xdp, copying" : s->plan.queue ? "nfqueue" : "af-packet");
     json_bool(j, "inline_test", s->plan.test);
     report_queues(j, s);
@@ -428,7 +376,7 @@ void report_wire(struct supervisor *s, struct json *j)
         json_open(j, NULL);
         json_cstr(j, "a", port(s, i));
         json_cstr(j, "b", port(s, i + 1));
-        json_cstr(j, "bridge", s->wire->bridge[i / PAIR_ENDS].name);
+        json_cstr(j, "bridge", s->trunk[i]->bridge.name);
         json_close(j);
     }
     json_array_end(j);

@@ -75,7 +75,9 @@ static int fill_setup(struct supervisor *s)
     x->ring = (uint32_t)p->live.ring;
     x->library = p->pcap;
     x->outgoing = p->with_address;
-    x->realtime = p->realtime;
+    /* Many that run before all others would run before each other: only where somebody asks for it. */
+    const char *priority = conf_str(s->conf, "worker-priority");
+    x->realtime = p->realtime && (!s->name || (priority && !strcmp(priority, "realtime")));
     x->in_wire = p->in_wire;
     x->queue = p->queue;
     x->queue_first = p->q.queue;
@@ -318,12 +320,12 @@ void supervisor_finish(struct supervisor *s)
         report_log(s);
     wire_end(s);
     lists_end(s);
-    generation_close(&s->now, true);
-    generation_close(&s->old, true);
+    generation_close(s, &s->now, true);
+    generation_close(s, &s->old, true);
     control_close(s);
 }
 
-struct supervisor *supervisor_new(struct sensor *sensor, const char *name)
+struct supervisor *supervisor_new(struct sensor *sensor, unsigned seat, const char *name)
 {
     struct supervisor *s = calloc(1, sizeof(*s));
     if (!s)
@@ -331,6 +333,7 @@ struct supervisor *supervisor_new(struct sensor *sensor, const char *name)
     s->sensor = sensor;
     s->o = sensor->o;
     s->name = name;
+    s->seat = seat;
     arena_init(&s->arena, 0, 0);
     diags_init(&s->diags, &s->arena);
     struct proc *const all[] = {&s->engine, &s->logger, &s->compiler};

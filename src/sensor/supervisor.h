@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "base/sbuf.h"
+#include "capture/gate/gate.h"
+#include "capture/share/share.h"
 #include "sensor/place.h"
 #include "sensor/role.h"
 
@@ -106,6 +108,19 @@ struct seat {
     bool tried;                 /* it ran, or failed to: nobody needs to wait for it */
     bool ended;                 /* somebody ended it */
 };
+/* A wire, or a mirror port that several share (sup_trunk.c). */
+enum { TRUNKS = 1024 };
+struct trunk {
+    struct share *share; /* NULL: one virtual IPS has it alone */
+    char port[PAIR_ENDS][MSG_NAME];
+    unsigned ports;   /* 1: a mirror port; 2: a wire */
+    unsigned planned; /* how many ask for it, and who */
+    uint64_t planned_by[CONF_VIPS / 64];
+    unsigned users; /* that stand in the wire */
+    struct wire_bridge bridge;
+    int lock[PAIR_ENDS];
+    unsigned index[PAIR_ENDS]; /* of the port that the gate was put at */
+};
 struct watch;
 struct pollfd;
 struct sensor {
@@ -114,6 +129,9 @@ struct sensor {
     struct seat seat[CONF_VIPS];
     unsigned n;
     bool several; /* there is a list of them, of one maybe */
+    struct trunk *trunk[TRUNKS];
+    unsigned n_trunks;
+    uint64_t look_ns; /* when trunks are looked at next */
     int signal_fd, ready_fd, pid_fd;
     int log_fd, log_dir; /* our own log when in the background, and its folder; -1: none */
     char pidfile[4096];
@@ -128,6 +146,8 @@ struct supervisor {
     struct sensor *sensor;
     const struct sensor_options *o;
     const char *name; /* of virtual-ips; NULL: there is no such list */
+    unsigned seat;    /* its number among them */
+    struct trunk *trunk[CAPTURE_IFACES]; /* by interface; NULL: its sockets are its own affair */
     struct arena arena; /* of diags, emptied after each was told */
     struct diags diags;
     struct conf *conf;
@@ -183,7 +203,7 @@ enum log_level sensor_level(const struct conf *c);
 void sensor_give_log(struct sensor *x, struct proc *p); /* a child that runs gets the log that we have now */
 
 /* supervisor.c: one virtual IPS */
-struct supervisor *supervisor_new(struct sensor *sensor, const char *name); /* name: NULL, or it stays the caller's */
+struct supervisor *supervisor_new(struct sensor *sensor, unsigned seat, const char *name); /* name: NULL, or it stays the caller's */
 int supervisor_configure(struct supervisor *s) MUST_CHECK; /* nothing is opened: -EINVAL, -ENODEV: a port is away */
 int supervisor_open(struct supervisor *s) MUST_CHECK;      /* files, ports, wires */
 void supervisor_reap(struct supervisor *s);
@@ -214,7 +234,7 @@ void sup_message(struct supervisor *s, struct proc *p);
 int ports_prepare(struct supervisor *s) MUST_CHECK; /* silence, masks: once */
 int generation_open(struct supervisor *s)
     MUST_CHECK; /* s->now anew, the old one kept for its rings */
-void generation_close(struct generation *g, bool rings);
+void generation_close(struct supervisor *s, struct generation *g, bool rings);
 int generation_send(struct supervisor *s, int channel) MUST_CHECK; /* to an engine */
 void ports_hush(struct supervisor *s); /* again when a port turns out to be the host's own */
 void ports_lost(struct supervisor *s, uint32_t mask);
@@ -222,7 +242,9 @@ void ports_look(struct supervisor *s); /* are dead ones there again? */
 
 /* sup_wire.c: bridges and the gate; nothing where there is no pair */
 int wire_prepare(struct supervisor *s) MUST_CHECK;
-void wire_options(const struct supervisor *s, struct capture_live_options *o); /* of a port's socket */
+int wire_options(struct supervisor *s, unsigned iface, struct capture_live_options *o) MUST_CHECK; /* of a port's socket */
+const struct gate *wire_gate(const struct supervisor *s);
+int wire_gate_at(struct supervisor *s, struct trunk *t, unsigned end) MUST_CHECK;
 int wire_socket(struct supervisor *s, unsigned iface, unsigned queue, unsigned worker) MUST_CHECK; /* AF_XDP */
 uint64_t wire_taken(const struct supervisor *s); /* AF_XDP: frames given to sockets of this generation */
 void wire_generation(struct supervisor *s);      /* a new one begins */
@@ -239,6 +261,20 @@ void report_wire(struct supervisor *s, struct json *j);
 /* Frames that went on without us, and those that did not. */
 uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped, uint64_t *between);
 
+/* sup_trunk.c */
+int trunks_plan(struct supervisor *s) MUST_CHECK; /* who shares what; nothing is opened.  -EINVAL, told */
+void trunks_rings(struct supervisor *s);          /* after all have planned */
+void trunks_free(struct sensor *x);
+int trunk_lock(struct supervisor *s, struct trunk *t) MUST_CHECK;
+int trunk_up(struct supervisor *s, struct trunk *t) MUST_CHECK;
+void trunk_down(struct supervisor *s, struct trunk *t);
+int trunk_port_back(struct supervisor *s, struct trunk *t, unsigned end) MUST_CHECK;
+int trunk_options(struct supervisor *s, unsigned iface, struct capture_live_options *o) MUST_CHECK;
+bool trunk_is_shared(const struct supervisor *s, unsigned iface);
+int trunk_joined(struct supervisor *s, unsigned iface, unsigned worker, int fd) MUST_CHECK; /* a new socket's place in the group */
+void trunk_left(struct supervisor *s, unsigned iface, int fd);  /* it is about to be closed */
+void trunks_look(struct sensor *x);
+void trunks_counters(const struct supervisor *s, struct share_counters *sum); /* of the trunks that it shares */
 /* sup_list.c: the blacklist */
 int lists_prepare(struct supervisor *s) MUST_CHECK;
 void lists_never(struct supervisor *s); /* the never-block list anew */

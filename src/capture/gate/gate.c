@@ -129,11 +129,11 @@ int gate_filter_fd(const struct gate *g)
     return g->ring_fd;
 }
 
-int gate_attach(struct gate *g, const char *iface, struct diags *d)
+int gate_attach_program(int program, const char *iface, struct diags *d)
 {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(iface),
                 .attach_point = BPF_TC_INGRESS);
-    LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = g->port_fd, .handle = FILTER_HANDLE,
+    LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = program, .handle = FILTER_HANDLE,
                 .priority = FILTER_PRIORITY, .flags = BPF_TC_F_REPLACE);
     int rc = hook.ifindex ? bpf_tc_hook_create(&hook) : -ENODEV;
     if (rc == -EEXIST) /* a clsact that was there: its filters stay */
@@ -144,6 +144,11 @@ int gate_attach(struct gate *g, const char *iface, struct diags *d)
         diag_add(d, DIAG_ERROR, iface, 0, 0, "the kernel must have clsact and cls_bpf (tc)",
                  "the gate can't be set up at the port: %s", strerror(-rc));
     return rc;
+}
+
+int gate_attach(struct gate *g, const char *iface, struct diags *d)
+{
+    return gate_attach_program(g->port_fd, iface, d);
 }
 
 void gate_detach(const char *iface)

@@ -49,6 +49,7 @@ int gate_filter_fd(const struct gate *g); /* for SO_ATTACH_BPF of capture socket
 int gate_map_fd(const struct gate *g, const char *name);
 /* At the port's tc ingress, in place of what an earlier gate left there. */
 int gate_attach(struct gate *g, const char *iface, struct diags *d) MUST_CHECK;
+int gate_attach_program(int program, const char *iface, struct diags *d) MUST_CHECK; /* another one, in its place */
 void gate_detach(const char *iface);
 /* The packet filter's programs (true: to the queue; true: drop the rest), pinned in a BPF file system.  0 or -errno. */
 int gate_pin_queue(const struct gate *g, const char *queue_path, const char *shut_path) MUST_CHECK;

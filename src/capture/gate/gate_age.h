@@ -28,15 +28,15 @@ struct {
     __type(value, struct gate_count);
 } counts SEC(".maps");
 
-/* Age of the oldest beat; the largest number: one worker lets all go. */
-static __always_inline __u64 age(const struct gate_settings *s)
+/* Age of the oldest beat in a map of them; the largest number: one worker lets all go. */
+static __always_inline __u64 age_of(void *map, const struct gate_settings *s)
 {
     __u64 now = bpf_ktime_get_ns(), oldest = 0;
     for (__u32 i = 0; i < GATE_BEATS; i++) {
         __u32 k = i;
         if (i >= s->workers)
             break;
-        const struct gate_beat *b = bpf_map_lookup_elem(&beats, &k);
+        const struct gate_beat *b = bpf_map_lookup_elem(map, &k);
         __u64 at = b ? *(const volatile __u64 *)&b->ns : 0;
         if (!at)
             return -1ull;
@@ -44,6 +44,11 @@ static __always_inline __u64 age(const struct gate_settings *s)
             oldest = now - at;
     }
     return oldest;
+}
+
+static __always_inline __u64 age(const struct gate_settings *s)
+{
+    return age_of(&beats, s);
 }
 
 static __always_inline void count(__u32 what, __u32 bytes)
