@@ -379,6 +379,10 @@ const struct app_buffer *app_buffer_any(unsigned number, enum app_proto_id *id);
 const struct app_keyword *app_keyword_at(unsigned i);
 const struct app_keyword *app_keyword_find(struct str name);
 int app_event_find(enum app_proto_id id, struct str name); /* index, or -1 */
+/* What a protocol calls a number; NULL: nothing. */
+const char *app_enum_name(const struct app_enum *e, uint64_t value);
+/* The state's name; NULL: it has none. */
+const char *app_state_name(enum app_proto_id id, unsigned dir, unsigned progress);
 int app_state_find(enum app_proto_id id, struct str name,
                    unsigned *dir); /* progress of a hook name, -1 */
 const char *app_core_event_name(unsigned e);

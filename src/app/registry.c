@@ -168,6 +168,22 @@ int app_event_find(enum app_proto_id id, struct str name)
             return i;
     return -1;
 }
+const char *app_enum_name(const struct app_enum *e, uint64_t value)
+{
+    for (; e && e->name; e++)
+        if (e->value == value)
+            return e->name;
+    return NULL;
+}
+
+const char *app_state_name(enum app_proto_id id, unsigned dir, unsigned progress)
+{
+    const struct app_proto_def *def = app_def(id);
+    const char *name = def ? app_enum_name(def->states[dir], progress) : NULL;
+    if (name)
+        return name;
+    return def && progress == def->complete[dir] ? (dir ? "response_complete" : "request_complete") : NULL;
+}
 int app_state_find(enum app_proto_id id, struct str name, unsigned *dir)
 {
     const struct app_proto_def *def = app_def(id);

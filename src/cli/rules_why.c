@@ -93,6 +93,7 @@ static void gate_words(const struct why *y, unsigned gate, unsigned buffer, stru
         sbuf_printf(b, " " STR_FMT, STR_ARG(y->s->port[r->port[gate == WATCH_DST_PORT]]));
         break;
     case WATCH_BUFFER:
+    case WATCH_ABSENT:
         sbuf_printf(b, " %s", name ? name : "?");
         break;
     case WATCH_NONE:

@@ -40,6 +40,7 @@ bool block_byte_jump(const struct block *b, const struct img_test *t);
 bool block_byte_extract(const struct block *b, const struct img_test *t);
 bool block_byte_math(const struct block *b, const struct img_test *t);
 bool block_isdataat(const struct block *b, const struct img_test *t);
+bool block_entropy_of(const struct block *b, const struct img_test *t, double *out); /* false: no byte */
 bool block_entropy(const struct block *b, const struct img_test *t);
 bool block_base64(struct block *b, const struct img_test *t);
 /* block_proto.c */

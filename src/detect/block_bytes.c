@@ -239,7 +239,7 @@ static bool real_holds(unsigned op, double v, double a, double b)
 }
 
 /* Shannon's, in bits a byte: of nothing there is none. */
-bool block_entropy(const struct block *b, const struct img_test *t)
+bool block_entropy_of(const struct block *b, const struct img_test *t, double *out)
 {
     const struct input *in = block_input(b, t);
     uint32_t count[256] = {0}, n = in->n > t->u.entropy.offset ? in->n - t->u.entropy.offset : 0;
@@ -253,6 +253,15 @@ bool block_entropy(const struct block *b, const struct img_test *t)
     for (unsigned k = 0; k < 256; k++)
         if (count[k])
             v -= (double)count[k] / n * log2((double)count[k] / n);
+    *out = v;
+    return true;
+}
+
+bool block_entropy(const struct block *b, const struct img_test *t)
+{
+    double v;
+    if (!block_entropy_of(b, t, &v))
+        return false;
     vars_number(b->d, t->u.entropy.name, v); /* also where it does not hold */
     return real_holds(t->u.entropy.op, v, t->u.entropy.a, t->u.entropy.b);
 }

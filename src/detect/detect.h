@@ -328,6 +328,7 @@ enum watch_gate { /* what a rule asks besides its tests; X(id, words) */
     X(TRANSACTION, "a transaction")                                                                 \
     X(HOOK, "hook of the rule")                                                                     \
     X(BUFFER, "there is")                                                                           \
+    X(ABSENT, "there is no")                                                                        \
     X(ASKED, "the rule is asked")
 #define WATCH_GATE_ID(id, words) WATCH_##id,
     WATCH_GATES(WATCH_GATE_ID) WATCH_GATE_COUNT
@@ -339,7 +340,7 @@ struct watch_step {
     uint8_t gate;   /* enum watch_gate */
     uint8_t result; /* enum watch_result */
     bool old;       /* it held in an earlier packet */
-    uint16_t buffer; /* WATCH_BUFFER: enum rule_buffer */
+    uint16_t buffer; /* WATCH_BUFFER, WATCH_ABSENT: enum rule_buffer */
     int64_t at, end; /* bytes of the buffer (or stream) that matched; -1: none */
     const char *seen; /* what was there, in words; NULL: nothing to be said */
 };

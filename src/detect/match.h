@@ -254,6 +254,7 @@ struct detect_flow *flow_memory_now(const struct detect *d, const struct flow *f
 int rulestate_init(struct detect *d) MUST_CHECK;
 void rulestate_done(struct detect *d);
 bool bits_test(struct detect *d, const struct img_test *t, struct app_tx *tx);
+bool flowint_get(const struct detect *d, uint16_t name, int64_t *v); /* the packet has a flow; false: not set */
 bool flowint_test(struct detect *d, const struct img_test *t);
 /* Snort: is this dynamic rule on? Of every other: yes. Takes one of its packets. */
 bool rule_is_on(struct detect *d, const struct img_rule *r);

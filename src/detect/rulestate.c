@@ -309,6 +309,13 @@ static bool number_value(const struct detect *d, const struct img_test *t, int64
     return n != NULL;
 }
 
+bool flowint_get(const struct detect *d, uint16_t name, int64_t *v)
+{
+    const struct flow_number *n = number_find(flow_memory_now(d, d->p->flow), d->name_of[name]);
+    *v = n ? n->v : 0;
+    return n != NULL;
+}
+
 bool flowint_test(struct detect *d, const struct img_test *t)
 {
     if (!d->p->flow)

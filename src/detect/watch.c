@@ -64,7 +64,7 @@ static uint32_t score(const struct detect *d, const struct watch *w)
     for (unsigned k = 0; k < w->now.n; k++)
         if (w->step[k].result == WATCH_HOLDS)
             n += is_body(d, &w->step[k]) ? 4 : 2;
-    return n + w->engine_ok;
+    return n + w->engine_ok + 2 * w->nearly;
 }
 
 static const struct watch_step *first_failure(const struct watch_step *s, unsigned n)
@@ -203,6 +203,7 @@ static void look_begin(struct detect *d, const struct app_tx *tx, unsigned dir)
     const struct packet *p = d->p;
     w->due = false;
     w->used = 0;
+    w->nearly = 0;
     w->now = (struct watch_look){.number = p->number, .tx = tx != NULL, .tx_id = tx ? tx->id : 0,
                                  .flow_id = p->flow ? p->flow->id : 0, .flow_end = (p->flags & PKT_PSEUDO) != 0,
                                  .dir = (uint8_t)dir, .proto = p->proto, .ver = p->ver, .src = p->src, .dst = p->dst,
@@ -271,6 +272,8 @@ static void block_steps(struct detect *d, const struct img_block *b, const struc
                 s->seen = watch_say(w, "the limit of tries (%u) was met before it held", d->config.recursion_limit);
         }
     }
+    if (x->depth + 1 < b->n)
+        w->nearly += watch_also_there(d, t + x->depth + 1, b->n - x->depth - 1u, &x->in);
     if (x->depth == b->n && !x->whole)
         watch_step(w, 0, WATCH_ASKED, false)->seen =
             watch_say(w, "all of it lies in bytes of the stream that were inspected before");
@@ -301,7 +304,8 @@ static void payload_steps(struct detect *d, const struct img_rule *r, const stru
     const struct packet *p = d->p;
     struct tried best = {.any = false};
     struct input in;
-    bool tcp = d->transport == TR_TCP, stream = false;
+    /* A rule of another protocol looks at no stream. */
+    bool tcp = d->transport == TR_TCP && rule_transport_ok(d, r), stream = false;
     if (tcp && r->needs_packet != 2 && d->has_stream) {
         in = (struct input){d->stream.data, d->stream.n, d->stream.offset, d->stream.eof, d->stream.fresh};
         try_input(d, b, &in, &best);
@@ -380,10 +384,8 @@ static void number_steps(const struct tx_look *x, const struct img_block *b, con
         s = watch_step(w, t[k].number, WATCH_NONE, n && k < best);
         if (!n || k > best)
             s->result = WATCH_UNTRIED;
-        else if (many)
-            s->seen = watch_say(w, "it is %llu, of %u", (unsigned long long)shown, n);
         else
-            s->seen = watch_say(w, "it is %llu", (unsigned long long)shown);
+            watch_say_shown(w, s, row, shown, n);
     }
 }
 
@@ -407,7 +409,8 @@ static void bytes_steps(const struct tx_look *x, const struct img_block *b, cons
     }
     if (b->absent && (!n || b->absent == 1)) {
         struct watch_step *s = buffer_step(w, b, !n);
-        s->seen = watch_say(w, n ? "it is there, and must not be" : "it is not there, as asked");
+        s->gate = WATCH_ABSENT;
+        s->seen = n ? watch_say(w, "it is there") : NULL;
         if (!n && more && !x->whole)
             s->result = WATCH_WAITS;
         untried(w, d, b, n ? WATCH_UNTRIED : WATCH_HOLDS, false);
@@ -465,7 +468,7 @@ static void pre_steps(struct detect *d, const struct img_rule *r, struct app_tx 
     for (unsigned k = 0; k < r->n_pre; k++) {
         bool holds = rule_pre_test(d, &t[k], tx);
         struct watch_step *s = watch_step(d->watch, t[k].number, WATCH_NONE, holds);
-        s->seen = watch_say_pre(d->watch, d, &t[k]);
+        s->seen = watch_say_pre(d->watch, d, &t[k], tx);
     }
 }
 

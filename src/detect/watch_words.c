@@ -52,6 +52,7 @@ static void say_content(struct watch *w, const struct block *b, const struct img
                  base + (unsigned long long)to);
     else if (t->flags & CONTENT_ENDS)
         snprintf(where, sizeof(where), ", which is not the end (%llu)", base + in->n);
+    w->nearly += any || other;
     if (any)
         s->seen = watch_say(w, "it stands at byte %llu%s", base + (unsigned long long)(any - in->p), where);
     else if (other)
@@ -67,11 +68,13 @@ static void say_regex(struct watch *w, const struct block *b, const struct img_t
     unsigned long long base = t->on_base64 ? 0 : in->offset;
     s->at = (int64_t)(base + start);
     s->end = (int64_t)(base + in->n);
+    uint32_t ov[2];
     if (start > in->n)
         s->seen = watch_say(w, "there are %u bytes only", in->n);
-    else
-        s->seen = watch_say(w, "it %s in bytes %llu to %llu", t->flags & REGEX_NEGATED ? "matches" : "matches nowhere",
-                            base + start, base + in->n);
+    else if (!(t->flags & REGEX_NEGATED))
+        s->seen = watch_say(w, "it matches nowhere in bytes %llu to %llu", base + start, base + in->n);
+    else if (regex_match(b->d, t, in->p + start, in->n - start, 0, ov) == 1)
+        s->seen = watch_say(w, "it matches at byte %llu to %llu", base + start + ov[0], base + start + ov[1]);
 }
 
 static void say_bytes(struct watch *w, const struct block *b, const struct img_test *t, struct watch_step *s)
@@ -84,8 +87,11 @@ static void say_bytes(struct watch *w, const struct block *b, const struct img_t
     bool there = block_field(b, t, &v, &end);
     s->at = (int64_t)in->offset + at;
     if (there) {
+        char var[48] = "";
+        if (t->kind == TEST_BYTE_TEST && t->u.bytes.value_var >= 0)
+            snprintf(var, sizeof(var), ", variable %d is %lld", t->u.bytes.value_var, (long long)b->d->var[(uint8_t)t->u.bytes.value_var]);
         s->end = (int64_t)in->offset + end;
-        s->seen = watch_say(w, "it is %llu (0x%llx)", (unsigned long long)v, (unsigned long long)v);
+        s->seen = watch_say(w, "it is %llu (0x%llx)%s", (unsigned long long)v, (unsigned long long)v, var);
     } else {
         s->seen = at < 0 || at + block_num(b->d, t->u.bytes.n) > in->n
                       ? watch_say(w, "it lies outside of the %u bytes", in->n)
@@ -123,13 +129,42 @@ void watch_say_block(struct watch *w, const struct block *b, const struct img_te
     case TEST_BASE64_DECODE:
         s->seen = watch_say(w, "nothing there can be decoded");
         break;
+    case TEST_ENTROPY: {
+        double bits;
+        s->seen = block_entropy_of(b, t, &bits) ? watch_say(w, "it is %.3f", bits) : watch_say(w, "there is no byte to look at");
+        break;
+    }
     case TEST_DATASET:
     case TEST_FILE_HASH:
-        s->seen = watch_say(w, t->u.listed.cmd == LISTED_IS_NOT_SET ? "it is in the list" : "it is not in the list");
+        s->seen = t->u.listed.cmd == LISTED_SCORE ? watch_say(w, "its score is not that, or it is not in the list")
+                                                  : watch_say(w, t->u.listed.cmd == LISTED_IS_NOT_SET ? "it is in the list" : "it is not in the list");
         break;
     default:
         break;
     }
+}
+
+/* Contents behind the test that failed: where they stand as well, more of the rule is there. */
+unsigned watch_also_there(const struct detect *d, const struct img_test *t, unsigned n, const struct input *in)
+{
+    unsigned found = 0;
+    for (unsigned k = 0; k < n; k++) {
+        struct str what = img_str(d->image, t[k].u.content.bytes);
+        found += t[k].kind == TEST_CONTENT && !(t[k].flags & CONTENT_NEGATED) && !t[k].on_base64 &&
+                 find_bytes(in->p, in->n, what.p, what.n, t[k].flags & CONTENT_NOCASE);
+    }
+    return found;
+}
+
+void watch_say_shown(struct watch *w, struct watch_step *s, const struct app_buffer *row, uint64_t v, unsigned n)
+{
+    char name[64] = "", of[32] = "";
+    const char *word = app_enum_name(row->names, v);
+    if (word)
+        snprintf(name, sizeof(name), " (%s)", word);
+    if (n > 1)
+        snprintf(of, sizeof(of), ", one of %u", n);
+    s->seen = watch_say(w, "it is %llu%s%s", (unsigned long long)v, name, of);
 }
 
 /* ------------------------------------------------------------------ tests of no buffer */
@@ -151,6 +186,22 @@ static const char *say_bits(struct watch *w, const struct detect *d, const struc
     return watch_say(w, "no rule has set %s on this flow before", names);
 }
 
+static const char *say_number(struct watch *w, const struct detect *d, const struct img_test *t)
+{
+    int64_t v;
+    if (!d->p->flow)
+        return watch_say(w, "the packet belongs to no flow");
+    if (!flowint_get(d, t->u.flowint.id, &v))
+        return watch_say(w, "no rule has set it on this flow before");
+    return watch_say(w, "it is %lld", (long long)v);
+}
+
+static const char *say_state(struct watch *w, const struct img_test *t, const struct app_tx *tx)
+{
+    const char *name = tx ? app_state_name((enum app_proto_id)t->u.ref.app, t->u.ref.dir, tx->progress[t->u.ref.dir]) : NULL;
+    return !tx ? watch_say(w, "there is no transaction") : watch_say(w, "it is %s", name ? name : "between two states");
+}
+
 static const char *say_field(struct watch *w, const struct detect *d, const struct img_test *t)
 {
     uint64_t v;
@@ -159,7 +210,7 @@ static const char *say_field(struct watch *w, const struct detect *d, const stru
     return watch_say(w, "it is %llu", (unsigned long long)v);
 }
 
-const char *watch_say_pre(struct watch *w, struct detect *d, const struct img_test *t)
+const char *watch_say_pre(struct watch *w, struct detect *d, const struct img_test *t, const struct app_tx *tx)
 {
     const struct packet *p = d->p;
     struct tcp_side s[2] = {{0}};
@@ -174,6 +225,10 @@ const char *watch_say_pre(struct watch *w, struct detect *d, const struct img_te
         return p->ver == 4 ? watch_say(w, "they are 0x%02x", (unsigned)p->ip_flags << 5) : NULL;
     case TEST_BITS:
         return failed ? say_bits(w, d, t) : NULL;
+    case TEST_FLOWINT:
+        return failed ? say_number(w, d, t) : NULL;
+    case TEST_APP_STATE:
+        return say_state(w, t, tx);
     case TEST_STREAM_SIZE:
         if (!p->flow || !tcp_side_get(p->flow, 0, &s[0]) || !tcp_side_get(p->flow, 1, &s[1]))
             return watch_say(w, "there is no TCP session");

@@ -189,7 +189,8 @@ static void bits_put(const struct explain *x, const struct test_bits *b)
                     STR_ARG(x->s->bits[b->id[i]]));
     if (b->group)
         sbuf_printf(x->out, " in group " STR_FMT, STR_ARG(x->s->bits[b->group - 1]));
-    if (b->scope != BITS_FLOW && b->scope != BITS_TX)
+    bool asks = b->cmd == BITS_ISSET || b->cmd == BITS_ISNOTSET || b->cmd == BITS_UNSET;
+    if (b->scope != BITS_FLOW && b->scope != BITS_TX && !asks)
         sbuf_printf(x->out, ", for %u s", b->expire_s);
 }
 
@@ -236,11 +237,7 @@ static const char *plain_word(unsigned kind)
                                                   [TEST_FTPBOUNCE] = "PORT names another host",
                                                   [TEST_CSUM] = "state of a checksum",
                                                   [TEST_FILESTORE] = "keep the file",
-                                                  [TEST_ENTROPY] = "entropy of the buffer",
-                                                  [TEST_APP_STATE] = "state of the transaction",
                                                   [TEST_HOOK] = "hook",
-                                                  [TEST_IPREP] = "reputation of an address",
-                                                  [TEST_DATASET] = "is in a set",
                                                   [TEST_FILE_HASH] = "hash of the file"};
     return words[kind] ? words[kind] : "?";
 }
@@ -269,8 +266,14 @@ static void number_put(const struct explain *x, const struct rule_test *t)
         sbuf_printf(o, "%s ", field_name(t->u.packet.field));
         uint_put(o, &t->u.packet.uint);
     } else {
+        unsigned buffer = x->s->where[t->where].buffer;
+        enum app_proto_id id;
+        const struct app_buffer *row = t->kind == TEST_BUFFER_UINT && buffer >= RULE_BUF_APP ? app_buffer_any(buffer - RULE_BUF_APP, &id) : NULL;
+        const char *name = row && t->u.uint.op <= NUM_NE ? app_enum_name(row->names, t->u.uint.a) : NULL;
         sbuf_cstr(o, t->kind == TEST_BSIZE ? "length " : "");
         uint_put(o, &t->u.uint);
+        if (name)
+            sbuf_printf(o, " (%s)", name);
     }
 }
 
@@ -280,6 +283,67 @@ static void captures_put(const struct explain *x, const struct test_pcre *t)
     for (unsigned k = 0; k < t->n_captures; k++)
         sbuf_printf(x->out, "%s group %u as " STR_FMT " of the %s", k ? "," : ", takes", t->capture[k].group,
                     STR_ARG(x->s->bits[t->capture[k].name]), of[t->capture[k].kind]);
+}
+
+static const char *const compares[] = {"=", "!=", "<", "<=", ">", ">="};
+
+static void entropy_put(const struct explain *x, const struct rule_test *t)
+{
+    bool range = t->u.entropy.op == NUM_IN || t->u.entropy.op == NUM_NOT_IN;
+    sbuf_cstr(x->out, "entropy ");
+    if (range)
+        sbuf_printf(x->out, "%s %g to %g", t->u.entropy.op == NUM_IN ? "from" : "not from", t->u.entropy.a, t->u.entropy.b);
+    else
+        sbuf_printf(x->out, "%s %g", t->u.entropy.op < ARRAY_LEN(compares) ? compares[t->u.entropy.op] : "?", t->u.entropy.a);
+}
+
+static void listed_put(const struct explain *x, const struct rule_test *t)
+{
+    static const char *const cmds[] = {[LISTED_IS_SET] = "is in", [LISTED_IS_NOT_SET] = "is not in", [LISTED_ADD] = "goes into",
+                                       [LISTED_TAKE] = "goes out of", [LISTED_SCORE] = "has a score in"};
+    const struct test_listed *l = &t->u.listed;
+    struct str name = l->list < x->s->n_lists ? x->s->lists[l->list].name : STR("?");
+    sbuf_printf(x->out, "%s the set " STR_FMT, l->cmd < ARRAY_LEN(cmds) ? cmds[l->cmd] : "?", STR_ARG(name));
+    if (l->cmd == LISTED_SCORE)
+        sbuf_printf(x->out, " %s %u", l->op < ARRAY_LEN(compares) ? compares[l->op] : "?", l->value);
+}
+
+static void reputation_put(const struct explain *x, const struct rule_test *t)
+{
+    static const char *const who[] = {"one end", "the source", "the destination", "both ends"};
+    sbuf_printf(x->out, "reputation of %s in " STR_FMT " ", who[t->u.iprep.who & 3], STR_ARG(x->s->bits[t->u.iprep.category]));
+    if (t->u.iprep.set)
+        sbuf_cstr(x->out, t->u.iprep.set == 1 ? "is known" : "is not known");
+    else
+        uint_put(x->out, &t->u.iprep.uint);
+}
+
+static void state_put(const struct explain *x, const struct rule_test *t)
+{
+    const char *name = app_state_name((enum app_proto_id)t->app, t->u.state.dir, t->u.state.progress);
+    sbuf_printf(x->out, "the transaction is %s %s", t->u.state.op == NUM_LT ? "before" : t->u.state.op == NUM_GT ? "beyond" : "at or beyond",
+                name ? name : "?");
+}
+
+static void key_put(const struct explain *x, const struct rule_test *t)
+{
+    sbuf_printf(x->out, "%s " STR_FMT, rule_key_def(t->u.key.key)->words, STR_ARG(t->u.key.value));
+}
+
+/* Keywords of their own, tests of lists, numbers that are not whole, states. */
+static bool other_put(const struct explain *x, const struct rule_test *t)
+{
+    static const struct {
+        uint8_t kind;
+        void (*put)(const struct explain *x, const struct rule_test *t);
+    } puts[] = {{TEST_ENTROPY, entropy_put}, {TEST_DATASET, listed_put}, {TEST_IPREP, reputation_put}, {TEST_APP_STATE, state_put},
+             {TEST_KEY_PACKET, key_put}, {TEST_KEY_BUFFER, key_put}};
+    for (unsigned i = 0; i < ARRAY_LEN(puts); i++)
+        if (puts[i].kind == t->kind) {
+            puts[i].put(x, t);
+            return true;
+        }
+    return false;
 }
 
 static void test_put(const struct explain *x, const struct rule_test *t)
@@ -328,10 +392,6 @@ static void test_put(const struct explain *x, const struct rule_test *t)
     case TEST_APP_PROTOCOL:
         named_put(x, t);
         break;
-    case TEST_KEY_PACKET:
-    case TEST_KEY_BUFFER:
-        sbuf_printf(o, "%s " STR_FMT, rule_key_def(t->u.key.key)->words, STR_ARG(t->u.key.value));
-        break;
     case TEST_THRESHOLD:
     case TEST_DETECTION_FILTER:
         explain_threshold(o, &t->u.threshold);
@@ -343,7 +403,8 @@ static void test_put(const struct explain *x, const struct rule_test *t)
         explain_blacklist(o, &t->u.blacklist);
         break;
     default:
-        sbuf_cstr(o, plain_word(t->kind));
+        if (!other_put(x, t))
+            sbuf_cstr(o, plain_word(t->kind));
         break;
     }
 }
