@@ -99,22 +99,38 @@ static void effect_note(const struct lint *l, const struct rule *r)
 
 /* ------------------------------------------------------------------ bits */
 
+/* One name is another bit for a flow, a host, a pair, a transaction; and a number. */
+enum { OF_FLOW, OF_HOST, OF_PAIR, OF_TX, NUMBERS, SPACES };
+static uint32_t slot(unsigned space, uint16_t id) { return (uint32_t)id * SPACES + space; }
+static unsigned space_of(const struct test_bits *b)
+{
+    static const uint8_t spaces[] = {[BITS_FLOW] = OF_FLOW, [BITS_HOST_SRC] = OF_HOST, [BITS_HOST_DST] = OF_HOST, [BITS_PAIR] = OF_PAIR,
+                                     [BITS_TX] = OF_TX,     [BITS_HOST_BOTH] = OF_HOST};
+    return spaces[b->scope];
+}
+
+static void number_used_by(const struct lint *l, const struct test_flowint *f)
+{
+    l->set[slot(NUMBERS, f->id)] |= f->op == '=' || f->op == '+' || f->op == '-';
+}
+
 static void bits_used_by(const struct lint *l, const struct rule *r)
 {
     for (unsigned i = 0; i < r->n_tests; i++) {
         const struct rule_test *t = &r->tests[i];
+        if (t->kind == TEST_FLOWINT)
+            number_used_by(l, &t->u.flowint);
         if (t->kind != TEST_BITS)
             continue;
         bool sets = t->u.bits.cmd == BITS_SET || t->u.bits.cmd == BITS_SETX || t->u.bits.cmd == BITS_TOGGLE;
         bool reads = t->u.bits.cmd == BITS_ISSET || t->u.bits.cmd == BITS_ISNOTSET;
-        for (unsigned k = 0; k < t->u.bits.n && k < ARRAY_LEN(t->u.bits.id); k++) {
-            l->set[t->u.bits.id[k]] |= sets;
-            l->read[t->u.bits.id[k]] |= reads;
-        }
         /* A group is asked or cleared as a whole: its bits are of use. */
-        if (t->u.bits.group && (reads || sets))
-            for (unsigned k = 0; k < t->u.bits.n && k < ARRAY_LEN(t->u.bits.id); k++)
-                l->read[t->u.bits.id[k]] = 1;
+        bool grouped = t->u.bits.group && (reads || sets);
+        for (unsigned k = 0; k < t->u.bits.n && k < ARRAY_LEN(t->u.bits.id); k++) {
+            uint32_t at = slot(space_of(&t->u.bits), t->u.bits.id[k]);
+            l->set[at] |= sets;
+            l->read[at] |= reads || grouped;
+        }
     }
 }
 
@@ -124,7 +140,7 @@ static void bit_never_set(const struct lint *l, const struct rule *r, const stru
     unsigned missing = 0;
     uint16_t first = b->id[0];
     for (unsigned k = b->n; k-- > 0;)
-        if (!l->set[b->id[k]]) {
+        if (!l->set[slot(space_of(b), b->id[k])]) {
             missing++;
             first = b->id[k];
         }
@@ -143,12 +159,35 @@ static void bits_note(const struct lint *l, const struct rule *r)
         if (t->u.bits.cmd == BITS_ISSET)
             bit_never_set(l, r, t);
         for (unsigned k = 0; k < t->u.bits.n && (t->u.bits.cmd == BITS_SET || t->u.bits.cmd == BITS_SETX); k++)
-            if (!l->read[t->u.bits.id[k]]) {
+            if (!l->read[slot(space_of(&t->u.bits), t->u.bits.id[k])]) {
                 lint_note(l, r, t, LINT_BIT_NEVER_READ, "it sets the bit " STR_FMT ", which no enabled rule asks for",
                           STR_ARG(l->s->bits[t->u.bits.id[k]]));
                 break;
             }
     }
+}
+
+/* ------------------------------------------------------------------ what else waits for another rule */
+
+static void waits_note(const struct lint *l, const struct rule *r)
+{
+    for (unsigned i = 0; i < r->n_tests; i++) {
+        const struct rule_test *t = &r->tests[i];
+        const struct test_flowint *f = &t->u.flowint;
+        bool asks = t->kind == TEST_FLOWINT && f->op != '=' && f->op != '+' && f->op != '-' && f->op != 'u';
+        if (asks && !l->set[slot(NUMBERS, f->id)])
+            lint_note(l, r, t, LINT_NUMBER_NEVER_SET, "it asks for the number " STR_FMT ", which no enabled rule sets", STR_ARG(l->s->bits[f->id]));
+        if (t->kind != TEST_DATASET || (t->u.listed.cmd != LISTED_IS_SET && t->u.listed.cmd != LISTED_SCORE) || t->u.listed.list >= l->s->n_lists)
+            continue;
+        const struct rule_list *set = &l->s->lists[t->u.listed.list];
+        if (!set->n && !set->load.n && !set->changes)
+            lint_note(l, r, t, LINT_SET_NEVER_FILLED, "the set " STR_FMT " has no file, and no rule puts anything into it", STR_ARG(set->name));
+    }
+    bool activated = !r->activated_by;
+    for (uint32_t i = 0; i < l->s->n_rules && !activated; i++)
+        activated = !(l->s->rules[i]->flags & RULE_DISABLED) && l->s->rules[i]->activates == r->activated_by;
+    if (!activated)
+        lint_note(l, r, NULL, LINT_NEVER_ACTIVATED, "it waits for number %u, which no enabled rule activates", r->activated_by);
 }
 
 static void twice_note(const struct lint *l, const struct rule_refusal *list, uint32_t n)
@@ -165,7 +204,7 @@ static void twice_note(const struct lint *l, const struct rule_refusal *list, ui
 
 void rules_lint(const struct rule_set *s, rules_lint_fn *f, void *ctx)
 {
-    struct lint l = {.s = s, .f = f, .ctx = ctx, .set = calloc(s->n_bits + 1u, 1), .read = calloc(s->n_bits + 1u, 1)};
+    struct lint l = {.s = s, .f = f, .ctx = ctx, .set = calloc((s->n_bits + 1u) * SPACES, 1), .read = calloc((s->n_bits + 1u) * SPACES, 1)};
     for (uint32_t i = 0; l.set && l.read && i < s->n_rules; i++)
         if (!(s->rules[i]->flags & RULE_DISABLED))
             bits_used_by(&l, s->rules[i]);
@@ -179,6 +218,7 @@ void rules_lint(const struct rule_set *s, rules_lint_fn *f, void *ctx)
         if (rule_reset_in_vain(r))
             lint_note(&l, r, NULL, LINT_RESET_WITHOUT_TCP, "it asks for TCP resets alone, and has no TCP: none can be sent");
         bits_note(&l, r);
+        waits_note(&l, r);
         effect_note(&l, r);
     }
     twice_note(&l, s->replaced, s->n_replaced);

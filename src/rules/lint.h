@@ -13,7 +13,7 @@ struct lint {
     const struct rule_set *s;
     rules_lint_fn *f;
     void *ctx;
-    uint8_t *set, *read; /* by bit's number: some enabled rule does */
+    uint8_t *set, *read; /* by name's number and whose it is (lint.c): some enabled rule does */
 };
 
 /* t: the test that it is about; NULL: the rule as a whole. */

@@ -165,6 +165,9 @@ typedef void rules_lint_fn(void *ctx, const struct rule_note *n);
     X(EMPTY_RANGE, "empty-range", "write a range that some value lies in")                                            \
     X(CONTENTS_CONTRADICT, "contents-contradict", "leave one of the two out, or give it another place")               \
     X(DUPLICATE_SID, "duplicate-sid", "give each rule a sid of its own")                                              \
+    X(NUMBER_NEVER_SET, "number-never-set", "load the rule that sets or counts it, or leave this one out")            \
+    X(SET_NEVER_FILLED, "set-never-filled", "give it a file with load or state, or a rule that sets it")              \
+    X(NEVER_ACTIVATED, "never-activated", "load an activate rule with this number, or leave this one out")            \
     X(NO_EFFECT, "no-effect", "leave noalert out, or set a bit")                                                      \
     X(RESET_WITHOUT_TCP, "reset-without-tcp", "answer by icmp_port, or write tcp in the header")
 void rules_lint(const struct rule_set *s, rules_lint_fn *f, void *ctx);
