@@ -49,8 +49,20 @@ static void put(struct shown *w, const char *path, const char *value, const char
     json_close(w->j);
 }
 
+static void count(void *ctx, const char *name, const char *text)
+{
+    (void)name, (void)text;
+    ++*(unsigned *)ctx;
+}
+
 static void one(void *ctx, const struct setting *s, const char *value, const char *source)
 {
+    const struct shown *w = ctx;
+    bool vars = !strncmp(s->path, "vars.", 5), ports = strstr(s->path, ".port-groups") != NULL;
+    unsigned n = 0;
+    /* snort.conf has its variables elsewhere: they follow one by one. */
+    if (!value && vars && (conf_each_var(w->c, ports, count, &n), n))
+        return;
     put(ctx, s->path, value, source);
 }
 

@@ -246,8 +246,12 @@ static const char *source_of(const struct conf_node *n, struct sbuf *b)
         return n->from == CONF_SET ? "--set" : "stock";
     sbuf_clear(b);
     sbuf_cstr(b, n->file);
-    sbuf_byte(b, ':');
-    sbuf_u64(b, n->line);
+    if (n->line) {
+        sbuf_byte(b, ':');
+        sbuf_u64(b, n->line);
+    } else {
+        sbuf_cstr(b, " (no line: as such a file means it)");
+    }
     const char *z = sbuf_z(b);
     return z ? z : n->file;
 }
@@ -264,7 +268,8 @@ void conf_each(const struct conf *c,
     for (size_t i = 0; i < all; i++) {
         const struct conf_node *n = conf_node(c, s[i].path);
         bool empty = !n || (n->kind == CONF_SCALAR ? !*n->value : !n->child);
-        bool misfit = n && n->kind == CONF_MAP && s[i].type != SET_MAP && s[i].type != SET_LIST;
+        bool one = s[i].type != SET_MAP && s[i].type != SET_LIST, items = n && n->kind == CONF_LIST && s[i].type == SET_STR;
+        bool misfit = n && one && n->kind != CONF_SCALAR && !items; /* and ignored */
         if (empty || misfit) {
             f(ctx, &s[i], s[i].dflt, "default");
             continue;

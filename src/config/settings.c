@@ -179,6 +179,29 @@ static const struct choice {
     {"decoder.geneve.ports", a_port_list},
 };
 
+/* Of each protocol that has one. */
+static const struct choice protocol_choices[] = {
+    {".enabled", "yes, no, detection-only"},
+    {".ja3-fingerprints", "yes, no, auto"},
+    {".ja4-fingerprints", "yes, no, auto"},
+    {".hassh", "yes, no, auto"},
+    {".encryption-handling", "track-only, full, bypass, default"},
+};
+
+static const char *words_of(const char *path)
+{
+    static const char protocols[] = "app-layer.protocols.";
+    for (size_t i = 0; i < ARRAY_LEN(choices); i++)
+        if (!strcmp(choices[i].path, path))
+            return choices[i].words;
+    struct str s = str_cstr(path), key = str_starts(s, str_cstr(protocols)) ? str_skip(s, sizeof(protocols) - 1) : STR("");
+    int64_t dot = str_chr(key, '.');
+    for (size_t i = 0; i < ARRAY_LEN(protocol_choices) && dot > 0; i++)
+        if (str_eq(str_skip(key, (uint32_t)dot), str_cstr(protocol_choices[i].path)))
+            return protocol_choices[i].words;
+    return NULL;
+}
+
 static bool is_port(struct str s)
 {
     uint64_t v;
@@ -231,14 +254,14 @@ static bool ports_list_good(const char *value)
     return true;
 }
 
-static bool is_choice(const char *words, const char *value)
+static bool is_choice(const char *words, const char *value, bool any_case)
 {
     int truth = conf_truth(value);
     struct str left = str_cstr(words);
     while (left.n) {
         struct str one = str_trim(str_split(left, ',', &left));
         bool yes = str_eq(one, STR("yes")), no = str_eq(one, STR("no"));
-        if (str_eq(one, str_cstr(value)) || (yes && truth == 1) || (no && truth == 0))
+        if (str_eq(one, str_cstr(value)) || (any_case && str_ieq(one, str_cstr(value))) || (yes && truth == 1) || (no && truth == 0))
             return true;
     }
     return false;
@@ -246,13 +269,9 @@ static bool is_choice(const char *words, const char *value)
 
 static const char *text_wrong(const struct setting *s, const char *value)
 {
-    for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
-        if (strcmp(choices[i].path, s->path) != 0)
-            continue;
-        bool good = choices[i].words == a_port_list ? ports_list_good(value)
-                                                    : is_choice(choices[i].words, value);
-        return good ? NULL : "no such value";
-    }
+    const char *words = words_of(s->path);
+    if (words)
+        return (words == a_port_list ? ports_list_good(value) : is_choice(words, value, !strncmp(s->path, "app-layer.protocols.", 20))) ? NULL : "no such value";
     uint64_t mask;
     if (!strcmp(s->path, "umask"))
         return str_u64_base(str_cstr(value), 8, &mask) && mask <= 0777 ? NULL
@@ -265,10 +284,7 @@ static const char *text_wrong(const struct setting *s, const char *value)
 
 const char *setting_choices(const struct setting *s)
 {
-    for (size_t i = 0; i < ARRAY_LEN(choices); i++)
-        if (!strcmp(choices[i].path, s->path))
-            return choices[i].words;
-    return NULL;
+    return words_of(s->path);
 }
 
 const char *value_hint(const struct setting *s, char *to, size_t room)
