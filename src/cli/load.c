@@ -280,6 +280,8 @@ struct overlay *load_overlay(const struct conf *c, struct image *i, uint64_t ver
     struct overlay_options oo = {.var = variable, .ctx = conf_ctx(c), .version = version,
                                  .tune = response_policy_tune, .tune_ctx = r};
     struct overlay *o = r ? overlay_build(i, &oo, d) : NULL;
+    if (o)
+        response_policy_tell(r, d);
     response_policy_free(r);
     return o;
 }

@@ -83,7 +83,7 @@ int image_cache_path(const char *cache_dir, uint64_t content_hash, char *out, si
  * that was left to grow takes seconds.
  */
 void image_cache_prune(const char *dir, uint64_t max_age_s, uint64_t now_s, unsigned most);
-#define IMAGE_VERSION 13
+#define IMAGE_VERSION 14
 
 /* A rule's facts, borrowed from the image. */
 struct image_rule_info {
@@ -120,6 +120,7 @@ struct overlay_rule {
     uint8_t action;   /* enum rule_action */
     uint8_t response; /* enum rule_response bits */
     uint8_t priority; /* 0: the rule's */
+    uint8_t rank;     /* of its action in the order of evaluation; tune leaves it alone */
 };
 struct overlay;
 struct overlay_options {
@@ -141,6 +142,8 @@ struct image *overlay_image(const struct overlay *o);
 uint64_t overlay_version(const struct overlay *o);
 void *overlay_keep(const struct overlay *o);
 const struct overlay_rule *overlay_rule(const struct overlay *o, uint32_t rule);
+/* Some rule's action is another than the image's: its place in the order of rules does not say when it is evaluated. */
+bool overlay_reorders(const struct overlay *o);
 
 /* ------------------------------------------------------------------ state shared by workers */
 

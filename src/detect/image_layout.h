@@ -50,6 +50,8 @@ enum image_section {
     SEC_COUNT
 };
 
+enum { IMG_ACTIONS = 40 };
+static_assert((int)ACTION_COUNT <= (int)IMG_ACTIONS && RULE_TYPES_OWN + 1 <= IMG_ACTIONS, "each has its rank");
 struct img_header {
     char magic[8];
     uint32_t version;
@@ -63,6 +65,7 @@ struct img_header {
     uint32_t n_file_thresholds; /* the last ones of SEC_THRESHOLDS */
     uint32_t n_pcre;
     uint32_t loaded, disabled, refused, replaced, skipped, notes_left; /* struct image_report */
+    uint8_t action_rank[IMG_ACTIONS], ruletype_rank[IMG_ACTIONS]; /* order of evaluation, for actions that an overlay changes */
     struct {
         uint64_t at, n; /* byte offset in the file, number of elements */
     } sec[SEC_COUNT];

@@ -120,6 +120,8 @@ void build_facts(struct builder *b)
     h->refused = b->set->n_refusals;
     h->replaced = b->set->n_replaced;
     h->skipped = b->set->skipped;
+    memcpy(h->action_rank, b->set->action_rank, sizeof(b->set->action_rank));
+    memcpy(h->ruletype_rank, b->set->ruletype_rank, sizeof(b->set->ruletype_rank));
 }
 
 int build_out_open(struct builder *b, const char *path)

@@ -389,9 +389,16 @@ struct overlay *overlay_build(struct image *i, const struct overlay_options *opt
         rc = build_ip_only(o);
     for (uint32_t k = 0; k < n && !rc; k++) {
         const struct img_rule *r = &i->rules[k];
-        o->rule[k] = (struct overlay_rule){.enabled = !rule_broken(&broken, r, d), .action = r->action, .response = r->response};
+        struct overlay_rule *x = &o->rule[k];
+        bool broken_rule = rule_broken(&broken, r, d);
+        *x = (struct overlay_rule){.enabled = !broken_rule, .action = r->action, .response = r->response};
         if (opt->tune)
-            opt->tune(opt->tune_ctx, i, k, &o->rule[k]);
+            opt->tune(opt->tune_ctx, i, k, x);
+        if (broken_rule || x->action >= ACTION_COUNT)
+            x->enabled = 0;
+        bool as_it_was = x->action == r->action;
+        x->rank = as_it_was && r->ruletype ? i->h->ruletype_rank[r->ruletype % IMG_ACTIONS] : i->h->action_rank[x->action % IMG_ACTIONS];
+        o->reorders |= !as_it_was;
     }
     if (!rc)
         rc = gates_build(o);
@@ -403,6 +410,11 @@ done:
         return NULL;
     }
     return o;
+}
+
+bool overlay_reorders(const struct overlay *o)
+{
+    return o->reorders;
 }
 
 struct overlay *overlay_ref(struct overlay *o)

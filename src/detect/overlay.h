@@ -25,6 +25,7 @@ struct overlay {
     uint64_t version;
     void *keep; /* overlay_options.keep */
     void (*keep_free)(void *keep);
+    bool reorders;  /* overlay_reorders */
     uint32_t stamp; /* of version and content: caches in flows compare it */
     /* addresses */
     uint32_t *start4;     /* ascending, start4[0] == 0 */

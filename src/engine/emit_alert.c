@@ -191,7 +191,8 @@ static void alert_section(struct engine *e, const struct alert *a, const struct 
     h.gid = r.gid;
     h.sid = r.sid;
     h.rev = r.rev;
-    h.priority = r.priority;
+    const struct overlay_rule *tuned = overlay_rule(detect_overlay(e->detect), a->rule);
+    h.priority = tuned->priority ? tuned->priority : r.priority;
     h.class_id = r.class_id;
     h.blocked = a->blocked;
     h.would = a->would;

@@ -44,6 +44,8 @@ static struct overlay *overlay_from(struct engine_proc *p, struct conf *conf, in
                                  .keep = l,
                                  .keep_free = engine_live_free};
     struct overlay *o = l ? overlay_build(i, &oo, d) : NULL;
+    if (o)
+        response_policy_tell(engine_live_policy(l), d);
     image_close(i);
     return o;
 }

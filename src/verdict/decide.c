@@ -85,7 +85,7 @@ uint8_t response_on_mirror(unsigned action, uint8_t response, uint8_t on_drop)
 
 /* Does the action reach the rest of the flow?  By the rule's type, and where in the packet it
  * matched (A5). */
-static bool whole_flow(const struct image_rule_info *r, const struct match *m)
+static bool whole_flow(const struct image_rule_info *r, const struct match *m, unsigned action)
 {
     enum { SCOPE_PACKET = 1, SCOPE_FLOW = 2 };
     if (r->scope == SCOPE_PACKET || r->scope == SCOPE_FLOW) /* "drop:flow" */
@@ -102,7 +102,7 @@ static bool whole_flow(const struct image_rule_info *r, const struct match *m)
         return m->flags & MATCH_STREAM;
     case TYPE_DE_ONLY:
     case TYPE_PKT:
-        return r->action == ACTION_BLOCK;
+        return action == ACTION_BLOCK;
     }
     return false;
 }
@@ -156,7 +156,7 @@ static void apply(struct deciding *w, const struct image_rule_info *r, const str
     struct flow *f = w->p->flow;
     struct decision *o = w->out;
     unsigned does = effects[action];
-    bool flow_wide = f && whole_flow(r, m);
+    bool flow_wide = f && whole_flow(r, m, action);
     if (does & DOES_PASS) {
         o->pass = true;
         if (flow_wide && !(f->flags & FLOW_DROP))
@@ -225,21 +225,27 @@ static bool write_alert(struct deciding *w, const struct match *m, unsigned acti
  * Order of the matches: by rule, and for one rule the later transaction first (A5).  In firewall mode by phase before
  * that; the firewall's own stay as they came.
  */
-static bool comes_before(const struct match *a, const struct match *b, bool phases)
+static bool comes_before(const struct match *a, const struct match *b, bool phases, const struct overlay *reordered)
 {
     if (phases && a->phase != b->phase)
         return a->phase < b->phase;
     if (a->flags & MATCH_FIREWALL)
         return false;
+    if (reordered && !(b->flags & MATCH_FIREWALL)) {
+        uint8_t x = overlay_rule(reordered, a->rule)->rank, y = overlay_rule(reordered, b->rule)->rank;
+        if (x != y)
+            return x < y;
+    }
     return a->rule < b->rule || (a->rule == b->rule && a->tx_id > b->tx_id);
 }
 
-static void sort(struct match *m, uint32_t n, bool phases)
+static void sort(struct match *m, uint32_t n, bool phases, const struct overlay *o)
 {
+    const struct overlay *reordered = overlay_reorders(o) ? o : NULL;
     for (uint32_t k = 1; k < n; k++) {
         struct match v = m[k];
         uint32_t i = k;
-        for (; i && comes_before(&v, &m[i - 1], phases); i--)
+        for (; i && comes_before(&v, &m[i - 1], phases, reordered); i--)
             m[i] = m[i - 1];
         m[i] = v;
     }
@@ -316,7 +322,7 @@ void verdict_decide(const struct verdict_config *c, struct detect *d, struct pac
     const struct overlay *o = detect_overlay(d);
     const struct image *i = overlay_image(o);
     bool passed = false;
-    sort(m->m, m->n, m->firewall.asked);
+    sort(m->m, m->n, m->firewall.asked, o);
     out->overflow += m->overflow;
     struct matches all = *m;
     uint32_t n = queue_select(&c->queue, o, &all);

@@ -20,9 +20,9 @@ struct queued {
     struct match m;
 };
 
-static uint32_t key_of(const struct event_queue *q, const struct image_rule_info *r)
+static uint32_t key_of(const struct event_queue *q, const struct image_rule_info *r, const struct overlay_rule *tuned)
 {
-    return q->by_priority ? r->priority : UINT32_MAX - r->longest;
+    return q->by_priority ? tuned->priority ? tuned->priority : r->priority : UINT32_MAX - r->longest;
 }
 
 /* Groups stand in the order of the actions already. */
@@ -49,7 +49,8 @@ static uint32_t collect(const struct event_queue *q, const struct overlay *o, co
         image_rule(overlay_image(o), m->m[k].rule, &r);
         if (r.dialect != dialect || (m->m[k].flags & MATCH_NOALERT))
             continue;
-        v[n++] = (struct queued){k, key_of(q, &r), group_of(&r, overlay_rule(o, m->m[k].rule)), m->m[k]};
+        const struct overlay_rule *tuned = overlay_rule(o, m->m[k].rule);
+        v[n++] = (struct queued){k, key_of(q, &r, tuned), group_of(&r, tuned), m->m[k]};
     }
     return n;
 }

@@ -3,6 +3,7 @@
 #include "verdict/respond.h"
 
 #include "config/config.h"
+#include "verdict/override.h"
 #include "verdict/query.h"
 
 #include <stdio.h>
@@ -66,6 +67,7 @@ struct response_policy {
     struct ip_ranges own;
     struct response_default by_query[DEFAULTS_MOST];
     unsigned n;
+    struct overrides *overrides;
 };
 
 static const char *variable(void *ctx, bool port, const char *name)
@@ -145,7 +147,8 @@ struct response_policy *response_policy_new(const struct conf *c, struct diags *
     if (!p)
         return NULL;
     arena_init(&p->arena, 0, 0);
-    if (networks_read(p, c, d) || defaults_read(p, c, d)) {
+    p->overrides = overrides_read(&p->arena, c, d);
+    if (!p->overrides || networks_read(p, c, d) || defaults_read(p, c, d)) {
         response_policy_free(p);
         return NULL;
     }
@@ -182,6 +185,7 @@ void response_policy_tune(void *policy, const struct image *i, uint32_t rule,
 {
     const struct response_policy *p = policy;
     struct image_rule_info info;
+    overrides_apply(p->overrides, i, rule, r);
     if (r->response)
         return;
     image_rule(i, rule, &info);
@@ -192,6 +196,11 @@ void response_policy_tune(void *policy, const struct image *i, uint32_t rule,
             r->response = p->by_query[k].bits;
             return;
         }
+}
+
+void response_policy_tell(const struct response_policy *p, struct diags *d)
+{
+    overrides_tell(p->overrides, d);
 }
 
 /* ------------------------------------------------------------------ configuration */

@@ -266,6 +266,59 @@ static void by_default(void **state)
     arena_done(&arena);
 }
 
+/* Entries that fit, in order; those that can't be read are left out; what fitted nothing is told. */
+static void overrides(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct diags d;
+    arena_init(&arena, 0, 0);
+    diags_init(&d, &arena);
+    struct conf *c = conf_of("rule-overrides:\n"
+                             "  - {query: \"sid:100\", action: drop, priority: 1}\n"
+                             "  - {query: \"sid:100\", priority: 7, resp: reset_both}\n"
+                             "  - {query: \"sid:200\", enabled: no}\n"
+                             "  - {query: \"action:drop\", action: reject}\n"
+                             "  - {query: \"sid:12345\", enabled: no}\n"
+                             "  - {query: \"sid:300\"}\n"
+                             "  - {query: \"sid:300\", action: dorp}\n"
+                             "  - {query: \"sid:300\", enabled: perhaps}\n"
+                             "  - {query: \"sid:300\", priority: 0}\n"
+                             "  - {query: \"sid:300\", colour: red}\n"
+                             "  - {query: \"nonsense\", enabled: no}\n",
+                             &d);
+    struct image *i = image_of(rules_text, &d);
+    assert_int_equal(d.errors, 0);
+    struct response_policy *p = response_policy_new(c, &d);
+    assert_int_equal(d.errors, 6);
+    assert_int_equal(d.first->line, 7);
+    struct overlay_options o = {.var = var, .version = 1, .tune = response_policy_tune, .tune_ctx = p};
+    struct overlay *v = overlay_build(i, &o, &d);
+    assert_non_null(v);
+    assert_true(overlay_reorders(v));
+    const struct overlay_rule *a = overlay_rule(v, (uint32_t)image_find_sid(i, 1, 100)), *b = overlay_rule(v, (uint32_t)image_find_sid(i, 1, 200)),
+                              *e = overlay_rule(v, (uint32_t)image_find_sid(i, 1, 300));
+    assert_int_equal(a->action, ACTION_REJECT); /* what an entry before has made of it is what a later one sees */
+    assert_int_equal(a->priority, 7);
+    assert_int_equal(a->response, RESP_RST_BOTH);
+    assert_int_equal(a->enabled, 1);
+    assert_int_equal(b->enabled, 0);
+    assert_int_equal(e->action, ACTION_ALERT);
+    uint32_t before = d.errors;
+    struct diags told;
+    diags_init(&told, &arena);
+    response_policy_tell(p, &told);
+    assert_non_null(told.first);
+    assert_null(told.first->next); /* of 12345 alone */
+    assert_int_equal(told.first->line, 6);
+    assert_int_equal(d.errors, before);
+    overlay_close(v);
+    response_policy_free(p);
+    image_close(i);
+    conf_free(c);
+    arena_done(&arena);
+}
+
 /* Other rules come into force: what is open and what was counted keeps its rule. */
 static void other_rules(void **state)
 {
@@ -418,7 +471,7 @@ int main(void)
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words),         cmocka_unit_test(queries),       cmocka_unit_test(networks),
-        cmocka_unit_test(by_default),    cmocka_unit_test(other_rules),   cmocka_unit_test(configuration),
+        cmocka_unit_test(by_default), cmocka_unit_test(overrides),   cmocka_unit_test(other_rules),   cmocka_unit_test(configuration),
         cmocka_unit_test(what_a_mirror_cannot), cmocka_unit_test(what_a_mirror_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

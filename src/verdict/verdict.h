@@ -276,9 +276,8 @@ bool responder_rule_at(const struct responder *r, unsigned n, uint32_t *rule,
  * none. */
 int response_words(struct str text, uint8_t *bits, struct str *bad);
 /*
- * response.networks, or HOME_NET: for response_config.own.  response.default: rules that name no
- * response get one by query; for overlay_options.tune.  Errors in d; NULL: no memory.  Read-only
- * afterwards.
+ * response.networks, or HOME_NET: for response_config.own.  rule-overrides change rules by query, response.default
+ * gives those that name no response one; for overlay_options.tune.  Errors in d; NULL: no memory.  Read-only afterwards.
  */
 struct response_policy;
 uint8_t response_on_drop(const struct conf *c, struct diags *d);
@@ -287,6 +286,7 @@ void response_policy_free(struct response_policy *p);
 bool response_policy_own(void *policy, uint8_t ver, const struct ip_addr *a);
 void response_policy_tune(void *policy, const struct image *i, uint32_t rule,
                           struct overlay_rule *r);
+void response_policy_tell(const struct response_policy *p, struct diags *d); /* after it tuned all rules: what fitted none */
 /* Settings of `response` into *out; own and ctx are set to the policy. */
 void response_config_read(const struct conf *c, struct response_policy *p,
                           struct response_config *out, struct diags *d);
