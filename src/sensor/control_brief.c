@@ -51,6 +51,7 @@ void report_brief(struct supervisor *s, struct json *j)
     json_u64(j, "flows", c->engine.flow.active);
     json_u64(j, "cpu_ms", cpu);
     json_u64(j, "rss_kb", rss);
+    json_u64(j, "gave_way", s->hogged);
     json_u64(j, "restarts", s->engine.restarts);
     json_u64(j, "policy_version", s->version);
     json_u64(j, "rules", s->rules.n_rules);

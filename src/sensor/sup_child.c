@@ -252,8 +252,10 @@ static void ready(struct supervisor *s, struct proc *p)
     if (p->role == ROLE_LOGGER && s->engine.state == PROC_NONE && !s->engine.restart_ns &&
         !s->running && sup_start_engine(s))
         sup_fail(s, "the engine can't be started");
-    if (p->role == ROLE_ENGINE)
+    if (p->role == ROLE_ENGINE) {
         wire_engine_ready(s);
+        hogs_engine_ready(s);
+    }
     if (p->role == ROLE_ENGINE && !s->running) {
         s->running = true;
         wire_began(s);
@@ -343,6 +345,7 @@ void sup_message(struct supervisor *s, struct proc *p)
 static void engine_gone(struct supervisor *s)
 {
     wire_engine_gone(s);
+    s->n_hogs = 0;
     lists_engine_gone(s);
     counts_past(s);
     for (unsigned w = 0; w < SENSOR_WORKERS; w++)

@@ -75,9 +75,7 @@ static int fill_setup(struct supervisor *s)
     x->ring = (uint32_t)p->live.ring;
     x->library = p->pcap;
     x->outgoing = p->with_address;
-    /* Many that run before all others would run before each other: only where somebody asks for it. */
-    const char *priority = conf_str(s->conf, "worker-priority");
-    x->realtime = p->realtime && (!s->name || (priority && !strcmp(priority, "realtime")));
+    x->realtime = p->realtime;
     x->in_wire = p->in_wire;
     x->queue = p->queue;
     x->queue_first = p->q.queue;
@@ -251,6 +249,7 @@ void supervisor_tick(struct supervisor *s)
     watch_beats(s, now);
     control_tick(s);
     survey_tick(s);
+    hogs_tick(s);
     if (s->reload.again && s->running && s->reload.state == RELOAD_NONE) {
         s->reload.again = false;
         (void)sup_reload(s);

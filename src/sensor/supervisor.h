@@ -121,6 +121,13 @@ struct trunk {
     int lock[PAIR_ENDS];
     unsigned index[PAIR_ENDS]; /* of the port that the gate was put at */
 };
+/* A worker that may have to give way (sup_hogs.c). */
+struct hog {
+    pid_t tid;
+    uint64_t spent_ns;
+    unsigned quiet; /* looks in a row at which it took little */
+    bool gives_way;
+};
 struct watch;
 struct pollfd;
 struct sensor {
@@ -179,6 +186,9 @@ struct supervisor {
     struct worker_counts past, ended; /* sums of engines that ended; of the last one */
     struct logger_counters past_log;
     struct wire *wire; /* NULL: mirror ports */
+    struct hog hog[SENSOR_WORKERS];
+    unsigned n_hogs;
+    uint64_t hogs_look_ns, hogged; /* how often one had to give way */
     struct blacklist *list; /* its block is mapped by every engine */
     void *list_block;
     size_t list_bytes;
@@ -261,6 +271,9 @@ void report_wire(struct supervisor *s, struct json *j);
 /* Frames that went on without us, and those that did not. */
 uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped, uint64_t *between);
 
+/* sup_hogs.c */
+void hogs_engine_ready(struct supervisor *s);
+void hogs_tick(struct supervisor *s);
 /* sup_trunk.c */
 int trunks_plan(struct supervisor *s) MUST_CHECK; /* who shares what; nothing is opened.  -EINVAL, told */
 void trunks_rings(struct supervisor *s);          /* after all have planned */

@@ -19,17 +19,21 @@ struct overrides {
     struct override *first;
 };
 
-static bool wrong(struct diags *d, const struct conf_node *at, const char *hint, const char *what, const char *text)
+static bool wrong(struct diags *d, const struct conf_node *at, const char *hint, const char *what,
+                  const char *text)
 {
-    diag_add(d, DIAG_ERROR, at->file, at->line, at->column, hint, "rule-overrides: %s%s%s", what, text ? ": " : "", text ? text : "");
+    diag_add(d, DIAG_ERROR, at->file, at->line, at->column, hint, "rule-overrides: %s%s%s", what,
+             text ? ": " : "", text ? text : "");
     return false;
 }
 
 /* Of those that change what becomes of traffic; the others are parts of what a rule asks. */
 static int action_of(const char *word)
 {
-    static const uint8_t may[] = {ACTION_ALERT,     ACTION_PASS,      ACTION_LOG,        ACTION_DROP,  ACTION_SDROP,    ACTION_BLOCK, ACTION_REJECT,
-                                  ACTION_REJECTSRC, ACTION_REJECTDST, ACTION_REJECTBOTH, ACTION_RESET, ACTION_BLACKLIST};
+    static const uint8_t may[] = {ACTION_ALERT,      ACTION_PASS,      ACTION_LOG,
+                                  ACTION_DROP,       ACTION_SDROP,     ACTION_BLOCK,
+                                  ACTION_REJECT,     ACTION_REJECTSRC, ACTION_REJECTDST,
+                                  ACTION_REJECTBOTH, ACTION_RESET,     ACTION_BLACKLIST};
     for (size_t k = 0; k < sizeof(may); k++)
         if (!strcmp(word, rule_action_name(may[k])))
             return may[k];
@@ -48,8 +52,10 @@ static bool one(struct override *x, const struct conf_node *n, struct diags *d)
     }
     if (!strcmp(n->name, "action")) {
         x->action = action_of(word);
-        return x->action >= 0 ||
-               wrong(d, n, "alert, pass, log, drop, sdrop, block, reject, rejectsrc, rejectdst, rejectboth, reset, blacklist", "no action", word);
+        return x->action >= 0 || wrong(d, n,
+                                       "alert, pass, log, drop, sdrop, block, reject, rejectsrc, "
+                                       "rejectdst, rejectboth, reset, blacklist",
+                                       "no action", word);
     }
     if (!strcmp(n->name, "priority") || !strcmp(n->name, "severity")) {
         bool ok = str_u64(str_cstr(word), &v) && v >= 1 && v <= PRIORITY_MOST;
@@ -61,7 +67,10 @@ static bool one(struct override *x, const struct conf_node *n, struct diags *d)
         uint8_t bits;
         bool ok = !response_words(str_cstr(word), &bits, &bad);
         x->response = ok ? bits : UNSET;
-        return ok || wrong(d, n, "reset_source, reset_dest, reset_both, icmp_net, icmp_host, icmp_port, icmp_all, none", "no response", word);
+        return ok || wrong(d, n,
+                           "reset_source, reset_dest, reset_both, icmp_net, icmp_host, icmp_port, "
+                           "icmp_all, none",
+                           "no response", word);
     }
     return wrong(d, n, "query, enabled, action, priority, resp", "not known", n->name);
 }
@@ -70,9 +79,11 @@ static bool one(struct override *x, const struct conf_node *n, struct diags *d)
 static bool entry(struct override *x, struct arena *a, const struct conf_node *e, struct diags *d)
 {
     const char *query = conf_sub_str(e, "query", NULL), *why;
-    *x = (struct override){.at = e, .enabled = UNSET, .action = UNSET, .response = UNSET, .priority = UNSET};
+    *x = (struct override){
+        .at = e, .enabled = UNSET, .action = UNSET, .response = UNSET, .priority = UNSET};
     if (!query || !e->child->next)
-        return wrong(d, e, "- {query: \"sid:2001219\", enabled: no}", "an entry has a query and what it changes", NULL);
+        return wrong(d, e, "- {query: \"sid:2001219\", enabled: no}",
+                     "an entry has a query and what it changes", NULL);
     for (const struct conf_node *n = e->child; n; n = n->next)
         if (!one(x, n, d))
             return false;
@@ -102,7 +113,8 @@ struct overrides *overrides_read(struct arena *a, const struct conf *c, struct d
     return o;
 }
 
-void overrides_apply(struct overrides *o, const struct image *i, uint32_t rule, struct overlay_rule *r)
+void overrides_apply(struct overrides *o, const struct image *i, uint32_t rule,
+                     struct overlay_rule *r)
 {
     for (struct override *x = o->first; x; x = x->next) {
         if (!query_match(x->query, i, rule, r))
@@ -123,6 +135,8 @@ void overrides_tell(const struct overrides *o, struct diags *d)
 {
     for (const struct override *x = o->first; x; x = x->next)
         if (!x->fits)
-            diag_add(d, DIAG_WARNING, x->at->file, x->at->line, x->at->column, "`riposte rules show` knows the loaded rules",
-                     "rule-overrides: no loaded rule fits \"%s\"", conf_sub_str(x->at, "query", ""));
+            diag_add(d, DIAG_WARNING, x->at->file, x->at->line, x->at->column,
+                     "`riposte rules show` knows the loaded rules",
+                     "rule-overrides: no loaded rule fits \"%s\"",
+                     conf_sub_str(x->at, "query", ""));
 }
