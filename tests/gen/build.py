@@ -13,12 +13,12 @@ import wire
 from ruletext import Unbuildable
 from solve import solve
 
-UNKNOWN = {'sd_pattern': 'sensitive data', 'rpc': 'rpc', 'asn1': 'asn1', 'app-layer-event': 'event', 'decode-event': 'event',
-           'stream-event': 'event', 'ftpbounce': 'ftpbounce', 'filemagic': 'file lists', 'filemd5': 'file lists', 'filesha1': 'file lists',
-           'filesha256': 'file lists', 'iprep': 'iprep', 'geoip': 'geoip', 'dataset': 'dataset', 'flowint': 'flowint', 'ssl_state': 'ssl_state',
-           'ssl_version': 'ssl_version', 'dce_iface': 'dce', 'dce_opnum': 'dce', 'sip_stat_code': 'sip', 'lua': 'lua', 'tls.fingerprint': 'a hash has no way back',
-           'fileext': 'file lists', 'filename': 'file lists', 'activated_by': 'dynamic rules', 'app-layer-protocol': 'app-layer-protocol'}
-NO_BUFFER = {'ssh_proto', 'ssh_software', 'sip_method', 'sip_header', 'stub', 'tcp.hdr'}
+UNKNOWN = {'sd_pattern': 'sensitive data', 'decode-event': 'event', 'stream-event': 'event', 'filemagic': 'file lists', 'filemd5': 'file lists', 'filesha1': 'file lists',
+           'filesha256': 'file lists', 'iprep': 'iprep', 'geoip': 'geoip', 'dataset': 'dataset', 'ssl_version': 'ssl_version', 'dce_iface': 'dce', 'dce_opnum': 'dce', 'sip_stat_code': 'sip', 'lua': 'lua',
+           'fileext': 'file lists', 'filename': 'file lists', 'activated_by': 'dynamic rules'}
+# Headers that draw an event of the parser.
+EVENTS = {'http.invalid_transfer_encoding_value_in_request': b'Transfer-Encoding: foo', 'http.request_auth_unrecognized': b'Authorization: foo'}
+NO_BUFFER = {'sip_method', 'sip_header', 'stub', 'tcp.hdr'}
 FLAG = {'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32, 'E': 64, 'C': 128, '1': 128, '2': 64, '0': 0}
 OPTIONS = {'rr': b'\7\7\4\0\0\0\0', 'eol': b'\0', 'nop': b'\1', 'ts': b'\x44\x08\5\0\0\0\0\0', 'sec': b'\x82\x0b' + b'\0' * 9,
            'lsrr': b'\x83\7\4\1\2\3\4', 'lsrre': b'\x83\7\4\1\2\3\4', 'ssrr': b'\x89\7\4\1\2\3\4', 'satid': b'\x88\4\0\1', 'esec': b'\x85\3\0', 'any': b'\7\7\4\0\0\0\0'}
@@ -81,6 +81,12 @@ class Builder:
         for k, v in rule.opts:
             if k in UNKNOWN:
                 raise Unbuildable(UNKNOWN[k])
+            if k == 'flowint' and v.split(',')[1].strip() not in ('+', '-', '='):
+                raise Unbuildable('flowint')
+            if k == 'app-layer-event' and v not in EVENTS:
+                raise Unbuildable('event')
+            if k == 'app-layer-protocol' and not v.startswith('!'):
+                raise Unbuildable('app-layer-protocol')
         p = Plan(rule)
         p.tests = self.base64(ops_.tests_of(rule))
         self.way(p)
@@ -233,12 +239,15 @@ class Builder:
             if 'file_data' in bufs and not p.to_client and self.mail(p.rule):
                 raise Unbuildable('file_data in mail')
             request, response = web.Web(tests, p.to_client, self.rng).make()
+            request.lines += [EVENTS[e] for e in p.rule.all('app-layer-event')]
             self.pad(p, response if p.to_client else request)
             p.says, p.ports = [(0, request.raw()), (1, response.raw())], (80,)
             return
         if proto == 'dns' or 'query' in bufs:
             p.says, p.ports = [self.say_dns(p, tests)], (53,)
-        elif proto in ('tls', 'ssl') or bufs & {'sni', 'subject', 'issuer', 'serial', 'certs', 'ja3', 'fingerprint', 'ja3_string', 'ja3s'}:
+        elif bufs & {'ssh_proto', 'ssh_software'}:
+            p.says, p.ports = names.ssh(tests, p.to_client, self.rng), (22,)
+        elif proto in ('tls', 'ssl') or p.rule.has('ssl_state') or bufs & {'sni', 'subject', 'issuer', 'serial', 'certs', 'ja3', 'fingerprint', 'ja3_string', 'ja3s'}:
             p.says, p.ports = names.tls(tests, p.to_client, self.rng, p.swap), (443,)
         else:
             self.say_bytes(p, proto)

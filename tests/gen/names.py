@@ -190,6 +190,8 @@ def tls(tests, to_client, rng, swap=None):
         if swap is not None and len(by.get(buf, ())) == 1 and by[buf][0].kind == 'content' and not by[buf][0].neg:
             number = rng.getrandbits(22) if number is None else number
             swap.append((by.pop(buf)[0].f['data'].decode('latin-1'), fingerprints(number, 'payload' in by and not to_client)[which]))
+    print_of = [by.pop('fingerprint')[0].f['data'].decode('latin-1')] if swap is not None and len(by.get('fingerprint', ())) == 1 and \
+        not by['fingerprint'][0].neg else []
     for b in ('ja3', 'ja3s', 'fingerprint', 'ja3_string', 'ja3s_string'):
         if b in by:
             raise Unbuildable('%s: a hash has no way back' % b if 'string' not in b else b)
@@ -211,6 +213,9 @@ def tls(tests, to_client, rng, swap=None):
     cert = certificate(subject[0], issuer[0], serial, in_cert)
     if 'certs' in by and not judge.holds(cert, by['certs']):
         raise Unbuildable('a certificate as bytes')
+    for old in print_of:
+        digest = hashlib.sha1(cert).hexdigest()
+        swap.append((old, ':'.join(digest[i:i + 2] for i in range(0, 40, 2))))
     chain = struct.pack('!I', len(cert) + 3)[1:] + struct.pack('!I', len(cert))[1:] + cert
     suites = suites_of(number or 0)
     hello = client_hello(name, b'' if to_client else blob, suites) if number is not None else client_hello(name, b'' if to_client else blob)
@@ -222,6 +227,14 @@ def tls(tests, to_client, rng, swap=None):
     if 'payload' in by and not any(judge.holds(d, by['payload']) for way, d in out if way == to_client):
         raise Unbuildable('payload inside TLS')
     return out
+
+
+def ssh(tests, to_client, rng):
+    by = by_buffer(tests)
+    if set(by) - {'ssh_proto', 'ssh_software'}:
+        raise Unbuildable('more than a banner of SSH')
+    mine = b'SSH-%s-%s\r\n' % (solve(by['ssh_proto'], rng) if 'ssh_proto' in by else b'2.0', solve(by['ssh_software'], rng) if 'ssh_software' in by else b'x')
+    return [(0, b'SSH-2.0-client\r\n' if to_client else mine), (1, mine if to_client else b'SSH-2.0-server\r\n')]
 
 
 GREETINGS = {'smtp': [(1, b'220 mail.example.com ESMTP\r\n'), (0, b'EHLO a.example\r\n'), (1, b'250 mail.example.com\r\n')],

@@ -87,6 +87,9 @@ class Reader:
     def option(self, k, v):
         if k in ('content', 'uricontent'):
             self.content(k, v)
+        elif k in ('tls.version', 'tls.fingerprint'):      # a value of their own; what follows looks where it looked before
+            neg, text, _ = unquote(v)
+            self.add(Op('content', {'tls.version': 'tls_version'}.get(k, 'fingerprint'), neg, data=text.encode(), nocase=True))
         elif k in BY_NAME and k in SNORT2_MODIFIERS and self.r.dialect == 'snort2':
             self.modifier(BY_NAME[k])
         elif k in BY_NAME:
@@ -238,6 +241,29 @@ class Reader:
     def o_dsize(self, v):
         low, high = ranged(v)
         self.add(Op('size', 'dsize', low=low, high=high))
+
+    def o_asn1(self, v):
+        """An element that claims more bytes than the rule takes for sane."""
+        part = {w.split()[0]: int(w.split()[1]) for w in v.split(',') if len(w.split()) > 1}
+        if 'oversize_length' not in part:
+            raise Unbuildable('asn1')
+        element = b'\x04\x84' + (part['oversize_length'] + 1).to_bytes(4, 'big')
+        at = part.get('relative_offset')
+        if at == -1:                          # the tag is what stood there last
+            self.add(Op('content', 'payload', False, True, data=element[1:], nocase=False, distance=0, within=5))
+        elif at is not None:
+            self.add(Op('content', 'payload', False, True, data=element, nocase=False, distance=at, within=6))
+        else:
+            self.add(Op('content', 'payload', data=element, nocase=False, offset=part.get('absolute_offset', 0), depth=6))
+
+    def o_rpc(self, v):
+        words = [w.strip() for w in v.split(',')] + ['*', '*']
+        program, version, procedure = [int(w) if w.isdigit() else n for w, n in zip(words, (100000, 2, 3))]
+        call = b''.join(n.to_bytes(4, 'big') for n in (0, 2, program, version, procedure))
+        self.add(Op('content', 'payload', data=call, nocase=False, offset=8 if self.r.proto == 'tcp' else 4, depth=len(call)))
+
+    def o_ftpbounce(self, v):
+        self.add(Op('content', 'payload', data=b'PORT 1,2,3,4,4,1\r\n', nocase=False))
 
     def o_base64_decode(self, v):
         part = {w.split()[0]: w.split()[-1] for w in v.split(',') if w.split()}
