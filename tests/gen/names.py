@@ -19,6 +19,14 @@ def by_buffer(tests):
     return out
 
 
+def short(label):
+    """A label of more than 63 bytes becomes several."""
+    out = bytearray(label)
+    for at in range(len(out) - 60, 1, -60):
+        out[at] = 46
+    return bytes(out) if len(label) > 63 else label
+
+
 def name_for(tests, rng):
     """A host name; dotprefix puts a dot before what the tests see."""
     if tests[0].f.get('dots'):
@@ -26,7 +34,8 @@ def name_for(tests, rng):
 
     def good(d):
         d += b'com' * (d[-1:] == b'.')           # the last dot is never shown
-        return d if d[:1] != b'.' and b'..' not in d and all(len(l) < 64 for l in d.split(b'.')) else None
+        d = b'.'.join(short(l) for l in d.split(b'.'))
+        return d if d[:1] != b'.' and len(d) < 254 and b'..' not in d and all(len(l) < 64 for l in d.split(b'.')) else None
     try:
         return solve(tests, rng, avoid=BAD_IN_NAMES, accept=good, tries=12)
     except Unbuildable:

@@ -237,7 +237,10 @@ class Web:
         line = method + b' ' + uri + b' ' + (self.want('protocol') if self.has('protocol', False) else (b'HTTP/1.1', b'HTTP/1.1', b'HTTP/1.0')[attempt % 3])
         if 'request_line' in self.by and not judge.holds(line, self.by['request_line']):
             tests = self.by['request_line']
-            forms = [[fixed('x', method + b' ' + uri)] + tests + [fixed('x', b' HTTP/1.1', True)], tests + [fixed('x', b' HTTP/1.1', True)], tests]
+            more = [ops_.Op('content', 'x', data=o.f['data'], nocase=o.f['nocase']) for o in self.by.get('uri', ())
+                    if o.kind == 'content' and not o.neg and not any(o.f['data'] in t.f.get('data', b'') for t in tests)]
+            forms = [[fixed('x', method + b' ' + uri)] + tests + [fixed('x', b' HTTP/1.1', True)], tests + more + [fixed('x', b' HTTP/1.1', True)],
+                     tests + [fixed('x', b' HTTP/1.1', True)], tests]
             if attempt % 2 and 'uri' not in self.by:
                 forms = [[fixed('x', m + b' /')] + tests + [fixed('x', b' HTTP/1.' + d, True)] for m in (b'GET', b'POST') for d in (b'1', b'0')] + forms
             line = any_of(*[lambda f=f: solve(f, self.rng, avoid=LINES + b' ') for f in forms])
