@@ -117,7 +117,7 @@ class Builder:
         words, bufs = p.rule.flow_words(), {o.buf for o in p.tests}
         p.to_client = bool(words & {'to_client', 'from_server'})
         if not words & DIRECTIONS:
-            p.to_client = bool(bufs & web.RESPONSE or 'file_data' in bufs)
+            p.to_client = bool(bufs & web.RESPONSE or 'file_data' in bufs or bufs & {'issuer', 'subject', 'serial', 'certs', 'fingerprint'})
         proto = p.rule.proto.lower()
         if proto in ('icmp', 'udp'):
             p.transport = proto
