@@ -121,6 +121,5 @@ bool kw_app_state(struct parse *p, const struct keyword *k, struct str v)
     t->u.state.dir = (uint8_t)dir;
     t->u.state.progress = (uint8_t)progress;
     t->u.state.op = before ? NUM_LT : after ? NUM_GT : NUM_GE;
-    p->header_dirs &= 1u << dir;
     return true;
 }

@@ -13,8 +13,6 @@ REFUSED = {
 }
 WHY = {
     'activated_by': 'what a dynamic rule logs is a packet, no event: detect/test_state.c', 'count': 'as activated_by',
-    'http uri scheme': 'http_uri:scheme of Snort 3 (test_http)', 'http uri host': 'http_uri:host (test_http)', 'http uri port': 'http_uri:port (test_http)',
-    'http uri path': 'http_uri:path (test_http)', 'http uri query': 'http_uri:query (test_http)', 'http uri fragment': 'http_uri:fragment (test_http)',
     'http params': 'for http_param, which has a row', 'file md5': 'for filemd5', 'file sha1': 'for filesha1', 'file sha256': 'for filesha256',
 }
 # Of the ladders: what waits for a parser.

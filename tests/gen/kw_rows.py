@@ -306,6 +306,14 @@ R('filestore', 'http.uri; content:"/needle"; filestore;', HN, HZ, p='http')
 for name in ('filemd5', 'filesha1', 'filesha256'):
     R(name, '%s:%s.list;' % (name, name), FILE(b'a'), FILE(b'a', b'noodle'), p='http')
 R('dataset', 'http.uri; dataset:isset,paths,type string,load paths.csv;', HN, HZ, p='http')
+R('dataset', 'http.uri; content:"/needle"; http.host; dataset:isset,hosts,type string;', H(b'/first', host=b'needle.org', again=b'/needle'),
+  H(b'/forst', host=b'noodle.org', again=b'/needle'), p='http', more=('http.uri; content:"/first"; http.host; dataset:set,hosts,type string; noalert;',))
+R('dataset', 'http.uri; content:"/needle"; http.host; dataset:isnotset,others,type string;', H(b'/needle', host=b'noodle.org'),
+  H(b'/first', host=b'needle.net', again=b'/needle'), p='http', more=('http.uri; content:"/first"; http.host; dataset:set,others,type string; noalert;',))
+R('dataset', 'http.uri; to_md5; dataset:isset,sums,type md5,load sums.md5;', HN, HZ, p='http')
+R('dataset', 'http.uri; to_sha256; dataset:isset,sums2,type sha256,load sums.sha256;', HN, HZ, p='http')
+R('dataset', C + ' flow:to_server; ip.src; dataset:isset,ips,type ip,load ips.csv;', N, N)
+R('dataset', 'dns.query; dataset:isset,names,type string,load names.json,format json,value_key name,array_key all;', D(b'needle.com'), D(b'noodle.com'), p='dns')
 R('datarep', 'http.uri; datarep:paths2,>,40,load paths.rep,type string;', HN, HZ, p='http')
 R('iprep', 'flow:to_server; iprep:src,Bad,>,20; ' + C, N, N)
 R('geoip', 'flow:to_server; geoip:src,DE; ' + C, N, N)
@@ -339,3 +347,20 @@ for proto, talk in GREET.items():
     R('proto:' + proto, 'flow:to_server; dsize:>0;' if proto == 'tcp-pkt' else '', talk, other, p=proto, d='S')
 R('proto:ipv6', '', P(tcp6), P(tcp1()), p='ipv6', d='S')
 R('proto:pkthdr', 'decode-event:ipv4.icmpv6;', P(lambda a, b: wire.ipv4(a, b, 58, b'\x80' + b'\0' * 11)), P(icmp1()), p='pkthdr any any -> any any', d='S')
+
+# Arguments of Snort 3's buffers: parts of the URI, one header, the request's side.
+for part, fires, misses in (
+        ('scheme', H(b'needle://a/b'), H(b'http://needle/b')), ('host', H(b'http://needle/b'), H(b'http://a/needle')), ('path', H(b'/needle?a'), H(b'/?needle')),
+        ('query', H(b'/a?b=needle'), H(b'/needle?b')), ('fragment', H(b'/a?b#needle'), H(b'/a?needle'))):
+    R('http uri ' + part, 'http_uri:%s; %s' % (part, C), fires, misses, d='3')
+R('http uri port', 'http_uri:port; content:"8081";', H(b'http://a:8081/b'), H(b'http://a/8081'), d='3')
+for name in ('http_header', 'http_raw_header'):
+    R(name, '%s:field x-a; %s' % (name, C), H(head=b'X-A: needle\r\n'), H(head=b'X-B: needle\r\n'), d='3')
+R('http_header', 'http_header:request; content:"needle"; http_stat_code; content:"200";', H(head=b'X-A: needle\r\n'), H(rhead=b'X-A: needle\r\n'), d='3')
+R('http_cookie', 'http_cookie:request; content:"needle"; http_stat_code; content:"200";', H(head=b'Cookie: needle\r\n'), H(rhead=b'Set-Cookie: needle\r\n'), d='3')
+R('http_param', 'http_param:"ID",nocase; content:"needle";', H(b'/?id=needle'), H(b'/?ie=needle'), d='3')
+# Letters of pcre that change the search.
+for letters, fires, misses in (('i', T(b'NEEDLE'), Z), ('s', T(b'ne\nedle'), T(b'ne\nedxe')), ('m', T(b'a\nneedle'), T(b'a needle')), ('x', N, Z), ('G', N, Z), ('A', T(b'needle'), N)):
+    body = {'s': 'ne.edle', 'm': '^needle', 'x': 'ne e dle'}.get(letters, 'needle')
+    R('pcre /' + letters, 'pcre:"/%s/%s";' % (body, letters), fires, misses, d='23S')
+R('pcre /E', 'pcre:"/needle$/E";', T(b'needle'), T(b'needle\n'), d='23S')
