@@ -181,11 +181,34 @@ static struct cell *cell_of(const struct blacklist *b, const struct place *p, ui
     return k && k <= b->size.per_shard ? &p->cell[k - 1] : NULL;
 }
 
+#define EACH(byte) ((byte) * 0x0101010101010101ull)
+/* The lowest zero byte's highest bit; those above it may be set without cause. */
+static uint64_t zeros(uint64_t v) { return (v - EACH(1)) & ~v & EACH(0x80); }
+
+/*
+ * Eight hints at once, from the hash's own on: an empty one before any that is alike.  Without a branch for each, looks
+ * for several flows overlap.  False: a longer look must tell.
+ */
+static bool absent_soon(const struct place *p, uint32_t at)
+{
+    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+        return false;
+    const _Atomic uint64_t *word = (const _Atomic uint64_t *)(uintptr_t)p->hint;
+    unsigned part = at % 8 * 8;
+    uint64_t low = atomic_load_explicit(&word[at / 8], memory_order_acquire),
+             high = atomic_load_explicit(&word[((at + 8) & p->mask) / 8], memory_order_acquire);
+    uint64_t v = low >> part | high << 1 << (63 - part);
+    uint64_t empty = zeros(v), alike = zeros(v ^ EACH(HINT(p->hash)));
+    return (empty & -empty) - 1 < (alike & -alike) - 1; /* none is alike: the largest number */
+}
+
 /* Without the lock: no slot of this hash.  False: perhaps there is one. */
 static bool absent(const struct place *p)
 {
     uint32_t turn = atomic_load_explicit(&p->s->turn, memory_order_acquire);
     uint32_t at = (uint32_t)p->hash & p->mask;
+    if (absent_soon(p, at))
+        return !(turn & 1) && atomic_load_explicit(&p->s->turn, memory_order_acquire) == turn;
     for (uint32_t k = 0; k <= p->mask; k++, at = (at + 1) & p->mask) {
         uint8_t w = atomic_load_explicit(&p->hint[at], memory_order_acquire);
         if (!w)
