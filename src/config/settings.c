@@ -167,6 +167,7 @@ static const struct choice {
     {"capture.queue-rules", "set, none"},
     {"capture.queue-mode", "accept, repeat, route"},
     {"capture.queue-full", "forward, drop"},
+    {"link-loss", "propagate, ignore"},
     {"fail-open.start", "forward, hold"},
     {"fail-open.stop", "forward, remove"},
     {"fail-open.on-stale", "forward, drop"},

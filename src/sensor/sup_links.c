@@ -191,6 +191,7 @@ void links_look(struct supervisor *s)
     if (s->plan.response && !s->plan.raw && response_there(s))
         link_look(s, fd, RESPONSE_BIT, if_indextoname(s->response_index, other) ? other : s->plan.response);
     close(fd);
+    loss_look(s);
     arena_reset(&s->arena); /* still away: said once is enough */
     diags_init(&s->diags, &s->arena);
 }

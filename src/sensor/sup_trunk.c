@@ -335,6 +335,7 @@ void trunk_down(struct supervisor *s, struct trunk *t)
         share_gone(t->share, s->seat);
     if (!t->users || --t->users)
         return;
+    loss_end(t);
     for (unsigned i = 0; i < PAIR_ENDS; i++)
         if (!s->plan.drop_stale || s->plan.remove_at_stop)
             s->plan.xdp ? xdp_detach(t->port[i]) : gate_detach(t->port[i]);

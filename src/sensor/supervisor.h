@@ -120,6 +120,8 @@ struct trunk {
     struct wire_bridge bridge;
     int lock[PAIR_ENDS];
     unsigned index[PAIR_ENDS]; /* of the port that the gate was put at */
+    bool down[PAIR_ENDS];      /* taken down with its twin (sup_loss.c) */
+    uint64_t up_ns[PAIR_ENDS]; /* when it was put up again */
 };
 /* A worker that may have to give way (sup_hogs.c). */
 struct hog {
@@ -271,6 +273,9 @@ void report_wire(struct supervisor *s, struct json *j);
 /* Frames that went on without us, and those that did not. */
 uint64_t wire_bridged(const struct supervisor *s, uint64_t *dropped, uint64_t *between);
 
+/* sup_loss.c */
+void loss_look(struct supervisor *s);
+void loss_end(struct trunk *t);
 /* sup_hogs.c */
 void hogs_engine_ready(struct supervisor *s);
 void hogs_tick(struct supervisor *s);

@@ -48,7 +48,7 @@ struct share {
     unsigned ports;
     uint64_t made;
     uint64_t astray; /* when it was looked last */
-    unsigned strays; /* looks in a row that found some */
+    unsigned strays; /* looks that found some, since the sockets are what they are */
     struct group group[SHARE_PORTS];
     struct member member[SHARE_MEMBERS];
 };
@@ -373,6 +373,7 @@ int share_joined(struct share *s, unsigned port, unsigned member, unsigned worke
     }
     group_id(g, fd);
     g->n_before = UINT32_MAX;
+    s->strays = 0;
     g->slot[g->n++] = (struct slot){
         .fd = fd, .member = (uint16_t)member, .worker = (uint16_t)worker, .made = ++s->made};
     return tell_places(s, g);
@@ -385,6 +386,7 @@ void share_left(struct share *s, unsigned port, int fd)
         if (g->slot[i].fd == fd) {
             g->slot[i] = g->slot[--g->n]; /* as the kernel does */
             g->n_before = UINT32_MAX;
+            s->strays = 0;
             (void)tell_places(s, g);
             return;
         }
@@ -396,12 +398,12 @@ static int by_age(const void *a, const void *b)
     return x->made < y->made ? -1 : x->made > y->made;
 }
 
-/* Twice in a row: a frame or two go astray while a socket leaves. */
+/* Twice, and no socket came or went meanwhile: a frame or two go astray while one leaves. */
 void share_look(struct share *s)
 {
     struct share_counters c;
     share_counters(s, &c);
-    s->strays = c.astray == s->astray ? 0 : s->strays + 1;
+    s->strays += c.astray != s->astray;
     s->astray = c.astray;
     if (s->strays < 2)
         return;
@@ -421,6 +423,15 @@ void share_look(struct share *s)
         g->n_before = g->n;
         (void)tell_places(s, g);
     }
+}
+
+void share_relinked(struct share *s, unsigned port)
+{
+    struct group *g = &s->group[port];
+    qsort(g->slot, g->n, sizeof(*g->slot), by_age);
+    g->n_before = UINT32_MAX;
+    s->strays = 0;
+    (void)tell_places(s, g);
 }
 
 static uint64_t counted(const struct share *s, uint32_t what)

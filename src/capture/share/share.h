@@ -66,6 +66,8 @@ void share_left(struct share *s, unsigned port, int fd);
  * follows.
  */
 void share_look(struct share *s);
+/* Who has set it down and up himself knows at once. */
+void share_relinked(struct share *s, unsigned port);
 
 struct share_counters {
     uint64_t unclaimed; /* of nobody, or of one that does not run: the bridge had them (mirror
