@@ -186,6 +186,8 @@ int supervisor_open(struct supervisor *s)
         rc = wire_prepare(s);
     if (!rc)
         rc = lists_prepare(s);
+    if (!rc)
+        rc = nft_prepare(s);
     sup_tell(s);
     s->page = page_new(&s->page_fd, "riposte-engine", sizeof(*s->page));
     s->log_page = page_new(&s->log_page_fd, "riposte-logger", sizeof(*s->log_page));
@@ -250,6 +252,7 @@ void supervisor_tick(struct supervisor *s)
     control_tick(s);
     survey_tick(s);
     hogs_tick(s);
+    nft_tick(s);
     if (s->reload.again && s->running && s->reload.state == RELOAD_NONE) {
         s->reload.again = false;
         (void)sup_reload(s);
@@ -318,6 +321,7 @@ void supervisor_finish(struct supervisor *s)
     if (s->running)
         report_log(s);
     wire_end(s);
+    nft_end(s);
     lists_end(s);
     generation_close(s, &s->now, true);
     generation_close(s, &s->old, true);

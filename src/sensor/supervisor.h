@@ -22,6 +22,7 @@ enum {
 };
 
 struct gate;
+struct nft;
 enum proc_state { PROC_NONE, PROC_STARTING, PROC_RUNNING, PROC_STOPPING };
 struct proc {
     enum role role;
@@ -195,6 +196,7 @@ struct supervisor {
     void *list_block;
     size_t list_bytes;
     int list_fd;
+    struct nft *nft; /* the blacklist in the packet filter; NULL: not */
     struct queue_rules *queue_rules; /* that were set; NULL: none */
     int control_fd;
     int link_fd; /* the kernel tells here that some link has changed */
@@ -301,6 +303,10 @@ void lists_engine_gone(struct supervisor *s);
 void lists_end(struct supervisor *s);
 /* The words behind `blacklist`; false: *why is what they should be. */
 bool lists_command(struct supervisor *s, struct control_client *c, struct json *j, const char **why);
+/* sup_nft.c: the blacklist in the host's packet filter */
+int nft_prepare(struct supervisor *s) MUST_CHECK;
+void nft_tick(struct supervisor *s);
+void nft_end(struct supervisor *s);
 /* sup_queue.c: NFQUEUE; nothing where there is none */
 int queue_open(struct supervisor *s) MUST_CHECK; /* sockets of a generation */
 void queue_release(struct supervisor *s);        /* what waits in the queues passes */
