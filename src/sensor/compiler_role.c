@@ -5,6 +5,7 @@
  *
  * The supervisor moves the image into the cache, under the key that is told here.
  */
+#include "sensor/fence.h"
 #include "sensor/role.h"
 
 #include "base/clock.h"
@@ -327,6 +328,8 @@ int role_compiler(void)
         }
         msg_done(m);
     }
+    if (!rc)
+        rc = child_fenced(&w->child, fence_compiler(w->out));
     if (!rc)
         rc = compile(w);
     if (w) {

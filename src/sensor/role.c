@@ -2,6 +2,8 @@
 /* riposte -P ROLE: the way into a child. */
 #include "sensor/role.h"
 
+#include "sensor/fence.h"
+
 #include "base/log.h"
 
 #include <errno.h>
@@ -63,6 +65,31 @@ void child_tell(struct child *c)
     diags_init(&c->diags, &c->arena);
 }
 
+static enum calls_of calls_of(const struct child *c)
+{
+    const struct msg_setup *s = &c->setup;
+    return c->role == ROLE_LOGGER     ? CALLS_LOGGER
+           : c->role == ROLE_COMPILER ? CALLS_COMPILER
+           : s->queue                 ? CALLS_QUEUE
+           : s->xdp != SETUP_NO_XDP   ? CALLS_XDP
+                                      : CALLS_PACKET;
+}
+
+int child_fenced(const struct child *c, int rc)
+{
+    if (rc == 1 && c->role == ROLE_ENGINE)
+        log_at(LOG_AT_NOTICE, "rights", calls_built() ? "the kernel has no Landlock: files are guarded by user and group alone"
+                                                      : "built with a sanitizer: no filter of system calls, no Landlock");
+    if (rc < 0)
+        log_at(LOG_AT_ERROR, role_name[c->role], "files can't be fenced off: %s", strerror(-rc));
+    return rc < 0 ? rc : 0;
+}
+
+static int fence(const struct child *c)
+{
+    return c->role == ROLE_ENGINE ? fence_engine(c->conf) : c->role == ROLE_LOGGER ? fence_logger(c->conf) : 0;
+}
+
 static int begin(struct child *c, struct message *m, int (*early)(struct child *c))
 {
     int rc = msg_recv(c->channel, FROM_PARENT, true, m);
@@ -90,8 +117,7 @@ static int begin(struct child *c, struct message *m, int (*early)(struct child *
     if (!rc && c->dir_fd >= 0 && fchdir(c->dir_fd))
         rc = -errno;
     if (!rc)
-        rc = role_confine(c->role, c->setup.drop, c->setup.uid, c->setup.gid,
-                          c->role == ROLE_ENGINE && c->setup.queue);
+        rc = role_confine(c->role, c->setup.drop, c->setup.uid, c->setup.gid, calls_of(c));
     if (rc) {
         log_at(LOG_AT_ERROR, role_name[c->role], "rights can't be given up: %s", strerror(-rc));
         if (conf_fd >= 0)
@@ -100,7 +126,7 @@ static int begin(struct child *c, struct message *m, int (*early)(struct child *
     }
     if (conf_fd >= 0)
         c->conf = child_conf(conf_fd);
-    return c->conf ? 0 : -ENOMEM;
+    return c->conf ? child_fenced(c, fence(c)) : -ENOMEM;
 }
 
 int child_begin(struct child *c, enum role r, int (*early)(struct child *c))

@@ -3,6 +3,7 @@
 #ifndef SENSOR_ROLE_H
 #define SENSOR_ROLE_H
 
+#include "sensor/calls.h"
 #include "sensor/message.h"
 #include "sensor/snapshot.h"
 
@@ -13,12 +14,12 @@ unsigned role_from(enum role r); /* enum msg_from */
 /*
  * Gives up what the role does not need, before the first foreign byte: ids, groups, capabilities
  * (also from the bounding set), new privileges; the compiler keeps CAP_DAC_READ_SEARCH (rule files
- * that only root may read) and gets a network namespace of its own.  Landlock and seccomp belong
- * here, too.  Must be called before threads are made.  0; negative errno: the process must not go
+ * that only root may read) and gets a network namespace of its own.  Last the filter of system calls
+ * (calls.h); which files are left is said when the configuration is there (fence.h).  Must be called before threads are made.  0; negative errno: the process must not go
  * on.
  */
-/* `verdicts`: an engine that judges queues keeps CAP_NET_ADMIN, under a filter of system calls (confine.c). */
-int role_confine(enum role r, bool drop, uint32_t uid, uint32_t gid, bool verdicts) MUST_CHECK;
+/* CALLS_QUEUE: keeps CAP_NET_ADMIN, for verdicts (confine.c). */
+int role_confine(enum role r, bool drop, uint32_t uid, uint32_t gid, enum calls_of calls) MUST_CHECK;
 
 struct child {
     enum role role;
@@ -34,6 +35,8 @@ struct child {
  * still there; may be NULL.
  */
 int child_begin(struct child *c, enum role r, int (*early)(struct child *c)) MUST_CHECK;
+/* What fence_*() gave: says once where the kernel can't.  0: go on. */
+int child_fenced(const struct child *c, int rc) MUST_CHECK;
 void child_end(struct child *c);
 /* Sends what diags gathered, and forgets it. */
 void child_tell(struct child *c);
