@@ -132,6 +132,7 @@ static void do_reopen(struct supervisor *s, struct control_client *c)
         !msg_send(s->logger.channel, MSG_REOPEN, NULL, 0, NULL, 0))
         return;
     c->waits_reopen = false;
+    control_audit(c, "reopen", (struct str){0}, "failed: the logger is not running");
     begin(c, &j, false);
     json_cstr(&j, "error", "the logger is not running");
     end(c, &j);
@@ -143,7 +144,7 @@ static void do_shutdown(struct supervisor *s, struct control_client *c)
     s->stop = true;
     begin(c, &j, true);
     end(c, &j);
-    log_at(LOG_AT_NOTICE, "control", "shutdown");
+    control_audit(c, "shutdown", (struct str){0}, "begun");
 }
 
 static const struct command {
@@ -220,6 +221,7 @@ void control_reloaded(struct supervisor *s, uint64_t request_number, bool ok)
         if (c->fd < 0 || !c->waits || c->waits > request_number)
             continue;
         c->waits = 0;
+        control_audit(c, "reload", (struct str){0}, ok ? "done" : "refused, all stays as it was");
         begin(c, &j, ok);
         report_reload(s, &j, ok);
         end(c, &j);
@@ -234,6 +236,7 @@ void control_reopened(struct supervisor *s)
         if (c->fd < 0 || !c->waits_reopen)
             continue;
         c->waits_reopen = false;
+        control_audit(c, "reopen", (struct str){0}, "done");
         begin(c, &j, true);
         end(c, &j);
     }

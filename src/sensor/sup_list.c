@@ -226,15 +226,6 @@ static void show(struct supervisor *s, struct json *j, uint64_t most)
     json_close(j);
 }
 
-/* Each change leaves a line: who did what. */
-static void audit(const struct control_client *c, const char *what, struct str line)
-{
-    struct ucred who = {.pid = 0};
-    socklen_t n = sizeof(who);
-    (void)getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &n);
-    log_at(LOG_AT_NOTICE, "control", "blacklist %s " STR_FMT " (uid %ld, process %ld)", what, STR_ARG(line), (long)who.uid, (long)who.pid);
-}
-
 static bool one_add(struct supervisor *s, struct control_client *c, struct str line, char *why, size_t room)
 {
     struct block_entry e;
@@ -247,7 +238,7 @@ static bool one_add(struct supervisor *s, struct control_client *c, struct str l
     if (!e.author[0])
         snprintf(e.author, sizeof(e.author), "ctl");
     enum block_added r = blacklist_add(s->list, &e, false, now);
-    audit(c, r == BLOCK_ADDED || r == BLOCK_EXTENDED ? "add" : "refused", line);
+    control_audit(c, "blacklist add", line, block_added_word(r));
     snprintf(why, room, "\"" STR_FMT "\": %s", STR_ARG(str_first(line, 120)), block_added_word(r));
     return r == BLOCK_ADDED || r == BLOCK_EXTENDED;
 }
@@ -262,8 +253,7 @@ static bool one_del(struct supervisor *s, struct control_client *c, struct str l
     }
     bool there = blacklist_del(s->list, &e.key);
     snprintf(why, room, "\"" STR_FMT "\": %s", STR_ARG(str_first(line, 120)), there ? "removed" : "it is not there");
-    if (there)
-        audit(c, "del", line);
+    control_audit(c, "blacklist del", line, there ? "removed" : "it is not there");
     return there;
 }
 
@@ -310,8 +300,11 @@ bool lists_command(struct supervisor *s, struct control_client *c, struct json *
         char author[BLOCK_AUTHOR] = {0};
         if (rest.n)
             memcpy(author, rest.p, rest.n);
-        json_u64(j, "done", blacklist_clear(s->list, rest.n ? author : NULL));
-        audit(c, "clear", rest);
+        uint64_t gone = blacklist_clear(s->list, rest.n ? author : NULL);
+        char result[40];
+        snprintf(result, sizeof(result), "%llu removed", (unsigned long long)gone);
+        json_u64(j, "done", gone);
+        control_audit(c, "blacklist clear", rest, result);
     } else {
         return false;
     }

@@ -346,6 +346,8 @@ void control_accept(struct supervisor *s);
 void control_serve(struct supervisor *s, struct control_client *c, short events);
 void control_tick(struct supervisor *s);
 void control_reloaded(struct supervisor *s, uint64_t request, bool ok);
+/* A line of the log for each change: what, with which words, what came of it, and who (control_audit.c). */
+void control_audit(const struct control_client *c, const char *what, struct str more, const char *result);
 void control_reopened(struct supervisor *s);
 void control_surveyed(struct supervisor *s, uint64_t request, bool ok);
 
