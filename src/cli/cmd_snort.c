@@ -101,6 +101,7 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
         {"response.interface", a->response},
         {"detect.process-all-events", a->all_events ? "yes" : NULL},
         {"response.on-drop", a->drop_alerts ? "none" : NULL},
+        {"detect.checksum-mode", a->csum},
         {"capture.library", !a->daq                       ? NULL
                             : !strcmp(a->daq, "pcap")     ? "pcap"
                             : !strcmp(a->daq, "afpacket") ? "af-packet"
@@ -252,8 +253,6 @@ static void warn(const struct snort_args *a)
     const char *warning;
     if (a->alert && snort_alert_mode(a->alert, &warning) && warning)
         log_at(LOG_AT_WARNING, "snort", "%s", warning);
-    if (a->csum && !strncmp(a->csum, "no", 2) && strcmp(a->csum, "none"))
-        log_at(LOG_AT_WARNING, "snort", "-k %s: all checksums are tested", a->csum);
     if (a->mask)
         log_at(LOG_AT_WARNING, "snort", "-B %s: addresses are hidden whole", a->mask);
 }

@@ -15,7 +15,7 @@ static const struct opt rows[] = {
     {"i", NULL, "IF", OPT_LIST, AT(iface), "watch this port; with -Q A:B: stand between these two"},
     {"I", NULL, NULL, OPT_FLAG, AT(iface_in_alert), "name the port in alerts"},
     {"k", NULL, "MODE", OPT_TEXT, AT(csum),
-     "checksums: all, none (noip, notcp, noudp, noicmp: all are tested)"},
+     "checksums: all, noip, notcp, noudp, noicmp, none: packets with wrong ones are not judged"},
     {"K", NULL, "MODE", OPT_TEXT, AT(packets), "packets: pcap, ascii (LOGDIR/ADDRESS/PROTO:PORT-PORT), none"},
     {"l", NULL, "DIR", OPT_TEXT, AT(log_dir),
      "folder of the outputs (default: as configured, else /var/log/snort)"},

@@ -3,15 +3,27 @@
 #include "config/snort.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int do_checksum_mode(struct snort *s, struct str args)
 {
-    bool none = str_eq(args, STR("none")), all = str_eq(args, STR("all"));
-    if (!none && !all)
-        snort_warn(s, "config checksum_mode: %.*s: all checksums are tested",
-                   (int)u32_min(args.n, 60), (const char *)args.p);
-    return snort_set_z(s, "stream.checksum-validation", none ? "no" : "yes");
+    static const char *const words[] = {"none", "all", "noip", "notcp", "noudp", "noicmp"};
+    char text[64];
+    for (struct str left = args; left.n;) {
+        struct str w = str_trim(str_split(left, ' ', &left));
+        bool known = !w.n;
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+            known |= str_eq(w, str_cstr(words[i]));
+        if (!known) {
+            snort_warn(s, "config checksum_mode: %.*s is not known: all checksums are tested", (int)u32_min(w.n, 60), (const char *)w.p);
+            args = STR("all");
+            break;
+        }
+    }
+    snprintf(text, sizeof(text), "%.*s", (int)u32_min(args.n, sizeof(text) - 1), (const char *)args.p);
+    int rc = snort_set_z(s, "detect.checksum-mode", text);
+    return rc ? rc : snort_set_z(s, "stream.checksum-validation", str_eq(args, STR("none")) ? "no" : "yes");
 }
 
 /* Snort takes 5..20 and falls back to 4. */

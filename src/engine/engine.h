@@ -15,6 +15,7 @@
 #include "event/event.h"
 #include "verdict/verdict.h"
 
+enum csum_skip { SKIP_IP = 1, SKIP_TCP = 2, SKIP_UDP = 4, SKIP_ICMP = 8, SKIP_ALL = 15 };
 /* What a run is, read from the configuration once, shared read-only by its workers. */
 struct engine_settings {
     const struct conf *conf;
@@ -29,6 +30,7 @@ struct engine_settings {
     struct state_config state;
     struct os_networks *os, *frag_os; /* targets by network */
     bool replay;
+    uint8_t csum_skip;   /* enum csum_skip: of these packets with wrong checksums are not judged */
     bool csum_auto;      /* stop checking when many of the first packets are bad */
     bool inline_mode;
     uint64_t tick_ns;

@@ -309,6 +309,30 @@ static void stream_read(struct engine_settings *s, const struct conf *c, struct 
     t->inspect = arrival ? INSPECT_ON_ARRIVAL : INSPECT_ON_ACK;
 }
 
+/* Snort's words: all, none, or all without some. */
+static uint8_t csum_skip_of(const struct conf *c, struct diags *d)
+{
+    static const struct {
+        const char *word;
+        uint8_t bits;
+    } words[] = {{"noip", SKIP_IP}, {"notcp", SKIP_TCP}, {"noudp", SKIP_UDP}, {"noicmp", SKIP_ICMP}, {"none", SKIP_ALL}, {"all", 0}};
+    uint8_t skip = SKIP_ALL;
+    for (struct str left = str_cstr(conf_str(c, "detect.checksum-mode")); left.n;) {
+        struct str w = str_trim(str_split(left, ' ', &left));
+        bool known = !w.n;
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+            if (str_eq(w, str_cstr(words[i].word))) {
+                skip &= (uint8_t)~words[i].bits;
+                known = true;
+            }
+        const struct conf_node *at = conf_node(c, "detect.checksum-mode");
+        if (!known)
+            diag_add(d, DIAG_ERROR, at ? at->file : NULL, at ? at->line : 0, at ? at->column : 0, "all, noip, notcp, noudp, noicmp, none",
+                     "detect.checksum-mode: \"" STR_FMT "\" is none", STR_ARG(w));
+    }
+    return skip;
+}
+
 static void rules_read(struct engine_settings *s, const struct conf *c, struct diags *d)
 {
     uint8_t on_drop = response_on_drop(c, d);
@@ -345,6 +369,7 @@ static void rules_read(struct engine_settings *s, const struct conf *c, struct d
                      ? 0
                      : conf_ns(c, "capture.duplicate-window");
     s->csum_auto = s->replay && (!csum || !strcmp(csum, "auto"));
+    s->csum_skip = csum_skip_of(c, d);
     const char *live = conf_str(c, "capture.checksum-validation");
     bool none = live && (!strcmp(live, "none") || conf_truth(live) == 0);
     if (none || (csum && conf_truth(csum) == 0))

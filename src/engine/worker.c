@@ -283,6 +283,14 @@ static void csum_watch(struct engine *e, struct packet *p)
     }
 }
 
+/* Snort's way: what no receiver takes is not looked at (detect.checksum-mode). */
+static bool csum_skipped(const struct engine *e, const struct packet *p)
+{
+    uint8_t skip = e->settings->csum_skip;
+    uint8_t l4 = p->flags & PKT_ICMP || p->proto == IPPROTO_ICMPV6 ? SKIP_ICMP : p->proto == IPPROTO_TCP ? SKIP_TCP : p->proto == IPPROTO_UDP ? SKIP_UDP : 0;
+    return skip && (((p->flags & PKT_IP_CSUM_BAD) && (skip & SKIP_IP)) || ((p->flags & PKT_L4_CSUM_BAD) && (skip & l4)));
+}
+
 /* A frame from another worker has been counted there. */
 static unsigned decode(struct engine *e, const struct frame *f)
 {
@@ -341,7 +349,8 @@ static void judge_layers(struct engine *e, const struct frame *f, _Atomic uint8_
             d->drop = true;
             d->drop_reason = DROP_INNER_PACKET;
         }
-        judge_packet(e, p, d);
+        if (!csum_skipped(e, p))
+            judge_packet(e, p, d);
         if (tell && e->settings->wants.packets_passed) /* now its flow is known */
             emit_frame(e, p);
         if (d->drop) /* whatever another worker made of the frame */
