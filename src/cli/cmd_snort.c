@@ -68,12 +68,35 @@ static bool snort_in_wire(const struct snort_args *a)
 static const struct texts alert_first = {
     {"activate", "dynamic", "drop", "sdrop", "reject", "alert", "pass", "log"}, 8};
 
+/* The port that names the instance: of -i, else `config interface`. */
+static const char *first_port(const struct snort_args *a, const struct conf *c)
+{
+    const struct conf_node *list = conf_node(c, "capture.interfaces");
+    if (a->iface.n)
+        return a->iface.v[0];
+    return list && list->child && list->child->value ? list->child->value : NULL;
+}
+
+/* In the background, also where snort.conf says so, or with --create-pidfile. */
+static const char *pid_name(const struct snort_args *a, const struct conf *c, char path[PATH_MAX])
+{
+    const char *port = first_port(a, c), *dir = a->pid_path ? a->pid_path : "/var/run", *suffix = a->pid_suffix ? a->pid_suffix : "";
+    if (!a->background && !a->pidfile && (a->capture.n || !conf_bool(c, "daemon")))
+        return NULL;
+    if (a->pid_plain) /* snort.pid */
+        snprintf(path, PATH_MAX, "%s/snort%s.pid", dir, suffix);
+    else
+        snprintf(path, PATH_MAX, "%s/snort_%s%s.pid", dir, port ? port : "", suffix);
+    return path;
+}
+
 static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
 {
     struct snort_args *a = ctx;
+    char pid[PATH_MAX];
     const char *dir = conf_str(c, "default-log-dir"), *inspect = conf_str(c, "stream.inspect");
     bool dir_given = dir && strcmp(dir, ".") && strcmp(dir, setting_find("default-log-dir")->dflt);
-    const char *iface = a->iface.n ? a->iface.v[0] : "default";
+    const char *iface = first_port(a, c);
     const struct {
         const char *path, *value;
     } text[] = {
@@ -96,7 +119,7 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
         {"event.year", a->year ? "yes" : NULL},
         {"event.interface-in-alert", a->iface_in_alert ? "yes" : NULL},
         {"event.obfuscate", a->obfuscate || a->mask ? "yes" : NULL},
-        {"pid-file", a->pid_name},
+        {"pid-file", pid_name(a, c, pid)},
         {"control.socket", a->control},
         {"response.interface", a->response},
         {"detect.process-all-events", a->all_events ? "yes" : NULL},
@@ -112,7 +135,7 @@ static int adjust(struct launch *l, void *ctx, struct conf *c, struct diags *d)
         if (text[i].value)
             rc = launch_set(l, c, d, "%s=%s", text[i].path, text[i].value);
     if (!rc && !a->capture.n)
-        rc = launch_set(l, c, d, "vips.name=snort-%s", iface);
+        rc = launch_set(l, c, d, "vips.name=snort-%s", iface ? iface : "default");
     if (!rc)
         rc = adjust_vars(l, a, c, d);
     if (!rc)
@@ -375,19 +398,6 @@ static int start(struct snort_args *a)
     return sensor_run(&o);
 }
 
-static char *pid_name(const struct snort_args *a)
-{
-    char path[PATH_MAX];
-    if (!a->background && !a->pidfile)
-        return NULL;
-    snprintf(path, sizeof(path), "%s/snort_%s%s.pid", a->pid_path ? a->pid_path : "/var/run",
-             a->iface.n && !a->pid_plain ? a->iface.v[0] : "", a->pid_suffix ? a->pid_suffix : "");
-    if (a->pid_plain) /* snort.pid */
-        snprintf(path, sizeof(path), "%s/snort%s.pid", a->pid_path ? a->pid_path : "/var/run",
-                 a->pid_suffix ? a->pid_suffix : "");
-    return strdup(path);
-}
-
 static int list(const struct snort_args *a)
 {
     if (a->daq_list)
@@ -428,12 +438,10 @@ int cmd_snort(int argc, char **argv)
     /* -d, -e and -X alone ask for a sniffer, too; so does nothing at all. */
     a->verbose |= !a->config && !a->log_dir && !a->binary && !a->log_name && !a->packets;
     a->filter = rest.n ? launch_join(&rest) : NULL;
-    a->pid_name = pid_name(a);
     warn(a);
     status = reads_files(a) ? replay_all(a) : start(a);
 out:
     free(a->filter);
-    free(a->pid_name);
     free(a);
     return status;
 }

@@ -16,7 +16,7 @@ struct snort_args {
         alert_first, drop_alerts, daq_list, list_ports, pid_plain, show_arp, show_chars, show_payload, show_link,
         show_raw;
     /* made of them */
-    char *filter, *pid_name;
+    char *filter;
 };
 const struct opt *snort_options(size_t *n);
 /* Settings of the outputs that the command line asks for, in place of the file's of the same kind; 0 or -errno. */
