@@ -44,7 +44,8 @@ void leak_begin(const struct answered *a, const struct packet *p, const struct d
     for (unsigned s = 0; s < 2; s++) {
         const struct end *e = &a->end[s];
         bool receiver = (s == 0) != from0, placed = d->response_placed && d->response_dir == p->dir;
-        from[s] = (struct leak_from){.base = e->high, .packets = e->after_packets, .bytes = (uint32_t)e->after_bytes};
+        from[s] = (struct leak_from){
+            .base = e->high, .packets = e->after_packets, .bytes = (uint32_t)e->after_bytes, .unseen = !e->seen};
         if (receiver && placed && !d->drop && (p->flags & PKT_TCP))
             tail_of(e, p, d->response_end_seq, &from[s]);
     }
@@ -54,8 +55,9 @@ static void leak_add(const struct answered *a, const struct end *e, const struct
 {
     uint64_t passed = (uint32_t)(e->after_bytes - x->bytes) + (uint64_t)x->tail, got = passed;
     uint64_t packets = (e->after_packets - x->packets) + (uint64_t)x->tail_packets;
+    uint32_t base = x->unseen ? e->first : x->base; /* a number of 0 would be one of any connection's */
     if (a->proto == IPPROTO_TCP && e->acked)
-        got = seq_gt(e->ack, x->base) ? u64_min(e->ack - x->base, got) : 0;
+        got = seq_gt(e->ack, base) ? u64_min(e->ack - base, got) : 0;
     sum->bytes += got;
     if (got <= x->spare) /* all in the forbidden packet */
         return;

@@ -68,6 +68,7 @@ struct leak_from {
     uint32_t spare;   /*   of these: in the same packet, which is forbidden itself */
     uint32_t tail_packets;
     uint32_t packets, bytes; /* end.after_* then */
+    bool unseen;             /* nothing had passed on the way to this end: `base` is the end's `first` */
 };
 
 /* What is known of an end of an answered connection. */
@@ -86,6 +87,7 @@ struct end {
     uint32_t head;      /* + 1: of what is sent to it; 0: none */
     uint32_t number;    /* of the last exact reset */
     uint32_t high;      /* end of what has passed on its way to this end */
+    uint32_t first;     /* begin of the first that passed, where none had before the answer */
     uint32_t high_told; /* the same, when the last reset was sent */
     uint32_t ack;       /* its highest acknowledgement */
     uint32_t fin_end;

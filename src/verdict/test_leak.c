@@ -85,6 +85,31 @@ static void no_place(void **state)
 }
 
 /* What follows is added; what ended before the frame makes all of it leak; a FIN is no byte. */
+/* A SYN is answered by an error alone, and the connection lives: both ways count, whatever numbers they begin with. */
+static void from_the_first(void **state)
+{
+    (void)state;
+    static const uint32_t begins[] = {0, 1000, 0x7ffffff0, 0x80000010, 3000000000u, 0xfffffff0};
+    for (size_t k = 0; k < ARRAY_LEN(begins); k++) {
+        uint32_t c = begins[k], s = begins[ARRAY_LEN(begins) - 1 - k];
+        struct lab *w = lab_new(&(struct response_config){.attempts = 1});
+        w->response = RESP_ICMP_PORT;
+        lab_tcp(w, 'c', "S", c, 0, 0, 0);
+        w->response = 0;
+        lab_tcp(w, 's', "SA", s, c + 1, 0, 0);
+        lab_tcp(w, 'c', "A", c + 1, s + 1, 0, 0);
+        for (uint32_t n = 0; n < 3; n++) {
+            lab_tcp(w, 'c', "PA", c + 1 + 5 * n, s + 1 + 100 * n, 5, 0);
+            lab_tcp(w, 's', "PA", s + 1 + 100 * n, c + 6 + 5 * n, 100, 0);
+            lab_tcp(w, 'c', "A", c + 6 + 5 * n, s + 101 + 100 * n, 0, 0);
+        }
+        lab_wait(w, 2 * SEC);
+        assert_int_equal(w->n_reports, 1);
+        assert_int_equal(w->report[0].leaked_bytes, 315);
+        lab_free(w);
+    }
+}
+
 static void frames_behind(void **state)
 {
     (void)state;
@@ -303,7 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_frame),
         cmocka_unit_test(no_place),
-        cmocka_unit_test(frames_behind),
+        cmocka_unit_test(from_the_first), cmocka_unit_test(frames_behind),
         cmocka_unit_test(dropped),
         cmocka_unit_test(found_at),
         cmocka_unit_test(by_rule),

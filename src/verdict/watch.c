@@ -212,6 +212,8 @@ static bool note_data(struct end *e, const struct packet *p)
     if (!len || (e->seen && !seq_gt(end, e->high)))
         return false;
     uint32_t fresh = e->seen ? end - e->high : len;
+    if (!e->seen)
+        e->first = p->tcp.seq + !!(p->tcp.flags & TCP_SYN);
     e->after_packets += p->seg_n ? p->seg_n : 1;
     e->after_bytes += fresh < p->payload_len ? fresh : p->payload_len;
     e->high = end;
