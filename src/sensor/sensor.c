@@ -43,7 +43,7 @@ enum log_level sensor_level(const struct conf *c)
 }
 
 /* Whose lines of the log follow; NULL: the sensor's own. */
-static void scope(const struct supervisor *s)
+void sensor_scope(const struct supervisor *s)
 {
     log_set_scope(s && s->name ? s->name : NULL);
 }
@@ -52,13 +52,13 @@ static void for_all(struct sensor *x, void (*f)(struct supervisor *s))
 {
     for (unsigned i = 0; i < x->n; i++)
         if (x->seat[i].s) {
-            scope(x->seat[i].s);
+            sensor_scope(x->seat[i].s);
             f(x->seat[i].s);
         }
-    scope(NULL);
+    sensor_scope(NULL);
 }
 
-/* ------------------------------------------------------------------ log, pid file, background */
+/* ------------------------------------------------------------------ start */
 
 static int signals(struct sensor *x)
 {
@@ -73,121 +73,6 @@ static int signals(struct sensor *x)
     x->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return x->signal_fd < 0 ? -errno : 0;
 }
-
-/* The folder of the sensor's own log: with several, the one that theirs lie in. */
-static int log_dir(struct sensor *x)
-{
-    struct supervisor *first = NULL;
-    for (unsigned i = 0; i < x->n && !first; i++)
-        first = x->seat[i].s;
-    if (x->log_dir >= 0 || !first)
-        return x->log_dir;
-    if (!x->several)
-        return first->dir_fd;
-    x->log_dir = place_logs(x->conf, &first->setup, &first->diags);
-    sup_tell(first);
-    return x->log_dir;
-}
-
-/* Our own messages: to DIR/riposte.log when there is no terminal to write to. */
-static int open_log(struct sensor *x)
-{
-    int dir = log_dir(x);
-    int fd = dir < 0 ? -1
-                     : openat(dir, "riposte.log",
-                              O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (fd < 0)
-        return dir < 0 ? -ENOENT : -errno;
-    (void)dup2(fd, STDERR_FILENO);
-    (void)dup2(fd, STDOUT_FILENO);
-    if (x->log_fd >= 0)
-        close(x->log_fd);
-    x->log_fd = fd;
-    return 0;
-}
-
-/* Parent: waits for the child's word and ends with it.  Child: goes on. */
-static int daemonize(struct sensor *x)
-{
-    int p[2];
-    char status = 1;
-    if (pipe2(p, O_CLOEXEC))
-        return -errno;
-    pid_t pid = fork();
-    if (pid < 0)
-        return -errno;
-    if (pid) {
-        close(p[1]);
-        if (read(p[0], &status, 1) != 1)
-            status = 1;
-        _exit(status);
-    }
-    close(p[0]);
-    x->ready_fd = p[1];
-    (void)setsid();
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null >= 0)
-        (void)dup2(null, STDIN_FILENO);
-    if (null >= 0)
-        close(null);
-    return 0;
-}
-
-void sensor_give_log(struct sensor *x, struct proc *p)
-{
-    if (x->log_fd >= 0 && p->channel >= 0)
-        (void)!msg_send(p->channel, MSG_LOG, NULL, 0, &x->log_fd, 1);
-}
-
-/* The one who waits in daemonize gets his answer; then the log is a file. */
-static void told_ready(struct sensor *x, char status)
-{
-    if (x->ready_fd < 0)
-        return;
-    (void)!write(x->ready_fd, &status, 1);
-    close(x->ready_fd);
-    x->ready_fd = -1;
-    int rc = open_log(x);
-    if (rc)
-        log_at(LOG_AT_WARNING, "supervisor", "no log of our own: %s", strerror(-rc));
-    for (unsigned i = 0; i < x->n && !rc; i++)
-        if (x->seat[i].s) {
-            sensor_give_log(x, &x->seat[i].s->engine);
-            sensor_give_log(x, &x->seat[i].s->logger);
-        }
-}
-
-static int pid_file(struct sensor *x, struct diags *d)
-{
-    uint64_t mask;
-    const char *m = conf_str(x->conf, "umask"), *pid = conf_str(x->conf, "pid-file");
-    if (m && str_u64_base(str_cstr(m), 8, &mask) && mask <= 0777)
-        (void)umask((mode_t)mask);
-    if (!pid || !*pid)
-        return 0;
-    x->pid_fd = pidfile_take(pid, d);
-    if (x->pid_fd < 0)
-        return x->pid_fd;
-    snprintf(x->pidfile, sizeof(x->pidfile), "%s", pid);
-    return 0;
-}
-
-static void reopen(struct sensor *x)
-{
-    bool ours = x->log_fd >= 0 && !open_log(x);
-    for (unsigned i = 0; i < x->n; i++) {
-        struct supervisor *s = x->seat[i].s;
-        if (!s)
-            continue;
-        scope(s);
-        if (ours)
-            sensor_give_log(x, &s->engine);
-        supervisor_reopen(s);
-    }
-    scope(NULL);
-}
-
-/* ------------------------------------------------------------------ start */
 
 /* Interfaces of the command line would be those of each. */
 static int several_check(const struct conf *c, struct diags *d)
@@ -252,13 +137,13 @@ static void seat_later(struct sensor *x, struct seat *t)
     t->wait_ns = t->wait_ns ? u64_min(2 * t->wait_ns, RETRY_MOST) : RETRY_FIRST;
     t->retry_ns = sup_now() + t->wait_ns;
     t->tried = true;
-    scope(t->s);
+    sensor_scope(t->s);
     log_at(LOG_AT_WARNING, "supervisor", "it is tried again in %llu s; the others go on",
            (unsigned long long)(t->wait_ns / NS_PER_SEC));
     supervisor_finish(t->s);
     supervisor_free(t->s);
     t->s = NULL;
-    scope(NULL);
+    sensor_scope(NULL);
     (void)x;
 }
 
@@ -266,13 +151,13 @@ static void seat_later(struct sensor *x, struct seat *t)
  * not. */
 static int seat_open(struct sensor *x, struct seat *t)
 {
-    scope(t->s);
+    sensor_scope(t->s);
     int rc = supervisor_open(t->s);
     if (!rc)
         (void)!sup_compile(t->s, t->s->conf); /* a failure is seen by the loop */
     else if (x->several)
         seat_later(x, t);
-    scope(NULL);
+    sensor_scope(NULL);
     return rc;
 }
 
@@ -281,11 +166,11 @@ static int plan_all(struct sensor *x)
     int rc = 0;
     for (unsigned i = 0; i < x->n && !(x->o->test && geteuid()); i++) /* a test needs no rights */
         if (x->seat[i].s) {
-            scope(x->seat[i].s);
+            sensor_scope(x->seat[i].s);
             int bad = trunks_plan(x->seat[i].s);
             rc = rc ? rc : bad;
         }
-    scope(NULL);
+    sensor_scope(NULL);
     if (!rc)
         for_all(x, trunks_rings);
     return rc;
@@ -298,13 +183,13 @@ static int configure_all(struct sensor *x)
         struct seat *t = &x->seat[i];
         if (!seat_fill(x, t))
             return -ENOMEM;
-        scope(t->s);
+        sensor_scope(t->s);
         int bad = supervisor_configure(t->s);
         if (bad == -ENODEV && x->several && !x->o->test)
             seat_later(x, t); /* a port may come */
         else if (bad)
             rc = bad;
-        scope(NULL);
+        sensor_scope(NULL);
     }
     return rc ? rc : plan_all(x);
 }
@@ -320,7 +205,7 @@ static int prepare(struct sensor *x)
         log_at(LOG_AT_NOTICE, "start", "%s", x->o->starting);
     rc = configure_all(x);
     if (!rc && !x->o->test && conf_bool(x->conf, "daemon"))
-        rc = daemonize(x);
+        rc = house_background(x);
     if (!rc)
         rc = signals(x);
     struct arena mem;
@@ -328,7 +213,7 @@ static int prepare(struct sensor *x)
     arena_init(&mem, 0, 0);
     diags_init(&d, &mem);
     if (!rc && !x->o->test)
-        rc = pid_file(x, &d);
+        rc = house_pid_file(x, &d);
     sensor_tell(&d, DIAG_WARNING);
     arena_done(&mem);
     for (unsigned i = 0; i < x->n && !rc; i++) {
@@ -357,7 +242,7 @@ static void one_signal(struct sensor *x, uint32_t n)
         x->stop = true;
     } else if (n == SIGHUP) {
         log_at(LOG_AT_NOTICE, "supervisor", "signal: log files are opened anew");
-        reopen(x);
+        house_reopen(x);
     } else if (n == SIGUSR1) {
         for_all(x, report_log);
     } else if (n == SIGUSR2) {
@@ -416,7 +301,7 @@ static int timeout_ms(const struct sensor *x)
 
 static void serve(const struct watch *w, const struct pollfd *f)
 {
-    scope(w->s);
+    sensor_scope(w->s);
     if (w->what == W_CHANNEL && w->proc->channel == f->fd)
         sup_message(w->s, w->proc);
     else if (w->what == W_CLIENT && w->client->fd == f->fd)
@@ -425,7 +310,7 @@ static void serve(const struct watch *w, const struct pollfd *f)
         control_accept(w->s);
     else if (w->what == W_LINK)
         links_heard(w->s);
-    scope(NULL);
+    sensor_scope(NULL);
 }
 
 /* One compiler at a time: those who follow find the image that it made. */
@@ -438,9 +323,9 @@ static void compile_next(struct sensor *x)
         struct supervisor *s = x->seat[i].s;
         if (!s || !s->reload.queued)
             continue;
-        scope(s);
+        sensor_scope(s);
         sup_compile_now(s);
-        scope(NULL);
+        sensor_scope(NULL);
         if (s->compiler.state != PROC_NONE)
             return;
     }
@@ -450,12 +335,12 @@ static void seat_retry(struct sensor *x, struct seat *t)
 {
     if (!seat_fill(x, t))
         return;
-    scope(t->s);
+    sensor_scope(t->s);
     int rc = supervisor_configure(t->s);
     rc = rc ? rc : trunks_plan(t->s);
     if (!rc)
         trunks_rings(t->s);
-    scope(NULL);
+    sensor_scope(NULL);
     if (rc)
         seat_later(x, t);
     else
@@ -472,11 +357,11 @@ static void look_after(struct sensor *x)
         if (t->s && x->several && t->s->failed && !x->o->test) {
             seat_later(x, t);
         } else if (t->s && x->several && t->s->stop) {
-            scope(t->s);
+            sensor_scope(t->s);
             supervisor_finish(t->s);
             supervisor_free(t->s);
             t->s = NULL;
-            scope(NULL);
+            sensor_scope(NULL);
             t->ended = true;
         } else if (!t->s && !t->ended && t->retry_ns && sup_now() >= t->retry_ns) {
             seat_retry(x, t);
@@ -505,6 +390,7 @@ static void turn(struct sensor *x)
     for_all(x, supervisor_reap);
     for_all(x, supervisor_tick);
     uint64_t now = sup_now();
+    notify_alive(&x->notify, now);
     if (now >= x->look_ns) {
         x->look_ns = now + TICK_MS * NS_PER_MS;
         trunks_look(x);
@@ -551,6 +437,7 @@ static bool is_up(const struct sensor *x)
 
 static void finish(struct sensor *x)
 {
+    notify_say(&x->notify, "STOPPING=1");
     for_all(x, supervisor_stop); /* all at once, then one after the other until it has ended */
     for_all(x, supervisor_finish);
     if (x->pidfile[0])
@@ -565,7 +452,7 @@ static void finish(struct sensor *x)
     }
     for (unsigned i = 0; i < x->n; i++) {
         struct supervisor *s = x->seat[i].s;
-        scope(s);
+        sensor_scope(s);
         if (s && s->finished_test)
             supervisor_test_result(s);
         if (s && s->exit_status)
@@ -573,7 +460,7 @@ static void finish(struct sensor *x)
         if (s)
             supervisor_free(s);
     }
-    scope(NULL);
+    sensor_scope(NULL);
 }
 
 static int watch_room(struct sensor *x)
@@ -593,6 +480,7 @@ int sensor_run(const struct sensor_options *o)
         return 1;
     x->o = o;
     x->signal_fd = x->ready_fd = x->pid_fd = x->log_fd = x->log_dir = -1;
+    notify_init(&x->notify);
     int rc = prepare(x);
     if (!rc)
         rc = watch_room(x);
@@ -603,7 +491,8 @@ int sensor_run(const struct sensor_options *o)
         turn(x);
         if (!told && is_up(x)) {
             told = true;
-            told_ready(x, 0);
+            house_ready(x, 0);
+            notify_say(&x->notify, "READY=1");
         }
     }
     finish(x);
@@ -612,6 +501,7 @@ int sensor_run(const struct sensor_options *o)
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         if (*fds[i] >= 0)
             close(*fds[i]);
+    notify_done(&x->notify);
     trunks_free(x);
     conf_free(x->conf);
     free(x->poll);

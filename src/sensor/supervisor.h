@@ -10,6 +10,7 @@
 #include "base/sbuf.h"
 #include "capture/gate/gate.h"
 #include "capture/share/share.h"
+#include "sensor/notify.h"
 #include "sensor/place.h"
 #include "sensor/role.h"
 
@@ -143,6 +144,7 @@ struct sensor {
     unsigned n_trunks;
     uint64_t look_ns; /* when trunks are looked at next */
     int signal_fd, ready_fd, pid_fd;
+    struct notify notify; /* to systemd */
     int log_fd, log_dir; /* our own log when in the background, and its folder; -1: none */
     char pidfile[4096];
     struct pollfd *poll;
@@ -212,7 +214,13 @@ struct supervisor {
     int exit_status;
 };
 
+/* sup_house.c */
+int house_background(struct sensor *x) MUST_CHECK;   /* the child goes on; its parent ends with what house_ready says */
+void house_ready(struct sensor *x, char status);     /* from now on our log is a file, if in the background */
+int house_pid_file(struct sensor *x, struct diags *d) MUST_CHECK;
+void house_reopen(struct sensor *x);
 /* sensor.c */
+void sensor_scope(const struct supervisor *s); /* whose lines of the log follow; NULL: the sensor's own */
 enum log_level sensor_level(const struct conf *c);
 void sensor_give_log(struct sensor *x, struct proc *p); /* a child that runs gets the log that we have now */
 

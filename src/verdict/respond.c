@@ -513,6 +513,8 @@ enum verdict_status responder_answer(struct responder *r, const struct decision 
             COUNT(r, rule, damped, 1);
             row_waits(r, a, d, p);
             *why = reason_of(a, rule);
+            if (!*why)
+                *why = "its connection has been answered already";
             return (enum verdict_status)a->status;
         }
         what = fresh;

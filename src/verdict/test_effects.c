@@ -319,6 +319,10 @@ static void refused(void **state)
         assert_int_equal(c.injected, n);
         assert_int_equal(c.failed, TRIES - n);
         assert_int_equal(c.answered, n > 0);
+        assert_int_equal(w->report[0].measured, n > 0); /* nothing left: what leaked is not known */
+        assert_int_equal(c.died, n > 0);
+        assert_int_equal(c.unknown, n == 0);
+        assert_int_equal(responder_counters(w->r)->unknown, n == 0);
         assert_int_equal(responder_counters(w->r)->injected, n);
         assert_int_equal(responder_counters(w->r)->failed, TRIES - n);
         lab_free(w);

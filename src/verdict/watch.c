@@ -142,6 +142,7 @@ static void report(struct responder *r, const struct answered *a, const struct r
         .over_ns = a->last_ns,
         .leaked_packets = l->packets,
         .leaked_bytes = l->bytes,
+        .measured = a->round_sends > 0,
         .challenge_acks = a->challenge_acks,
         .chased = a->chased,
         .ver = a->ver,
@@ -181,11 +182,13 @@ void watch_finish(struct responder *r, struct answered *a, enum response_effect 
                                              : STATUS_WOULD;
         if (effect == EFFECT_LIVED)
             a->fate = a->proto == IPPROTO_TCP && ended_by_itself(a) ? ended_reason : lived_reason;
+    } else { /* nothing left: what became of it is not looked at */
+        fate_add(&r->count, effect, &(struct leak){0});
     }
     for (unsigned k = 0; k < a->n_rules; k++) { /* each rule that asked has its own */
         const struct row_rule *by = &a->by[k];
         struct leak own = a->round_sends ? leaked(a, by->from) : (struct leak){0};
-        if (by->sends || by->damped)
+        if (by->sends || by->damped || !a->round_sends)
             fate_add(rule_count(r, by->rule), effect, &own);
         if (by->sends || a->n_rules == 1)
             report(r, a, by, &own);
