@@ -219,10 +219,8 @@ void emit_response(void *ctx, const struct response_report *r)
         fields_u64(out, "delay_us", (r->sent_ns - r->asked_ns) / 1000);
     fields_u64(out, "chased", r->chased);
     fields_u64(out, "challenge_acks", r->challenge_acks);
-    if (r->measured) { /* where nothing could be sent nobody watched */
-        fields_u64(out, "leaked_packets", r->leaked_packets);
-        fields_u64(out, "leaked_bytes", r->leaked_bytes);
-    }
+    fields_u64(out, "leaked_packets", r->leaked_packets);
+    fields_u64(out, "leaked_bytes", r->leaked_bytes);
     if (r->over_ns > r->sent_ns)
         fields_u64(out, "after_us", (r->over_ns - r->sent_ns) / 1000u);
     fields_close(out);

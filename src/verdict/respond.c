@@ -460,9 +460,7 @@ static enum verdict_status answer(struct responder *r, struct answered *a, const
     if (goes_on)
         return STATUS_COULD_NOT;
     a->by[a->n_rules - 1].reason = *why;
-    a->status = STATUS_COULD_NOT;
-    watch_finish(r, a, EFFECT_UNKNOWN);
-    a->asked_ns = 0; /* the next match is answered */
+    a->status = STATUS_COULD_NOT; /* the next match is answered; until then it is told what becomes of it */
     return STATUS_COULD_NOT;
 }
 

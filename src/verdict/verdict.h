@@ -220,7 +220,6 @@ struct response_report {
     uint64_t
         sent_ns; /* when the first packets had been sent: by config.clock_ns, else as asked_ns */
     uint64_t over_ns; /* last sign of either end, or the end of the watch */
-    bool measured; /* leaked_*: something was sent, and the connection watched behind it */
     uint64_t leaked_packets, leaked_bytes, challenge_acks, chased;
     uint8_t ver, proto;
     struct ip_addr src, dst; /* sender and receiver of what matched */

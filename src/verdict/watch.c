@@ -142,7 +142,6 @@ static void report(struct responder *r, const struct answered *a, const struct r
         .over_ns = a->last_ns,
         .leaked_packets = l->packets,
         .leaked_bytes = l->bytes,
-        .measured = a->round_sends > 0,
         .challenge_acks = a->challenge_acks,
         .chased = a->chased,
         .ver = a->ver,
@@ -173,21 +172,18 @@ void watch_finish(struct responder *r, struct answered *a, enum response_effect 
     if (a->over)
         return;
     a->over = true;
+    if (!a->round_sends && effect == EFFECT_DIED) /* it was not us */
+        effect = EFFECT_UNKNOWN;
     a->effect = (uint8_t)effect;
-    if (a->round_sends) {
-        struct leak all = leaked(a, a->from);
-        fate_add(&r->count, effect, &all);
-        a->status = effect == EFFECT_DIED    ? STATUS_DONE
-                    : effect == EFFECT_LIVED ? STATUS_COULD_NOT
-                                             : STATUS_WOULD;
-        if (effect == EFFECT_LIVED)
-            a->fate = a->proto == IPPROTO_TCP && ended_by_itself(a) ? ended_reason : lived_reason;
-    } else { /* nothing left: what became of it is not looked at */
-        fate_add(&r->count, effect, &(struct leak){0});
-    }
+    struct leak all = leaked(a, a->from);
+    fate_add(&r->count, effect, &all);
+    if (a->round_sends)
+        a->status = effect == EFFECT_DIED ? STATUS_DONE : effect == EFFECT_LIVED ? STATUS_COULD_NOT : STATUS_WOULD;
+    if (effect == EFFECT_LIVED)
+        a->fate = a->proto == IPPROTO_TCP && ended_by_itself(a) ? ended_reason : lived_reason;
     for (unsigned k = 0; k < a->n_rules; k++) { /* each rule that asked has its own */
         const struct row_rule *by = &a->by[k];
-        struct leak own = a->round_sends ? leaked(a, by->from) : (struct leak){0};
+        struct leak own = leaked(a, by->from);
         if (by->sends || by->damped || !a->round_sends)
             fate_add(rule_count(r, by->rule), effect, &own);
         if (by->sends || a->n_rules == 1)
