@@ -62,6 +62,13 @@ bool kw_packet_uint(struct parse *p, const struct keyword *k, struct str v)
     if (k->extra != PFIELD_TTL && v.n && v.p[0] == '-') /* open ranges are those of ttl */
         return bad(p, "no number here is below 0; for at most N write <N",
                    "'" STR_FMT "' is negative", STR_ARG(v));
+    if (k->extra == PFIELD_TTL && p->d == DIALECT_SNORT2 && v.n > 1 && v.p[v.n - 1] == '-') { /* 5-: 5 and above */
+        uint64_t from;
+        if (!str_u64(str_trim(str_first(v, v.n - 1)), &from) || from > field_max(PFIELD_TTL))
+            return bad(p, "5-, -5, 5-10: numbers from 0 to 255", "'" STR_FMT "' is no range", STR_ARG(v));
+        u = (struct test_uint){.op = NUM_GE, .a = from};
+        return packet_test(p, k->extra, &u);
+    }
     if (k->extra == PFIELD_TOS && v.n && (v.p[0] == 'x' || v.p[0] == 'X')) {
         u = (struct test_uint){.op = NUM_EQ};
         if (!str_u64_base(str_skip(v, 1), 16, &u.a) || u.a > 255)

@@ -164,6 +164,9 @@ R('pcrexform', 'http.uri; pcrexform:"^/a(.*)z$"; content:"needle"; bsize:6;', H(
 # Header fields.
 R('ttl', 'ttl:7;', P(udp1(ip={'ttl': 7})), P(udp1(ip={'ttl': 8})), p='udp')
 R('ttl', 'ttl:<9;', P(udp1(ip={'ttl': 8})), P(udp1(ip={'ttl': 9})), p='udp')
+R('ttl', 'ttl:9-;', P(udp1(ip={'ttl': 9})), P(udp1(ip={'ttl': 8})), p='udp', d='2')
+R('ttl', 'ttl:-9;', P(udp1(ip={'ttl': 9})), P(udp1(ip={'ttl': 10})), p='udp', d='2')
+R('ttl', 'ttl:7-9;', P(udp1(ip={'ttl': 7})), P(udp1(ip={'ttl': 10})), p='udp', d='2')
 R('tos', 'tos:8;', P(udp1(ip={'tos': 8})), P(udp1(ip={'tos': 4})), p='udp')
 R('id', 'id:3868;', P(udp1(ip={'id': 3868})), P(udp1(ip={'id': 3869})), p='udp')
 R('itype', 'itype:13;', P(icmp1(13)), P(icmp1(14)), p='icmp')
