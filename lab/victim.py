@@ -258,9 +258,10 @@ def sniff(a):
     sums, pairs, end = collections.Counter(largest=0), collections.Counter(), time.monotonic() + a.duration
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))  # says what it has, too
-    while not stop and (left := end - time.monotonic()) > 0:
-        left = min(left, 0.1)
-        if not select.select([s], [], [], left)[0]:
+    while (left := end - time.monotonic()) > 0:
+        if not select.select([s], [], [], 0 if stop else min(left, 0.1))[0]:
+            if stop:  # all that came before the word is counted
+                break
             continue
         d, aux, _, sender = s.recvmsg(131072, 256)
         sums['out' if sender[2] == OUTGOING else 'in'] += 1
