@@ -156,3 +156,11 @@ void memory_trim(void)
     malloc_trim(0);
 #endif
 }
+
+void memory_sparse(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 16);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 16);
+#endif
+}

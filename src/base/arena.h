@@ -34,6 +34,11 @@ void *arena_alloc_raw(struct arena *a, size_t n) MUST_CHECK;
 struct str arena_dup(struct arena *a, const void *p, size_t n);
 /* What was freed goes back to the system, where the allocator can: after large work that is done once. */
 void memory_trim(void);
+/*
+ * From now on each large piece is a mapping of its own: untouched parts of it cost nothing, and all of it goes back when it is
+ * freed.  (By itself the allocator learns from the first large piece that is freed to put those that follow into its heap.)
+ */
+void memory_sparse(void);
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

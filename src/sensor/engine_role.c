@@ -346,6 +346,8 @@ static void one_message(struct engine_proc *p, struct message *m)
     case MSG_DEAD_PORT:
     case MSG_RING_DONE:
     case MSG_REOPENED:
+    case MSG_FORK:
+    case MSG_FORKED:
     case MSG_SURVEYED:
     case MSG_TYPES:
         break;

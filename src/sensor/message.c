@@ -166,6 +166,8 @@ static bool body_ok(enum msg_type type, const void *body, uint32_t size)
     case MSG_DEAD_PORT:
     case MSG_RING_DONE:
     case MSG_REOPENED:
+    case MSG_FORK:
+    case MSG_FORKED:
     case MSG_TYPES:
         break;
     }

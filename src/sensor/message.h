@@ -26,7 +26,7 @@ enum {
 };
 
 /* Who may send: bits. */
-enum msg_from { FROM_PARENT = 1, FROM_ENGINE = 2, FROM_LOGGER = 4, FROM_COMPILER = 8 };
+enum msg_from { FROM_PARENT = 1, FROM_ENGINE = 2, FROM_LOGGER = 4, FROM_COMPILER = 8, FROM_TEMPLATE = 16 };
 #define FROM_ANY (FROM_ENGINE | FROM_LOGGER | FROM_COMPILER)
 
 enum setup_xdp { SETUP_NO_XDP, SETUP_XDP_COPY, SETUP_XDP_ZERO_COPY };
@@ -159,7 +159,9 @@ struct msg_number {
     X(SWAPPED, FROM_ENGINE, sizeof(struct msg_swapped), sizeof(struct msg_swapped), 0, 0)          \
     X(DEAD_PORT, FROM_ENGINE, sizeof(struct msg_number), sizeof(struct msg_number), 0, 0)          \
     X(RING_DONE, FROM_LOGGER, sizeof(struct msg_number), sizeof(struct msg_number), 0, 0)          \
-    X(REOPENED, FROM_LOGGER, sizeof(struct msg_number), sizeof(struct msg_number), 0, 0)
+    X(REOPENED, FROM_LOGGER, sizeof(struct msg_number), sizeof(struct msg_number), 0, 0)           \
+    X(FORK, FROM_PARENT, sizeof(struct msg_number), sizeof(struct msg_number), 3, 3) /* value: role */ \
+    X(FORKED, FROM_TEMPLATE, sizeof(struct msg_number), sizeof(struct msg_number), 0, 0) /* value: process; mask: errno */
 #define MESSAGE_ID(id, from, least, most, fds_least, fds_most) MSG_##id,
 enum msg_type { MESSAGES(MESSAGE_ID) MSG_TYPES };
 #undef MESSAGE_ID

@@ -17,11 +17,11 @@
 
 enum { CONF_MOST = 256 << 20 };
 
-const char *const role_name[ROLE_COUNT] = {"engine", "logger", "compiler"};
+const char *const role_name[ROLE_COUNT] = {"engine", "logger", "compiler", "template"};
 
 unsigned role_from(enum role r)
 {
-    static const unsigned from[ROLE_COUNT] = {FROM_ENGINE, FROM_LOGGER, FROM_COMPILER};
+    static const unsigned from[ROLE_COUNT] = {FROM_ENGINE, FROM_LOGGER, FROM_COMPILER, FROM_TEMPLATE};
     return from[r];
 }
 
@@ -131,6 +131,8 @@ static int begin(struct child *c, struct message *m, int (*early)(struct child *
 
 int child_begin(struct child *c, enum role r, int (*early)(struct child *c))
 {
+    if (r != ROLE_COMPILER)
+        memory_sparse(); /* they live long, and there may be many of them */
     struct message *m = malloc(sizeof(*m));
     *c = (struct child){.role = r, .channel = MSG_CHANNEL, .page_fd = -1, .dir_fd = -1};
     arena_init(&c->arena, 0, 0);
@@ -146,9 +148,9 @@ void child_end(struct child *c)
     arena_done(&c->arena);
 }
 
-int sensor_role(const char *role)
+int sensor_role(char *role)
 {
-    static int (*const run[ROLE_COUNT])(void) = {role_engine, role_logger, role_compiler};
+    static int (*const run[ROLE_COUNT])(void) = {role_engine, role_logger, role_compiler, NULL};
     int type;
     socklen_t n = sizeof(type);
     if (getsockopt(MSG_CHANNEL, SOL_SOCKET, SO_TYPE, &type, &n) || type != SOCK_SEQPACKET) {
@@ -165,7 +167,7 @@ int sensor_role(const char *role)
         char name[16] = "riposte-";
         strncat(name, role, sizeof(name) - strlen(name) - 1);
         (void)prctl(PR_SET_NAME, name, 0, 0, 0);
-        return run[r]();
+        return run[r] ? run[r]() : role_template(role);
     }
     log_at(LOG_AT_ERROR, "role", "there is no role %s", role);
     return 2;

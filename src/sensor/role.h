@@ -7,7 +7,7 @@
 #include "sensor/message.h"
 #include "sensor/snapshot.h"
 
-enum role { ROLE_ENGINE, ROLE_LOGGER, ROLE_COMPILER, ROLE_COUNT };
+enum role { ROLE_ENGINE, ROLE_LOGGER, ROLE_COMPILER, ROLE_TEMPLATE, ROLE_COUNT };
 extern const char *const role_name[ROLE_COUNT];
 unsigned role_from(enum role r); /* enum msg_from */
 
@@ -48,5 +48,7 @@ void child_log(struct message *m);
 int role_engine(void);
 int role_logger(void);
 int role_compiler(void);
+/* template.c: divides itself as it is asked to; `word` is the role in the arguments, rewritten in its children. */
+int role_template(char *word);
 
 #endif

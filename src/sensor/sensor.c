@@ -216,6 +216,8 @@ static int prepare(struct sensor *x)
         rc = house_pid_file(x, &d);
     sensor_tell(&d, DIAG_WARNING);
     arena_done(&mem);
+    if (!rc)
+        template_start(x);
     for (unsigned i = 0; i < x->n && !rc; i++) {
         struct seat *t = &x->seat[i];
         if (!t->s)
@@ -440,6 +442,7 @@ static void finish(struct sensor *x)
     notify_say(&x->notify, "STOPPING=1");
     for_all(x, supervisor_stop); /* all at once, then one after the other until it has ended */
     for_all(x, supervisor_finish);
+    template_end(x);
     if (x->pidfile[0])
         (void)unlink(x->pidfile);
     for (unsigned i = 0; i < x->n; i++)

@@ -44,7 +44,7 @@ int sensor_run(const struct sensor_options *o);
  */
 int sensor_check(const struct conf *c, struct diags *d) MUST_CHECK;
 /* A child of the supervisor: riposte -P engine|logger|compiler.  The exit status. */
-int sensor_role(const char *role);
+int sensor_role(char *role);
 
 /* ---- the control socket */
 

@@ -58,29 +58,43 @@ static void child_exec(int channel, const char *role, char *const env[])
     _exit(127);
 }
 
-int proc_spawn(struct proc *p)
+static int by_exec(struct proc *p, int channel)
 {
     char *env[ENV_MOST];
-    int parent, child, rc = msg_channel(&parent, &child);
-    if (rc)
-        return rc;
     child_env(env);
     pid_t pid = fork();
     if (pid == 0)
-        child_exec(child, role_name[p->role], env);
-    int err = errno;
-    close(child);
-    if (pid < 0) {
-        close(parent);
-        return -err;
-    }
+        child_exec(channel, role_name[p->role], env);
+    if (pid < 0)
+        return -errno;
     p->pid = pid;
     p->pidfd = pidfd_open(pid, 0);
+    return 0;
+}
+
+/* x: where there may be a template; NULL: none. */
+static int spawn(struct sensor *x, struct proc *p)
+{
+    int parent, child, rc = msg_channel(&parent, &child);
+    if (rc)
+        return rc;
+    if (!x || template_child(x, p, child))
+        rc = by_exec(p, child);
+    close(child);
+    if (rc) {
+        close(parent);
+        return rc;
+    }
     p->channel = parent;
     p->state = PROC_STARTING;
     p->started_ns = sup_now();
     p->restart_ns = 0;
     return 0;
+}
+
+int proc_spawn(struct proc *p)
+{
+    return spawn(NULL, p);
 }
 
 void proc_close(struct proc *p)
@@ -168,7 +182,7 @@ static int started(struct proc *p, int rc)
 
 int sup_start_logger(struct supervisor *s)
 {
-    int rc = proc_spawn(&s->logger);
+    int rc = spawn(s->sensor, &s->logger);
     if (!rc)
         rc = send_setup(s, &s->logger, s->conf_fd, s->log_page_fd, s->dir_fd);
     if (!rc)
@@ -185,7 +199,7 @@ int sup_start_engine(struct supervisor *s)
         return rc;
     if (s->logger.state != PROC_NONE && s->logger.state != PROC_STOPPING)
         (void)!send_rings(s, &s->now); /* a dead logger gets them when it comes again */
-    rc = proc_spawn(&s->engine);
+    rc = spawn(s->sensor, &s->engine);
     if (!rc)
         rc = send_setup(s, &s->engine, s->conf_fd, s->page_fd, -1);
     if (!rc)
@@ -312,6 +326,8 @@ static void one_message(struct supervisor *s, struct proc *p, const struct messa
     case MSG_REOPEN:
     case MSG_SURVEY:
     case MSG_STOP:
+    case MSG_FORK:
+    case MSG_FORKED:
     case MSG_TYPES: /* msg_recv lets none of these through */
         break;
     }

@@ -340,7 +340,7 @@ struct supervisor *supervisor_new(struct sensor *sensor, unsigned seat, const ch
     arena_init(&s->arena, 0, 0);
     diags_init(&s->diags, &s->arena);
     struct proc *const all[] = {&s->engine, &s->logger, &s->compiler};
-    for (unsigned i = 0; i < ROLE_COUNT; i++)
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
         *all[i] = (struct proc){.role = (enum role)i, .pidfd = -1, .channel = -1};
     int *const none[] = {&s->conf_fd,    &s->page_fd,        &s->log_page_fd,     &s->dir_fd,  &s->image_fd,
                          &s->control_fd, &s->reload.conf_fd, &s->reload.image_fd, &s->link_fd, &s->list_fd,

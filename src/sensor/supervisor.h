@@ -140,6 +140,8 @@ struct sensor {
     struct seat seat[CONF_VIPS];
     unsigned n;
     bool several; /* there is a list of them, of one maybe */
+    struct proc template_; /* of engines and loggers; PROC_NONE: none */
+    struct message answer; /* of the template */
     struct trunk *trunk[TRUNKS];
     unsigned n_trunks;
     uint64_t look_ns; /* when trunks are looked at next */
@@ -251,6 +253,11 @@ int sup_start_engine(struct supervisor *s) MUST_CHECK;
 int sup_start_compiler(struct supervisor *s, struct conf *c, int conf_fd) MUST_CHECK;
 void sup_ended(struct supervisor *s, struct proc *p);
 void sup_message(struct supervisor *s, struct proc *p);
+
+/* sup_template.c */
+void template_start(struct sensor *x);
+void template_end(struct sensor *x);
+int template_child(struct sensor *x, struct proc *p, int channel) MUST_CHECK; /* negative: there is none, or it can't */
 
 /* sup_ports.c */
 int ports_prepare(struct supervisor *s) MUST_CHECK; /* silence, masks: once */
